@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/http/response_head.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "base/text.h"
+
+namespace slipway::http {
+namespace {
+
+bool IsTokenChar(char c) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kOthers.find(c) != std::string_view::npos;
+}
+
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenChar);
+}
+
+bool IsDigits(std::string_view text) {
+  return !text.empty() && text.size() < 19 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool IsOurs(std::string_view name) {
+  const std::string lower = ToLower(name);
+  return lower == "content-length" || lower == "transfer-encoding" || lower == "connection" ||
+         lower == "keep-alive" || lower == "date";
+}
+
+void AppendField(std::string& head, std::string_view name, std::string_view value) {
+  if (!IsToken(name)) return;
+  head += name;
+  head += ": ";
+  for (const char c : value) {
+    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == '\x7f';
+    head += is_control && c != '\t' ? ' ' : c;
+  }
+  head += "\r\n";
+}
+
+/// Length to declare: the body's, or what the handler of a HEAD says the body would have.
+std::string LengthOf(const Response& response, const HeadContext& context) {
+  if (response.body_reader) return std::to_string(response.body_size);
+  const std::string_view declared = response.headers.Get("Content-Length");
+  if (context.is_head && response.body.empty() && IsDigits(declared)) return std::string(declared);
+  return std::to_string(response.body.size());
+}
+
+}  // namespace
+
+Framing FramingOf(const Response& response, const HeadContext& context) {
+  if (response.status == 204 || response.status == 304) return Framing::kNone;
+  if (!response.body_reader || response.body_size >= 0) return Framing::kLength;
+  return context.is_http_1_0 ? Framing::kUntilClose : Framing::kChunked;
+}
+
+std::string FormatHead(const Response& response, const HeadContext& context, TimePoint now) {
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\n", response.status, ReasonPhrase(response.status));
+  for (const auto& [name, value] : response.headers) {
+    if (!IsOurs(name)) AppendField(head, name, value);
+  }
+  const Framing framing = FramingOf(response, context);
+  if (framing == Framing::kLength) AppendField(head, "Content-Length", LengthOf(response, context));
+  if (framing == Framing::kChunked) AppendField(head, "Transfer-Encoding", "chunked");
+  if (context.close) {
+    AppendField(head, "Connection", "close");
+  } else if (context.is_http_1_0) {
+    AppendField(head, "Connection", "keep-alive");
+  }
+  AppendField(head, "Date", FormatHttpDate(now));
+  head += "\r\n";
+  return head;
+}
+
+std::string FormatHttpDate(TimePoint time) {
+  static constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed",
+                                                            "Thu", "Fri", "Sat"};
+  static constexpr std::array<std::string_view, 12> kMonths = {
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const auto days = std::chrono::floor<std::chrono::days>(seconds);
+  const std::chrono::year_month_day date(days);
+  const std::chrono::hh_mm_ss clock(seconds - days);
+  return fmt::format(
+      "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[std::chrono::weekday(days).c_encoding()],
+      static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+      static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
+      clock.seconds().count());
+}
+
+}  // namespace slipway::http

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace slipway {
+
+/// What kind of failure it is, chosen for the caller's decision: it alone gives the HTTP status,
+/// the exit code and whether to try again.
+enum class Code : std::uint8_t {
+  kInvalidArgument,     ///< the caller's input is wrong and stays wrong
+  kNotFound,            ///< the named thing does not exist
+  kAlreadyExists,       ///< the name is taken
+  kFailedPrecondition,  ///< right input, wrong state: conflict, etag mismatch, still in use
+  kPermissionDenied,    ///< not allowed, or no valid credentials
+  kUnimplemented,       ///< valid, but this build cannot do it
+  kUnavailable,         ///< may work when tried again
+  kResourceExhausted,   ///< a limit was met: size, memory, disk, queue
+  kDeadlineExceeded,    ///< it took longer than allowed
+  kDataLoss,            ///< stored data is damaged
+  kInternal,            ///< a bug of ours, or the machine's
+};
+
+/// Why something failed. Built once where the cause is known; every hop may say what it was
+/// doing with `Within`.
+struct [[nodiscard]] Error {
+  Code code = Code::kInternal;
+  std::string message;   ///< one line, lower case, what and with which value
+  std::string id = {};   ///< stable dotted name such as `Model.NotFound`; empty: derived from code
+  std::string fix = {};  ///< what the user can do, one line; may be empty
+  std::string cause = {};  ///< the innermost message, set by the first `Within`
+};
+
+/// Adds what the caller was doing: `Within("loading model.onnx", error)`.
+Error Within(std::string_view doing, Error error);
+
+/// The stable dotted name of an error: its `id`, or one derived from its code (`NotFound`).
+std::string ErrorId(const Error& error);
+
+/// RFC 9110 status that answers a request which failed with `code`.
+int HttpStatus(Code code);
+
+/// Code that best describes a failed HTTP status; `kInternal` for a status below 400.
+Code CodeFromHttpStatus(int status);
+
+/// Process exit status: 1 failed, 2 wrong use, 3 not found, 4 conflict, 5 not allowed,
+/// 6 unavailable, 7 timed out.
+int ExitCode(Code code);
+
+/// A value or the reason there is none. Same members as std::expected, plus [[nodiscard]].
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  bool has_value() const { return state_.index() == 0; }
+  explicit operator bool() const { return has_value(); }
+  T& operator*() & {
+    assert(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  const T& operator*() const& {
+    assert(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  T&& operator*() && {
+    assert(has_value());
+    return std::move(*std::get_if<0>(&state_));
+  }
+  T* operator->() { return &**this; }
+  const T* operator->() const { return &**this; }
+  const Error& error() const& {
+    assert(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && {
+    assert(!has_value());
+    return std::move(*std::get_if<1>(&state_));
+  }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() = default;
+  Result(Error error) : error_(std::move(error)) {}
+  bool has_value() const { return !error_; }
+  explicit operator bool() const { return has_value(); }
+  void operator*() && {}
+  const Error& error() const& {
+    assert(error_);
+    return *error_;
+  }
+  Error&& error() && {
+    assert(error_);
+    return std::move(*error_);
+  }
+
+ private:
+  std::optional<Error> error_;
+};
+
+/// Stops the program with `message`; for broken invariants that must not go on in a release.
+[[noreturn]] void CheckFailed(std::string_view condition, std::string_view file, int line);
+
+}  // namespace slipway
+
+/// Value of a Result, or return its error from this function. Bind what it gives to a value,
+/// never to a reference. Not for coroutines.
+#define TRY(...)                             \
+  __extension__({                            \
+    auto&& try_result_ = (__VA_ARGS__);      \
+    if (!try_result_) [[unlikely]]           \
+      return std::move(try_result_).error(); \
+    *std::move(try_result_);                 \
+  })
+
+/// Stops the program in every build when an invariant of ours does not hold. Never for input.
+#define SLIPWAY_CHECK(condition)                              \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::slipway::CheckFailed(#condition, __FILE__, __LINE__); \
+  } while (false)
