@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/c_api.h"
+
+#include <cstring>
+
+namespace slipway::runtime {
+namespace {
+
+/// Given where there is no memory to say more; never released.
+slipway_status_object& NoMemoryStatus() {
+  static slipway_status_object status{
+      {.code = Code::kResourceExhausted, .message = "out of memory"}, "ResourceExhausted"};
+  return status;
+}
+
+slipway_type MakeType(const TypeInfo& info) {
+  slipway_type type{.info = info, .text = TypeText(info), .element = {}};
+  if (!info.element.empty()) type.element.push_back(MakeType(info.element.front()));
+  return type;
+}
+
+slipway_port_items MakePort(std::span<const ValueInfo> infos) {
+  slipway_port_items port;
+  for (const ValueInfo& info : infos) {
+    port.names.push_back(info.name);
+    port.types.push_back(MakeType(info.type));
+  }
+  return port;
+}
+
+slipway_model* Wrap(Model model) {
+  auto inputs = MakePort(model.inputs());
+  auto outputs = MakePort(model.outputs());
+  auto overridable = MakePort(model.overridable_initializers());
+  return new slipway_model{std::move(model),
+                           {std::move(inputs), std::move(outputs), std::move(overridable)}};
+}
+
+const slipway_port_items* PortOf(const slipway_model* model, int32_t port) {
+  return model != nullptr && port >= 0 && port <= 2 ? &model->ports[port] : nullptr;
+}
+
+Result<Feeds> MakeFeeds(const char* const* names, const slipway_value* const* inputs,
+                        size_t count) {
+  if (count > 0 && (names == nullptr || inputs == nullptr)) return NullArgument("inputs");
+  Feeds feeds;
+  for (size_t i = 0; i < count; ++i) {
+    if (names[i] == nullptr || inputs[i] == nullptr) return NullArgument("inputs");
+    feeds.emplace_back(names[i], inputs[i]->value);
+  }
+  return feeds;
+}
+
+Result<SessionOptions> MakeOptions(const slipway_session_options* given) {
+  SessionOptions options;
+  if (given == nullptr) return options;
+  slipway_session_options known;
+  slipway_session_options_init(&known);
+  if (given->struct_size < sizeof(size_t)) {
+    return Error{.code = Code::kInvalidArgument, .message = "options: struct_size is not set"};
+  }
+  std::memcpy(&known, given, std::min(given->struct_size, sizeof(known)));
+  if (known.device != SLIPWAY_CPU && known.device != SLIPWAY_CUDA) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "options: device " + std::to_string(known.device) + " is not known",
+                 .id = "Device.Unknown"};
+  }
+  options.device = known.device == SLIPWAY_CUDA ? Device::kCuda : Device::kCpu;
+  options.threads = known.threads;
+  options.passes = known.no_passes == 0;
+  options.reference = known.reference != 0;
+  options.profile = known.profile != 0;
+  return options;
+}
+
+const std::string kEmpty;
+
+const std::string& TextOf(const ModelInfo& info, int32_t field) {
+  switch (field) {
+    case SLIPWAY_PRODUCER_NAME:
+      return info.producer_name;
+    case SLIPWAY_PRODUCER_VERSION:
+      return info.producer_version;
+    case SLIPWAY_DOMAIN:
+      return info.domain;
+    case SLIPWAY_GRAPH_NAME:
+      return info.graph_name;
+    case SLIPWAY_DESCRIPTION:
+      return info.description;
+    default:
+      return kEmpty;
+  }
+}
+
+Result<void> RunSession(slipway_session& session, const Feeds& feeds,
+                        const char* const* output_names, size_t output_count,
+                        slipway_value** outputs) {
+  std::vector<std::string> names;
+  for (size_t i = 0; output_names != nullptr && i < output_count; ++i) {
+    if (output_names[i] == nullptr) return NullArgument("output_names");
+    names.emplace_back(output_names[i]);
+  }
+  const size_t all = session.session->model().outputs().size();
+  if (output_names == nullptr && output_count != all) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "room for " + std::to_string(output_count) +
+                            " outputs, the model has " + std::to_string(all)};
+  }
+  if (output_count == 0) return {};
+  auto values = TRY(session.session->Run(feeds, names));
+  std::vector<std::unique_ptr<slipway_value>> made;
+  for (Value& value : values) made.push_back(std::make_unique<slipway_value>(std::move(value)));
+  for (size_t i = 0; i < made.size(); ++i) outputs[i] = made[i].release();
+  return {};
+}
+
+}  // namespace
+
+slipway_status MakeStatus(Error error) noexcept {
+  try {
+    std::string id = ErrorId(error);
+    return new slipway_status_object{std::move(error), std::move(id)};
+  } catch (const std::exception&) {
+    return &NoMemoryStatus();
+  }
+}
+
+Error NullArgument(std::string_view name) {
+  return {.code = Code::kInvalidArgument, .message = std::string(name) + " is NULL"};
+}
+
+}  // namespace slipway::runtime
+
+using namespace slipway::runtime;
+using slipway::Result;
+
+uint32_t slipway_abi_version(void) { return SLIPWAY_ABI_VERSION; }
+const char* slipway_version(void) { return SLIPWAY_VERSION; }
+
+int32_t slipway_status_code(slipway_status status) {
+  return status == nullptr ? SLIPWAY_OK : static_cast<int32_t>(status->error.code) + 1;
+}
+const char* slipway_status_message(slipway_status status) {
+  return status == nullptr ? "" : status->error.message.c_str();
+}
+const char* slipway_status_id(slipway_status status) {
+  return status == nullptr ? "" : status->id.c_str();
+}
+const char* slipway_status_fix(slipway_status status) {
+  return status == nullptr ? "" : status->error.fix.c_str();
+}
+void slipway_status_release(slipway_status status) {
+  if (status != &NoMemoryStatus()) delete status;
+}
+void slipway_text_release(char* text) { delete[] text; }
+
+int32_t slipway_type_kind(const slipway_type* type) {
+  return type == nullptr ? SLIPWAY_NONE : static_cast<int32_t>(type->info.kind) + 1;
+}
+int32_t slipway_type_dtype(const slipway_type* type) {
+  return type == nullptr ? SLIPWAY_UNDEFINED : static_cast<int32_t>(type->info.dtype);
+}
+int64_t slipway_type_rank(const slipway_type* type) {
+  return type == nullptr || !type->info.shape ? -1 : static_cast<int64_t>(type->info.shape->size());
+}
+int64_t slipway_type_dim(const slipway_type* type, int64_t index) {
+  if (index < 0 || index >= slipway_type_rank(type)) return -1;
+  return (*type->info.shape)[static_cast<size_t>(index)];
+}
+const char* slipway_type_symbol(const slipway_type* type, int64_t index) {
+  if (type == nullptr || index < 0) return "";
+  const auto& symbols = type->info.symbols;
+  const auto at = static_cast<size_t>(index);
+  return at < symbols.size() ? symbols[at].c_str() : "";
+}
+const slipway_type* slipway_type_element(const slipway_type* type) {
+  return type == nullptr || type->element.empty() ? nullptr : &type->element.front();
+}
+const char* slipway_type_text(const slipway_type* type) {
+  return type == nullptr ? "" : type->text.c_str();
+}
+
+slipway_status slipway_model_load(const char* path, slipway_model** model) {
+  return Guarded([&]() -> Result<void> {
+    if (path == nullptr || model == nullptr) return NullArgument("path or model");
+    *model = Wrap(TRY(Model::Load(path)));
+    return {};
+  });
+}
+
+slipway_status slipway_model_parse(const void* bytes, size_t size, slipway_model** model) {
+  return Guarded([&]() -> Result<void> {
+    if ((bytes == nullptr && size > 0) || model == nullptr) return NullArgument("bytes or model");
+    *model = Wrap(TRY(Model::Parse({static_cast<const std::byte*>(bytes), size})));
+    return {};
+  });
+}
+
+void slipway_model_release(slipway_model* model) { delete model; }
+
+size_t slipway_model_count(const slipway_model* model, int32_t port) {
+  const auto* items = PortOf(model, port);
+  return items == nullptr ? 0 : items->names.size();
+}
+const char* slipway_model_name(const slipway_model* model, int32_t port, size_t index) {
+  const auto* items = PortOf(model, port);
+  return items == nullptr || index >= items->names.size() ? nullptr : items->names[index].c_str();
+}
+const slipway_type* slipway_model_type(const slipway_model* model, int32_t port, size_t index) {
+  const auto* items = PortOf(model, port);
+  return items == nullptr || index >= items->types.size() ? nullptr : &items->types[index];
+}
+
+const char* slipway_model_text_of(const slipway_model* model, int32_t field) {
+  return model == nullptr ? "" : TextOf(model->model.info(), field).c_str();
+}
+int64_t slipway_model_version(const slipway_model* model) {
+  return model == nullptr ? 0 : model->model.info().model_version;
+}
+int64_t slipway_model_ir_version(const slipway_model* model) {
+  return model == nullptr ? 0 : model->model.info().ir_version;
+}
+size_t slipway_model_metadata_count(const slipway_model* model) {
+  return model == nullptr ? 0 : model->model.info().metadata.size();
+}
+const char* slipway_model_metadata_key(const slipway_model* model, size_t index) {
+  if (index >= slipway_model_metadata_count(model)) return nullptr;
+  return model->model.info().metadata[index].first.c_str();
+}
+const char* slipway_model_metadata_value(const slipway_model* model, size_t index) {
+  if (index >= slipway_model_metadata_count(model)) return nullptr;
+  return model->model.info().metadata[index].second.c_str();
+}
+size_t slipway_model_opset_count(const slipway_model* model) {
+  return model == nullptr ? 0 : model->model.info().opsets.size();
+}
+const char* slipway_model_opset_domain(const slipway_model* model, size_t index) {
+  if (index >= slipway_model_opset_count(model)) return nullptr;
+  return model->model.info().opsets[index].first.c_str();
+}
+int64_t slipway_model_opset_version(const slipway_model* model, size_t index) {
+  if (index >= slipway_model_opset_count(model)) return 0;
+  return model->model.info().opsets[index].second;
+}
+
+void slipway_session_options_init(slipway_session_options* options) {
+  if (options == nullptr) return;
+  *options = {};
+  options->struct_size = sizeof(*options);
+}
+
+slipway_status slipway_session_create(const slipway_model* model,
+                                      const slipway_session_options* options,
+                                      slipway_session** session) {
+  return Guarded([&]() -> Result<void> {
+    if (model == nullptr || session == nullptr) return NullArgument("model or session");
+    const SessionOptions wanted = TRY(MakeOptions(options));
+    auto made = TRY(Session::Create(model->model, wanted));
+    *session = new slipway_session{std::move(made)};
+    return {};
+  });
+}
+
+slipway_status slipway_session_run(slipway_session* session, const char* const* input_names,
+                                   const slipway_value* const* inputs, size_t input_count,
+                                   const char* const* output_names, size_t output_count,
+                                   slipway_value** outputs) {
+  return Guarded([&]() -> Result<void> {
+    if (session == nullptr || (outputs == nullptr && output_count > 0)) {
+      return NullArgument("session or outputs");
+    }
+    const Feeds feeds = TRY(MakeFeeds(input_names, inputs, input_count));
+    return RunSession(*session, feeds, output_names, output_count, outputs);
+  });
+}
+
+slipway_status slipway_session_explain(slipway_session* session, const char* const* input_names,
+                                       const slipway_value* const* inputs, size_t input_count,
+                                       char** text) {
+  return Guarded([&]() -> Result<void> {
+    if (session == nullptr || text == nullptr) return NullArgument("session or text");
+    const Feeds feeds = TRY(MakeFeeds(input_names, inputs, input_count));
+    const std::string explained = TRY(session->session->Explain(feeds));
+    *text = new char[explained.size() + 1];
+    std::memcpy(*text, explained.c_str(), explained.size() + 1);
+    return {};
+  });
+}
+
+void slipway_session_release(slipway_session* session) { delete session; }

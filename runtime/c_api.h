@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/runtime.h"
+#include "runtime/slipway.h"
+
+/// What the opaque types of slipway.h are.
+struct slipway_status_object {
+  slipway::Error error;
+  std::string id;
+};
+
+struct slipway_type {
+  slipway::runtime::TypeInfo info;
+  std::string text;
+  std::vector<slipway_type> element;
+};
+
+struct slipway_port_items {
+  std::vector<std::string> names;
+  std::vector<slipway_type> types;
+};
+
+struct slipway_model {
+  slipway::runtime::Model model;
+  slipway_port_items ports[3];
+};
+
+struct slipway_value {
+  slipway::runtime::Value value;
+};
+
+struct slipway_session {
+  std::unique_ptr<slipway::runtime::Session> session;
+};
+
+namespace slipway::runtime {
+
+slipway_status MakeStatus(Error error) noexcept;
+
+/// Runs `body`, a function that gives Result<void>; nothing gets past it.
+template <class Body>
+slipway_status Guarded(const Body& body) noexcept {
+  try {
+    Result<void> done = body();
+    return done ? nullptr : MakeStatus(std::move(done).error());
+  } catch (const std::bad_alloc&) {
+    return MakeStatus({.code = Code::kResourceExhausted, .message = "out of memory"});
+  } catch (const std::exception& error) {
+    return MakeStatus({.code = Code::kInternal, .message = error.what()});
+  }
+}
+
+/// kInvalidArgument: a pointer that must not be null is.
+Error NullArgument(std::string_view name);
+
+}  // namespace slipway::runtime

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "runtime/graph/function_scope.h"
+#include "runtime/graph/graph.h"
+#include "runtime/graph/onnx_proto.h"
+#include "runtime/graph/signature.h"
+
+namespace slipway::runtime {
+
+/// Turns graphs as a file has them into GraphData: resolves names, inlines the model's
+/// functions, checks every node against its operator's schema. For one model; not thread-safe.
+class GraphBuilder {
+ public:
+  GraphBuilder(const proto::Model& model, bool allow_unsupported);
+
+  Result<std::shared_ptr<GraphData>> BuildModel();
+
+ private:
+  /// A graph being built, and the graphs around it.
+  struct Scope {
+    GraphData* graph = nullptr;
+    Scope* parent = nullptr;
+    std::unordered_map<std::string, ValueId> names = {};
+    const proto::Graph* source = nullptr;
+  };
+
+  Result<std::shared_ptr<GraphData>> BuildGraph(const proto::Graph& source, Scope* parent,
+                                                const FunctionCall* call);
+  Result<void> Fill(const proto::Graph& source, Scope& scope, const FunctionCall* call);
+  Result<void> AddDeclared(const proto::Graph& source, Scope& scope, const FunctionCall* call);
+  Result<void> AddOutputs(const proto::Graph& source, Scope& scope, const FunctionCall* call);
+  Result<void> AddNode(const proto::Node& node, Scope& scope, const FunctionCall* call);
+  Result<void> Inline(const proto::Function& function, const proto::Node& node, Scope& scope,
+                      const FunctionCall* call);
+  Result<void> AddBody(const proto::Function& function, Scope& scope, const FunctionCall& call);
+  Result<void> AddPassThrough(const proto::Function& function, const FunctionCall& call,
+                              const proto::Node& node, Scope& scope);
+  Result<void> AddAttributes(const proto::Node& node, Scope& scope, const FunctionCall* call,
+                             NodeData& data);
+  Result<void> AddCaptures(Scope& scope, NodeData& data);
+  Result<void> CheckNode(NodeData& data);
+  Result<void> FindOperator(NodeData& data);
+  Result<ValueId> Define(Scope& scope, std::string name);
+  ValueId Lookup(Scope& scope, const std::string& name);
+  Error Undefined(const Scope& scope, const NodeData& data, const std::string& name);
+  Result<int> OpsetOf(std::string_view domain, const FunctionCall* call) const;
+
+  const proto::Model& model_;
+  bool allow_unsupported_;
+  FunctionTable functions_;
+  proto::Opsets opsets_;
+  std::map<const OpDef*, std::shared_ptr<const Schema>> schemas_;
+  std::int64_t nodes_ = 0;
+  std::int64_t calls_ = 0;
+  std::int64_t depth_ = 0;  ///< of graphs and calls being built
+};
+
+}  // namespace slipway::runtime

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/graph/node_context.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace slipway::runtime {
+
+const Tensor* NodeContext::input(std::size_t index) {
+  if (index >= setup_.inputs.size() || setup_.inputs[index] == nullptr) return nullptr;
+  return setup_.inputs[index]->tensor();
+}
+
+const Value& NodeContext::input_value(std::size_t index) {
+  if (index >= setup_.inputs.size() || setup_.inputs[index] == nullptr) return unwanted_;
+  return *setup_.inputs[index];
+}
+
+Tensor& NodeContext::output(std::size_t index) {
+  SLIPWAY_CHECK(index < setup_.outputs.size() && setup_.outputs[index] != nullptr);
+  Tensor* tensor = setup_.outputs[index]->tensor();
+  SLIPWAY_CHECK(tensor != nullptr);
+  return *tensor;
+}
+
+Result<Tensor*> NodeContext::Allocate(std::size_t index, DType dtype, Shape shape) {
+  Tensor tensor = TRY(Tensor::Make(dtype, std::move(shape)));
+  Value* slot = index < setup_.outputs.size() ? setup_.outputs[index] : nullptr;
+  if (slot == nullptr) slot = &unwanted_;
+  *slot = Value(std::move(tensor));
+  return slot->tensor();
+}
+
+void NodeContext::Set(std::size_t index, Value value) {
+  Value* slot = index < setup_.outputs.size() ? setup_.outputs[index] : nullptr;
+  if (slot == nullptr) return;
+  if (const Tensor* tensor = value.tensor(); tensor != nullptr && setup_.arena != nullptr) {
+    const auto at = reinterpret_cast<std::uintptr_t>(tensor->raw());
+    const auto start = reinterpret_cast<std::uintptr_t>(setup_.arena);
+    if (at >= start && at < start + setup_.arena_bytes) {
+      auto copy = tensor->Clone();
+      if (!copy) {
+        failed_ = std::move(copy).error();
+        return;
+      }
+      value = Value(*std::move(copy));
+    }
+  }
+  *slot = std::move(value);
+}
+
+void NodeContext::ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) {
+  if (count <= 0) return;
+  const std::int64_t most = count / std::max<std::int64_t>(1, grain);
+  const std::int64_t pieces = std::clamp<std::int64_t>(most, 1, setup_.threads);
+  if (pieces == 1) {
+    body(0, count);
+    return;
+  }
+#pragma omp parallel for num_threads(static_cast <int>(pieces)) schedule(static, 1)
+  for (std::int64_t i = 0; i < pieces; ++i) {
+    const std::int64_t size = count / pieces;
+    const std::int64_t rest = count % pieces;
+    const std::int64_t begin = i * size + std::min(i, rest);
+    body(begin, begin + size + (i < rest ? 1 : 0));
+  }
+}
+
+Result<std::vector<Value>> NodeContext::RunGraph(const GraphData& graph,
+                                                 std::vector<Value> inputs) {
+  if (setup_.subgraphs == nullptr) return KernelContext::RunGraph(graph, std::move(inputs));
+  return setup_.subgraphs->RunSubgraph(graph, std::move(inputs));
+}
+
+Result<void> NodeContext::TakeError() { return std::exchange(failed_, Result<void>()); }
+
+}  // namespace slipway::runtime

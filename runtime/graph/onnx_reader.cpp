@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/graph/onnx_reader.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "runtime/graph/external_data.h"
+#include "runtime/graph/graph_builder.h"
+#include "runtime/graph/onnx_proto.h"
+
+namespace slipway::runtime {
+namespace {
+
+using proto::Invalid;
+
+struct KnownDomain {
+  std::string_view name;
+  std::int64_t newest;
+};
+constexpr KnownDomain kKnownDomains[] = {
+    {"", 28}, {"ai.onnx.ml", 5}, {"ai.onnx.preview.training", 1}, {"ai.onnx.training", 1}};
+
+Result<void> CheckOpsets(const ModelInfo& info) {
+  if (info.ir_version < 1) return Invalid("it has no IR version: this is no ONNX model");
+  if (info.opsets.empty() && info.ir_version >= 3) return Invalid("it imports no opset");
+  for (const auto& [domain, version] : info.opsets) {
+    if (version < 1) {
+      return Invalid(fmt::format("opset {} of domain {}", version, DomainText(domain)));
+    }
+    for (const KnownDomain& known : kKnownDomains) {
+      if (known.name == domain && version > known.newest) {
+        return Error{.code = Code::kUnimplemented,
+                     .message = fmt::format("opset {} of domain {} is newer than {}, the newest "
+                                            "one supported",
+                                            version, DomainText(domain), known.newest),
+                     .id = "Model.UnsupportedOpset"};
+      }
+    }
+  }
+  return {};
+}
+
+void Count(const GraphData& graph, ModelInfo& info, std::map<std::string, std::int64_t>& types) {
+  for (const GraphValue& value : graph.values) {
+    if (!value.is_constant()) continue;
+    info.parameters += value.constant.size();
+    info.parameter_bytes += value.constant.bytes();
+  }
+  for (const NodeData& node : graph.nodes) {
+    ++info.nodes;
+    ++types[fmt::format("{}.{}", DomainText(node.domain), node.type)];
+    for (const auto& inner : SubgraphsOf(node)) Count(*inner, info, types);
+  }
+}
+
+ModelInfo Describe(const proto::Model& model, const GraphData& graph) {
+  ModelInfo info = model.info;
+  info.graph_name = graph.name;
+  std::map<std::string, std::int64_t> types;
+  Count(graph, info, types);
+  info.operators.assign(types.begin(), types.end());
+  return info;
+}
+
+Result<std::shared_ptr<const GraphData>> Build(proto::Source& source, std::span<std::byte> bytes,
+                                               const ReaderOptions& options) {
+  if (bytes.empty()) return Invalid("it is empty: this is no ONNX model");
+  auto model = proto::ReadModel(bytes, source);
+  if (!model) return Within("no valid ONNX model", std::move(model).error());
+  if (!model->graph) return Invalid("it holds no graph: this is no ONNX model");
+  TRY(CheckOpsets(model->info));
+  GraphBuilder builder(*model, options.allow_unsupported);
+  auto graph = TRY(builder.BuildModel());
+  graph->info = Describe(*model, *graph);
+  return std::shared_ptr<const GraphData>(std::move(graph));
+}
+
+struct FileBytes {
+  std::shared_ptr<void> owner;
+  std::span<std::byte> bytes;
+};
+
+Result<void> ReadAll(int fd, std::span<std::byte> into, const std::string& name) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t count = ::read(fd, into.data() + done, into.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(name, errno);
+    if (count == 0) return Invalid("it became shorter while it was read");
+    done += static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+Result<FileBytes> ReadWhole(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return SystemError(path.string(), errno);
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) != 0) return SystemError(path.string(), errno);
+  if (!S_ISREG(status.st_mode)) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("{} is no regular file", path.string()),
+                 .id = "Model.Invalid"};
+  }
+  Tensor buffer = TRY(Tensor::Make(DType::kUint8, {status.st_size}));
+  FileBytes file{
+      .owner = std::const_pointer_cast<void>(buffer.owner()),
+      .bytes = {static_cast<std::byte*>(buffer.raw()), static_cast<std::size_t>(status.st_size)}};
+  TRY(ReadAll(fd.get(), file.bytes, path.string()));
+  return file;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
+                                                  std::span<std::byte> bytes,
+                                                  const ReaderOptions& options) {
+  ExternalData external(options.folder);
+  proto::Source source{.owner = std::move(owner)};
+  if (!options.folder.empty()) {
+    source.external = [&external](DType dtype, const Shape& shape, const std::string& location,
+                                  std::int64_t offset, std::int64_t length) {
+      return external.Read(dtype, shape, location, offset, length);
+    };
+  }
+  return Build(source, bytes, options);
+}
+
+Result<std::shared_ptr<const GraphData>> ReadOnnxFile(const std::filesystem::path& path,
+                                                      ReaderOptions options) {
+  auto file = ReadWhole(path);
+  if (!file) {
+    Error error = std::move(file).error();
+    if (error.code == Code::kNotFound) error.id = "Model.FileNotFound";
+    return Within("loading the model", std::move(error));
+  }
+  options.folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  auto graph = ReadOnnx(std::move(file->owner), file->bytes, options);
+  if (!graph) return Within(path.string(), std::move(graph).error());
+  return graph;
+}
+
+}  // namespace slipway::runtime

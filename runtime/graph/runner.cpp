@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/graph/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace slipway::runtime {
+namespace {
+
+constexpr std::size_t kPlansKept = 32;
+
+bool Matches(const ValueFacts& planned, const Value& value) {
+  if (const Tensor* tensor = value.tensor()) {
+    return planned.kind == TypeInfo::Kind::kTensor && planned.dtype == tensor->dtype() &&
+           planned.shape == tensor->shape();
+  }
+  const ValueFacts facts = FactsOf(value, false);
+  return planned.kind == facts.kind && planned.dtype == facts.dtype;
+}
+
+bool Matches(const PlanKey& key, std::span<const Value> inputs, const std::vector<bool>& wanted) {
+  return key.wanted == wanted &&
+         std::ranges::equal(key.inputs, inputs,
+                            [](const ValueFacts& f, const Value& v) { return Matches(f, v); });
+}
+
+}  // namespace
+
+/// Gives a step's kernel the graphs of its node, with what they capture from this frame.
+class GraphRunner::Links final : public SubgraphRunner {
+ public:
+  Links(std::vector<Subgraph>& subgraphs, const Frame& frame)
+      : subgraphs_(subgraphs), frame_(frame) {}
+
+  Result<std::vector<Value>> RunSubgraph(const GraphData& graph,
+                                         std::vector<Value> inputs) override {
+    const auto found = std::ranges::find(subgraphs_, &graph, &Subgraph::graph);
+    if (found == subgraphs_.end()) {
+      return Error{.code = Code::kInternal, .message = "a graph that is no node's"};
+    }
+    if (inputs.size() != graph.inputs.size()) {
+      return Error{.code = Code::kInvalidArgument,
+                   .message = fmt::format("graph '{}' takes {} inputs and got {}", graph.name,
+                                          graph.inputs.size(), inputs.size())};
+    }
+    for (ValueId id : found->captured) {
+      inputs.push_back(frame_.values[static_cast<std::size_t>(id)]);
+    }
+    return found->runner->Run(inputs, std::vector<bool>(graph.outputs.size(), true));
+  }
+
+ private:
+  std::vector<Subgraph>& subgraphs_;
+  const Frame& frame_;
+};
+
+GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
+                         std::shared_ptr<DeviceContext> device, const Options& options)
+    : graph_(std::move(graph)), device_(std::move(device)), options_(options) {
+  for (const NodeData& node : graph_->nodes) {
+    for (const auto& inner : SubgraphsOf(node)) {
+      Subgraph link{.graph = inner.get(),
+                    .runner = std::make_unique<GraphRunner>(inner, device_, options_),
+                    .captured = {}};
+      for (ValueId capture : inner->captures) {
+        const std::string& name = inner->values[static_cast<std::size_t>(capture)].name;
+        const auto outer = std::ranges::find_if(node.captures, [&](ValueId id) {
+          return graph_->values[static_cast<std::size_t>(id)].name == name;
+        });
+        SLIPWAY_CHECK(outer != node.captures.end());
+        link.captured.push_back(*outer);
+      }
+      subgraphs_.push_back(std::move(link));
+    }
+  }
+}
+
+std::shared_ptr<const Plan> GraphRunner::FindPlan(std::span<const Value> inputs,
+                                                  const std::vector<bool>& wanted) {
+  const std::lock_guard lock(mutex_);
+  for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+    if (!Matches((*it)->key, inputs, wanted)) continue;
+    plans_.splice(plans_.begin(), plans_, it);
+    return plans_.front();
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> inputs,
+                                                         const std::vector<bool>& wanted) {
+  if (auto plan = FindPlan(inputs, wanted)) return plan;
+  const std::lock_guard planning(planning_);
+  if (auto plan = FindPlan(inputs, wanted)) return plan;
+  PlanKey key{.inputs = {}, .wanted = wanted};
+  for (const Value& value : inputs) key.inputs.push_back(FactsOf(value, false));
+  auto plan = TRY(MakePlan(graph_, std::move(key), options_.passes, *device_));
+  const std::lock_guard lock(mutex_);
+  plans_.push_front(plan);
+  if (plans_.size() > kPlansKept) plans_.pop_back();
+  return plan;
+}
+
+Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
+                                            const std::vector<bool>& wanted) {
+  const auto plan = TRY(PlanFor(inputs, wanted));
+  auto frame = TRY(plan->TakeFrame());
+  std::size_t index = 0;
+  for (const auto* ids : {&graph_->inputs, &graph_->captures}) {
+    for (ValueId id : *ids) frame->values[static_cast<std::size_t>(id)] = inputs[index++];
+  }
+  auto outputs = RunFrame(*plan, *frame);
+  plan->GiveBack(std::move(frame));
+  return outputs;
+}
+
+Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(plan, i, frame));
+  std::vector<Value> outputs;
+  for (std::size_t i = 0; i < graph_->outputs.size(); ++i) {
+    if (!plan.key.wanted[i]) continue;
+    outputs.push_back(frame.values[static_cast<std::size_t>(graph_->outputs[i])]);
+  }
+  return outputs;
+}
+
+Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame) {
+  const Step& step = plan.steps[index];
+  const auto start =
+      options_.profile ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+  for (ValueId id : step.allocate) {
+    const ValueFacts& facts = plan.values[static_cast<std::size_t>(id)].facts;
+    frame.values[static_cast<std::size_t>(id)] =
+        Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
+  }
+  Links links(subgraphs_, frame);
+  NodeContext::Setup setup{
+      .inputs = frame.inputs[index],
+      .outputs = frame.outputs[index],
+      .scratch = {static_cast<std::byte*>(frame.arena.raw()) + step.scratch_offset,
+                  static_cast<std::size_t>(step.prepared.scratch_bytes())},
+      .threads = device_->threads(),
+      .subgraphs = &links,
+      .arena = frame.arena.raw(),
+      .arena_bytes = static_cast<std::size_t>(frame.arena.bytes())};
+  Result<void> done;
+  const Kernel* kernel = step.prepared.kernel;
+  switch (step.kind) {
+    case Step::Kind::kView:
+      *frame.outputs[index][0] = Value(frame.inputs[index][0]->tensor()->Reshaped(
+          *plan.values[static_cast<std::size_t>(step.node->outputs[0])].facts.shape));
+      break;
+    case Step::Kind::kKernel: {
+      NodeContext context(setup);
+      done = step.prepared.Run(context);
+      if (done) done = context.TakeError();
+      break;
+    }
+    case Step::Kind::kLate:
+      done = RunLate(step, setup, frame);
+      break;
+  }
+  if (!done) return Within(WhereText(*step.node), std::move(done).error());
+  for (ValueId id : step.release) frame.values[static_cast<std::size_t>(id)] = {};
+  if (options_.profile) {
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    Record(step, kernel, took.count());
+  }
+  return {};
+}
+
+Result<void> GraphRunner::RunLate(const Step& step, NodeContext::Setup setup, Frame& /*frame*/) {
+  const auto prepared = TRY(step.late->For(setup.inputs));
+  const PreparedNode& node = prepared->node;
+  for (std::size_t i = 0; i < setup.outputs.size(); ++i) {
+    const ValueFacts& facts = node.facts.outputs[i];
+    if (setup.outputs[i] == nullptr || facts.kind != TypeInfo::Kind::kTensor || !facts.shape ||
+        facts.dtype == DType::kUndefined || node.kernel == nullptr) {
+      continue;
+    }
+    *setup.outputs[i] = Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
+  }
+  if (node.kernel == nullptr) {
+    const Tensor& from = *setup.inputs[0]->tensor();
+    *setup.outputs[0] = Value(from.Reshaped(*node.facts.outputs[0].shape));
+    return {};
+  }
+  Tensor scratch;
+  if (const std::int64_t bytes = node.scratch_bytes(); bytes > 0) {
+    scratch = TRY(Tensor::Make(DType::kUint8, {bytes}));
+    setup.scratch = {static_cast<std::byte*>(scratch.raw()), static_cast<std::size_t>(bytes)};
+  }
+  NodeContext context(setup);
+  TRY(node.Run(context));
+  return context.TakeError();
+}
+
+void GraphRunner::Record(const Step& step, const Kernel* kernel, double milliseconds) {
+  const std::lock_guard lock(profile_mutex_);
+  NodeProfile& row = profile_[step.node->name];
+  if (row.runs == 0) {
+    row.node = step.node->name;
+    row.op_type = step.node->type;
+  }
+  if (kernel != nullptr) row.kernel = kernel->name;
+  if (kernel == nullptr && row.kernel.empty()) {
+    row.kernel = step.kind == Step::Kind::kView ? "view" : "late";
+  }
+  ++row.runs;
+  row.total_ms += milliseconds;
+}
+
+void GraphRunner::AddProfile(std::vector<NodeProfile>& profile) const {
+  {
+    const std::lock_guard lock(profile_mutex_);
+    for (const auto& [node, row] : profile_) profile.push_back(row);
+  }
+  for (const Subgraph& link : subgraphs_) link.runner->AddProfile(profile);
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/graph/node_context.h"
+#include "runtime/graph/plan.h"
+
+namespace slipway::runtime {
+
+/// Executes a graph: keeps its plans, and the runners of the graphs among its nodes'
+/// attributes. Thread-safe.
+class GraphRunner {
+ public:
+  struct Options {
+    PassOptions passes = {};
+    bool profile = false;
+  };
+  GraphRunner(std::shared_ptr<const GraphData> graph, std::shared_ptr<DeviceContext> device,
+              const Options& options);
+
+  const GraphData& graph() const { return *graph_; }
+
+  /// `inputs`: the graph's inputs, then its captures. Gives the wanted outputs, in order; they
+  /// may share memory with inputs and constants.
+  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted);
+
+  /// The plan for inputs like these.
+  Result<std::shared_ptr<const Plan>> PlanFor(std::span<const Value> inputs,
+                                              const std::vector<bool>& wanted);
+
+  /// Adds what nodes did to `profile`, subgraphs included.
+  void AddProfile(std::vector<NodeProfile>& profile) const;
+
+ private:
+  struct Subgraph {
+    const GraphData* graph = nullptr;
+    std::unique_ptr<GraphRunner> runner;
+    std::vector<ValueId> captured;  ///< values of this graph, one per capture
+  };
+  class Links;
+
+  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame);
+  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame);
+  Result<void> RunLate(const Step& step, NodeContext::Setup setup, Frame& frame);
+  void Record(const Step& step, const Kernel* kernel, double milliseconds);
+  std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,
+                                       const std::vector<bool>& wanted);
+
+  std::shared_ptr<const GraphData> graph_;
+  std::shared_ptr<DeviceContext> device_;
+  Options options_;
+  std::vector<Subgraph> subgraphs_;               ///< of all nodes
+  std::mutex planning_;                           // held while a plan is made
+  std::mutex mutex_;                              // guards plans_
+  std::list<std::shared_ptr<const Plan>> plans_;  ///< most recently used first
+  mutable std::mutex profile_mutex_;              // guards profile_
+  std::map<std::string, NodeProfile> profile_;    ///< by node
+};
+
+}  // namespace slipway::runtime

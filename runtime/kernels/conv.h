@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/kernels/window.h"
+#include "runtime/op.h"
+
+namespace slipway::runtime {
+
+/// A convolution's geometry.
+struct ConvShape {
+  std::int64_t batch = 0, in_channels = 0, out_channels = 0, groups = 1;
+  Window window = {};
+};
+
+/// From X [N, C, spatial...] and W [M, C / group, kernel...]. kInvalidArgument naming what does
+/// not fit.
+Result<ConvShape> ConvShapeOf(const NodeFacts& node);
+
+/// The function applied to the sum, in the fused operator: attribute `activation` is the ONNX
+/// operator's name or empty. `activation_alpha` and `activation_beta` are its parameters: the
+/// bounds of Clip, alpha of LeakyRelu and Elu, alpha and beta of HardSigmoid.
+enum class ConvActivation : std::uint8_t {
+  kNone,
+  kRelu,
+  kClip,
+  kLeakyRelu,
+  kSigmoid,
+  kTanh,
+  kElu,
+  kHardSigmoid,
+  kHardSwish,
+};
+/// kInvalidArgument naming an unknown one.
+Result<ConvActivation> ConvActivationOf(const NodeFacts& node);
+double Activate(ConvActivation activation, double x, double alpha, double beta);
+
+/// oneDNN's convolution for float32.
+std::string DeclineConvDnnl(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
+
+}  // namespace slipway::runtime

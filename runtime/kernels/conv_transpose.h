@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/kernels/conv.h"
+
+namespace slipway::runtime {
+
+/// From X [N, C, spatial...] and W [C, M / group, kernel...]. The window is that of the
+/// convolution whose gradient this is: it slides over our output (`window.input`) and makes our
+/// input (`window.output`). kInvalidArgument naming what does not fit.
+Result<ConvShape> TransposeShapeOf(const NodeFacts& node);
+
+/// oneDNN's deconvolution for float32.
+std::string DeclineConvTransposeDnnl(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& node,
+                                                             DeviceContext& device);
+
+}  // namespace slipway::runtime

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
+#include "runtime/kernels/conv_transpose.h"
+#include "runtime/kernels/dnnl_helpers.h"
+
+namespace slipway::runtime {
+namespace {
+
+using dnnl::deconvolution_forward;
+using dnnl::memory;
+
+/// Weights [C, M / g, kernel...] as oneDNN sees them: [g, M / g, C / g, kernel...], without g
+/// where there is one group.
+Shape WeightDims(const ConvShape& shape, const Shape& w) {
+  Shape dims;
+  if (shape.groups > 1) dims.push_back(shape.groups);
+  dims.push_back(w[1]);
+  dims.push_back(w[0] / shape.groups);
+  dims.insert(dims.end(), w.begin() + 2, w.end());
+  return dims;
+}
+
+memory::desc WeightDesc(const ConvShape& shape, const Shape& w) {
+  const Shape dims = WeightDims(shape, w);
+  const std::int64_t kernel = shape.window.kernel_size();
+  memory::dims strides;
+  if (shape.groups > 1) strides.push_back(w[0] / shape.groups * w[1] * kernel);
+  strides.push_back(kernel);
+  strides.push_back(w[1] * kernel);
+  std::int64_t stride = kernel;
+  for (const std::int64_t size : shape.window.kernel) {
+    stride /= size;
+    strides.push_back(stride);
+  }
+  return {dims, memory::data_type::f32, strides};
+}
+
+std::vector<std::int64_t> PadsEnd(const Window& window) {
+  std::vector<std::int64_t> pads;
+  for (std::size_t d = 0; d < window.input.size(); ++d) {
+    const std::int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
+    pads.push_back((window.output[d] - 1) * window.strides[d] + reach - window.pads_begin[d] -
+                   window.input[d]);
+  }
+  return pads;
+}
+
+class DeconvExecutable final : public Executable {
+ public:
+  DeconvExecutable(const NodeFacts& node, const ConvShape& shape,
+                   const deconvolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
+                   const dnnl::engine& engine)
+      : engine_(engine),
+        desc_(desc),
+        primitive_(desc),
+        w_(WeightDesc(shape, node.shape(1))),
+        x_(PlainDesc(node.shape(0))),
+        y_(PlainDesc(*node.outputs[0].shape)),
+        packed_(std::move(packed)),
+        has_bias_(node.Has(2)) {
+    x_at_ = scratch_.Add(desc_.src_desc() == x_ ? 0 : desc_.src_desc().get_size());
+    w_at_ = scratch_.Add(packed_ ? 0 : desc_.weights_desc().get_size());
+    y_at_ = scratch_.Add(desc_.dst_desc() == y_ ? 0 : desc_.dst_desc().get_size());
+    pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
+  }
+
+  std::int64_t scratch_bytes() const override { return scratch_.bytes(); }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      Execute(context);
+    } catch (const dnnl::error& error) {
+      return DnnlError("deconvolution", error);
+    }
+    return {};
+  }
+
+ private:
+  memory Brought(const memory::desc& have, const memory::desc& want, const void* data,
+                 std::byte* room) const {
+    memory plain = Over(have, engine_, data);
+    if (have == want) return plain;
+    memory wanted = Over(want, engine_, room);
+    Reorder(plain, wanted, engine_);
+    return wanted;
+  }
+
+  void Execute(KernelContext& context) const {
+    std::byte* room = context.scratch().data();
+    memory x = Brought(x_, desc_.src_desc(), context.input(0)->raw(), room + x_at_);
+    memory w = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
+                       : Brought(w_, desc_.weights_desc(), context.input(1)->raw(), room + w_at_);
+    Tensor& out = context.output(0);
+    const bool same = desc_.dst_desc() == y_;
+    memory y = Over(desc_.dst_desc(), engine_, same ? out.raw() : static_cast<void*>(room + y_at_));
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, x},
+        {DNNL_ARG_WEIGHTS, w},
+        {DNNL_ARG_DST, y},
+        {DNNL_ARG_SCRATCHPAD, Over(desc_.scratchpad_desc(), engine_, room + pad_at_)}};
+    if (has_bias_) {
+      arguments[DNNL_ARG_BIAS] = Over(desc_.bias_desc(), engine_, context.input(2)->raw());
+    }
+    dnnl::stream& stream = CpuStream(engine_);
+    primitive_.execute(stream, arguments);
+    stream.wait();
+    if (same) return;
+    memory plain = Over(y_, engine_, out.raw());
+    Reorder(y, plain, engine_);
+  }
+
+  dnnl::engine engine_;
+  deconvolution_forward::primitive_desc desc_;
+  deconvolution_forward primitive_;
+  memory::desc w_, x_, y_;
+  std::optional<Tensor> packed_;
+  bool has_bias_;
+  ScratchLayout scratch_;
+  std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
+};
+
+}  // namespace
+
+std::string DeclineConvTransposeDnnl(const NodeFacts& node) {
+  const std::string why = DeclineUnlessFloat32(node, 3);
+  if (!why.empty()) return why;
+  const Result<ConvShape> shape = TransposeShapeOf(node);
+  if (!shape) return shape.error().message;
+  if (shape->window.input.size() > 3) return Message(shape->window.input.size(), " dimensions");
+  const std::vector<std::int64_t> pads = PadsEnd(shape->window);
+  for (std::size_t d = 0; d < pads.size(); ++d) {
+    const std::int64_t reach = (shape->window.kernel[d] - 1) * shape->window.dilations[d] + 1;
+    if (pads[d] < 0) return "the output is longer than the windows reach";
+    if (pads[d] >= reach || shape->window.pads_begin[d] >= reach) {
+      return "padding is wider than the kernel";
+    }
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& node,
+                                                             DeviceContext& device) {
+  CpuContext& cpu = Cpu(device);
+  const ConvShape shape = TRY(TransposeShapeOf(node));
+  const Window& window = shape.window;
+  memory::dims dilations;
+  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();
+  try {
+    const deconvolution_forward::desc desc(
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+        AnyDesc(node.shape(0)), AnyDesc(WeightDims(shape, node.shape(1))), bias,
+        AnyDesc(*node.outputs[0].shape), window.strides, dilations, window.pads_begin,
+        PadsEnd(window));
+    const deconvolution_forward::primitive_desc primitive(desc, UserScratchpad(), cpu.engine());
+    std::optional<Tensor> packed;
+    if (const Tensor* weights = node.inputs[1].constant) {
+      packed =
+          TRY(PackedFor(cpu, *weights, WeightDesc(shape, node.shape(1)), primitive.weights_desc()));
+    }
+    return std::unique_ptr<Executable>(
+        new DeconvExecutable(node, shape, primitive, std::move(packed), cpu.engine()));
+  } catch (const dnnl::error& error) {
+    return DnnlError("deconvolution", error);
+  }
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/dnnl_helpers.h"
+
+#include <cstring>
+
+#include "base/limits.h"
+
+namespace slipway::runtime {
+
+dnnl::memory::desc PlainDesc(const Shape& shape) {
+  dnnl::memory::dims dims = shape.empty() ? dnnl::memory::dims{1} : shape;
+  dnnl::memory::dims strides(dims.size());
+  std::int64_t stride = 1;
+  for (std::size_t d = dims.size(); d-- > 0;) {
+    strides[d] = stride;
+    stride *= dims[d];
+  }
+  return {dims, dnnl::memory::data_type::f32, strides};
+}
+
+dnnl::memory::desc AnyDesc(const Shape& shape) {
+  return {shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+}
+
+dnnl::primitive_attr UserScratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::memory Over(const dnnl::memory::desc& desc, const dnnl::engine& engine, const void* data) {
+  return {desc, engine, const_cast<void*>(data)};
+}
+
+std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs) {
+  for (std::size_t i = 0; i < inputs && i < node.inputs.size(); ++i) {
+    if (!node.Has(i)) continue;
+    if (node.dtype(i) != DType::kFloat32) return Message("dtype ", node.dtype(i), " is not float");
+    if (CountOf(node.shape(i), 0, node.shape(i).size()) == 0) return "an input is empty";
+    if (node.shape(i).size() > DNNL_MAX_NDIMS) return Message("rank ", node.shape(i).size());
+  }
+  for (const ValueFacts& output : node.outputs) {
+    if (!output.shape) return "the output's shape depends on data";
+    if (CountOf(*output.shape, 0, output.shape->size()) == 0) return "an output is empty";
+  }
+  return "";
+}
+
+Error DnnlError(std::string_view doing, const dnnl::error& error) {
+  return {.code = error.status == dnnl_unimplemented ? Code::kUnimplemented : Code::kInternal,
+          .message = Message("oneDNN: ", doing, ": ", error.what())};
+}
+
+Result<Tensor> PackedFor(CpuContext& cpu, const Tensor& constant, const dnnl::memory::desc& have,
+                         const dnnl::memory::desc& want) {
+  if (have == want) return constant;
+  std::string key(reinterpret_cast<const char*>(&want.data), sizeof(want.data));
+  key.append(reinterpret_cast<const char*>(&have.data), sizeof(have.data));
+  return cpu.Packed(constant, key, [&]() -> Result<Tensor> {
+    const auto bytes = static_cast<std::int64_t>(want.get_size());
+    Tensor packed = TRY(Tensor::Make(DType::kUint8, {bytes}));
+    try {
+      dnnl::memory from = Over(have, cpu.engine(), constant.raw());
+      dnnl::memory to = Over(want, cpu.engine(), packed.raw());
+      Reorder(from, to, cpu.engine());
+    } catch (const dnnl::error& error) {
+      return DnnlError("packing weights", error);
+    }
+    return packed;
+  });
+}
+
+void Reorder(dnnl::memory& from, dnnl::memory& to, const dnnl::engine& engine) {
+  dnnl::stream& stream = CpuStream(engine);
+  dnnl::reorder(from, to).execute(stream, from, to);
+  stream.wait();
+}
+
+}  // namespace slipway::runtime

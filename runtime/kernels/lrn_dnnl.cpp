@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/lrn.h"
+
+namespace slipway::runtime {
+namespace {
+
+class LrnExecutable final : public Executable {
+ public:
+  LrnExecutable(const dnnl::lrn_forward::primitive_desc& desc, const dnnl::engine& engine)
+      : engine_(engine), desc_(desc), primitive_(desc) {}
+
+  std::int64_t scratch_bytes() const override {
+    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      dnnl::stream& stream = CpuStream(engine_);
+      primitive_.execute(stream,
+                         {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, context.input(0)->raw())},
+                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
+                          {DNNL_ARG_SCRATCHPAD,
+                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+      stream.wait();
+    } catch (const dnnl::error& error) {
+      return DnnlError("local response normalisation", error);
+    }
+    return {};
+  }
+
+ private:
+  dnnl::engine engine_;
+  dnnl::lrn_forward::primitive_desc desc_;
+  dnnl::lrn_forward primitive_;
+};
+
+}  // namespace
+
+std::string DeclineLrnDnnl(const NodeFacts& node) {
+  const std::string why = DeclineUnlessFloat32(node, 1);
+  if (!why.empty()) return why;
+  const std::size_t rank = node.shape(0).size();
+  if (rank != 4) return Message("rank ", rank);
+  const std::int64_t size = node.attributes.Int("size", 1);
+  if (size % 2 == 0) return Message("even size ", size);
+  return size > node.shape(0)[1] ? Message("size ", size, " is over the channels") : "";
+}
+
+Result<std::unique_ptr<Executable>> PrepareLrnDnnl(const NodeFacts& node, DeviceContext& device) {
+  const dnnl::engine& engine = Cpu(device).engine();
+  const Attributes& attributes = node.attributes;
+  try {
+    const dnnl::lrn_forward::desc desc(
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels,
+        PlainDesc(node.shape(0)), attributes.Int("size", 1), attributes.Float("alpha", 1e-4F),
+        attributes.Float("beta", 0.75F), attributes.Float("bias", 1));
+    const dnnl::lrn_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
+    return std::unique_ptr<Executable>(new LrnExecutable(primitive, engine));
+  } catch (const dnnl::error& error) {
+    return DnnlError("local response normalisation", error);
+  }
+}
+
+}  // namespace slipway::runtime

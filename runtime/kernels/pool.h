@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/op.h"
+
+namespace slipway::runtime {
+
+/// oneDNN's pools for float32: MaxPool and AveragePool.
+std::string DeclinePoolDnnl(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device);
+
+}  // namespace slipway::runtime

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/pool.h"
+#include "runtime/kernels/window.h"
+
+namespace slipway::runtime {
+namespace {
+
+using dnnl::memory;
+using dnnl::pooling_v2_forward;
+
+/// Padding at the end that makes the output exactly as large as it is.
+std::vector<std::int64_t> ExactPads(const Window& window) {
+  std::vector<std::int64_t> pads;
+  for (std::size_t d = 0; d < window.input.size(); ++d) {
+    const std::int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
+    pads.push_back((window.output[d] - 1) * window.strides[d] + reach - window.input[d] -
+                   window.pads_begin[d]);
+  }
+  return pads;
+}
+
+class PoolExecutable final : public Executable {
+ public:
+  PoolExecutable(const pooling_v2_forward::primitive_desc& desc, const dnnl::engine& engine)
+      : engine_(engine), desc_(desc), primitive_(desc) {}
+
+  std::int64_t scratch_bytes() const override {
+    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      dnnl::stream& stream = CpuStream(engine_);
+      primitive_.execute(stream,
+                         {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, context.input(0)->raw())},
+                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
+                          {DNNL_ARG_SCRATCHPAD,
+                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+      stream.wait();
+    } catch (const dnnl::error& error) {
+      return DnnlError("pooling", error);
+    }
+    return {};
+  }
+
+ private:
+  dnnl::engine engine_;
+  pooling_v2_forward::primitive_desc desc_;
+  pooling_v2_forward primitive_;
+};
+
+bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
+
+}  // namespace
+
+std::string DeclinePoolDnnl(const NodeFacts& node) {
+  const std::string why = DeclineUnlessFloat32(node, 1);
+  if (!why.empty()) return why;
+  if (node.outputs.size() > 1 && node.outputs_wanted[1]) return "the indices are wanted";
+  const Result<Window> window = PoolWindow(node);
+  if (!window) return window.error().message;
+  if (window->input.size() > 3) return Message(window->input.size(), " spatial dimensions");
+  const std::vector<std::int64_t> pads = ExactPads(*window);
+  const bool counts_pads = IsAverage(node) && node.attributes.Int("count_include_pad", 0) != 0;
+  for (std::size_t d = 0; d < pads.size(); ++d) {
+    const std::int64_t reach = (window->kernel[d] - 1) * window->dilations[d] + 1;
+    if (window->pads_begin[d] >= reach || pads[d] >= reach) return "a window lies in the padding";
+    if (counts_pads && pads[d] > window->pads_end[d]) return "windows reach beyond the padding";
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device) {
+  const dnnl::engine& engine = Cpu(device).engine();
+  const Window window = TRY(PoolWindow(node));
+  const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
+  const auto kind = !IsAverage(node) ? dnnl::algorithm::pooling_max
+                    : counts_pads    ? dnnl::algorithm::pooling_avg_include_padding
+                                     : dnnl::algorithm::pooling_avg_exclude_padding;
+  memory::dims dilations;
+  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  try {
+    const pooling_v2_forward::desc desc(dnnl::prop_kind::forward_inference, kind,
+                                        PlainDesc(node.shape(0)), PlainDesc(*node.outputs[0].shape),
+                                        window.strides, window.kernel, dilations, window.pads_begin,
+                                        ExactPads(window));
+    const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
+    return std::unique_ptr<Executable>(new PoolExecutable(primitive, engine));
+  } catch (const dnnl::error& error) {
+    return DnnlError("pooling", error);
+  }
+}
+
+}  // namespace slipway::runtime

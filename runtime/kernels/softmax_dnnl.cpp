@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/softmax.h"
+
+namespace slipway::runtime {
+namespace {
+
+/// `Primitive` is dnnl::softmax_forward or dnnl::logsoftmax_forward.
+template <class Primitive>
+class SoftmaxExecutable final : public Executable {
+ public:
+  SoftmaxExecutable(const typename Primitive::primitive_desc& desc, const dnnl::engine& engine)
+      : engine_(engine), desc_(desc), primitive_(desc) {}
+
+  std::int64_t scratch_bytes() const override {
+    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      dnnl::stream& stream = CpuStream(engine_);
+      primitive_.execute(stream,
+                         {{DNNL_ARG_SRC, Over(desc_.dst_desc(), engine_, context.input(0)->raw())},
+                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
+                          {DNNL_ARG_SCRATCHPAD,
+                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+      stream.wait();
+    } catch (const dnnl::error& error) {
+      return DnnlError("softmax", error);
+    }
+    return {};
+  }
+
+ private:
+  dnnl::engine engine_;
+  typename Primitive::primitive_desc desc_;
+  Primitive primitive_;
+};
+
+template <class Primitive>
+Result<std::unique_ptr<Executable>> Make(const SoftmaxShape& shape, const dnnl::engine& engine) {
+  const dnnl::memory::desc x = PlainDesc({shape.outer, shape.count, shape.inner});
+  try {
+    const typename Primitive::desc desc(dnnl::prop_kind::forward_inference, x, 1);
+    const typename Primitive::primitive_desc primitive(desc, UserScratchpad(), engine);
+    return std::unique_ptr<Executable>(new SoftmaxExecutable<Primitive>(primitive, engine));
+  } catch (const dnnl::error& error) {
+    return DnnlError("softmax", error);
+  }
+}
+
+}  // namespace
+
+Result<SoftmaxShape> SoftmaxShapeOf(const NodeFacts& node) {
+  const Shape& x = node.shape(0);
+  const std::int64_t rank = RankOf(x);
+  std::int64_t axis = node.attributes.Int("axis", node.op->since < 13 ? 1 : -1);
+  if (node.op->since >= 13) {
+    if (rank == 0 && (axis == 0 || axis == -1)) return SoftmaxShape{};
+    axis = TRY(NormalizeAxis(axis, rank));
+    return SoftmaxShape{CountOf(x, 0, At(axis)), x[At(axis)], CountOf(x, At(axis) + 1, x.size())};
+  }
+  if (axis < -rank || axis > rank) {
+    return Invalid("axis ", axis, " out of range [", -rank, ", ", rank, "]");
+  }
+  if (axis < 0) axis += rank;
+  return SoftmaxShape{CountOf(x, 0, At(axis)), CountOf(x, At(axis), x.size()), 1};
+}
+
+std::string DeclineSoftmaxDnnl(const NodeFacts& node) { return DeclineUnlessFloat32(node, 1); }
+
+Result<std::unique_ptr<Executable>> PrepareSoftmaxDnnl(const NodeFacts& node,
+                                                       DeviceContext& device) {
+  const SoftmaxShape shape = TRY(SoftmaxShapeOf(node));
+  const dnnl::engine& engine = Cpu(device).engine();
+  if (node.op->type == "LogSoftmax") return Make<dnnl::logsoftmax_forward>(shape, engine);
+  return Make<dnnl::softmax_forward>(shape, engine);
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/strided.h"
+
+#include <algorithm>
+#include <complex>
+#include <cstring>
+#include <numeric>
+#include <string>
+
+#include "runtime/kernels/infer_helpers.h"
+
+namespace slipway::runtime {
+namespace {
+
+constexpr std::int64_t kCopyGrainBytes = 64 << 10;
+constexpr std::int64_t kTile = 16;
+
+/// Drops dimensions of one step and joins neighbours that advance evenly on both sides.
+void Simplify(StridedBox& box) {
+  std::size_t kept = 0;
+  for (std::size_t d = 0; d < box.dims.size(); ++d) {
+    if (box.dims[d] == 1) continue;
+    if (kept > 0 && box.from[kept - 1] == box.from[d] * box.dims[d] &&
+        box.to[kept - 1] == box.to[d] * box.dims[d]) {
+      box.dims[kept - 1] *= box.dims[d];
+      box.from[kept - 1] = box.from[d];
+      box.to[kept - 1] = box.to[d];
+      continue;
+    }
+    box.dims[kept] = box.dims[d];
+    box.from[kept] = box.from[d];
+    box.to[kept] = box.to[d];
+    ++kept;
+  }
+  box.dims.resize(kept);
+  box.from.resize(kept);
+  box.to.resize(kept);
+}
+
+void SwapDimensions(StridedBox& box, std::size_t a, std::size_t b) {
+  std::swap(box.dims[a], box.dims[b]);
+  std::swap(box.from[a], box.from[b]);
+  std::swap(box.to[a], box.to[b]);
+}
+
+/// Brings the dimension along which the target is contiguous to the end, and the one along
+/// which the source is before it; at least two dimensions are there afterwards.
+void Arrange(StridedBox& box) {
+  while (box.dims.size() < 2) {
+    box.dims.insert(box.dims.begin(), 1);
+    box.from.insert(box.from.begin(), 0);
+    box.to.insert(box.to.begin(), 0);
+  }
+  const std::size_t last = box.dims.size() - 1;
+  for (std::size_t d = 0; d < last; ++d) {
+    if (box.to[d] == 1 && box.to[last] != 1) SwapDimensions(box, d, last);
+  }
+  if (box.from[last] == 1) return;
+  for (std::size_t d = 0; d + 1 < last; ++d) {
+    if (box.from[d] == 1 && box.from[last - 1] != 1) SwapDimensions(box, d, last - 1);
+  }
+}
+
+template <class T>
+void CopyRow(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
+             std::int64_t count) {
+  if (from_step == 1 && to_step == 1) {
+    std::copy_n(from, count, to);
+  } else if (from_step == 0 && to_step == 1) {
+    std::fill_n(to, count, *from);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i * to_step] = from[i * from_step];
+  }
+}
+
+/// Rows [begin, end) of the two innermost dimensions, in tiles that stay in cache.
+template <class T>
+void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end) {
+  const std::size_t last = box.dims.size() - 1;
+  const std::int64_t columns = box.dims[last];
+  const std::int64_t from_row = box.from[last - 1];
+  const std::int64_t to_row = box.to[last - 1];
+  const bool crossed = from_row == 1 && box.from[last] != 1;
+  const std::int64_t width = crossed ? kTile : columns;
+  for (std::int64_t column = 0; column < columns; column += width) {
+    const std::int64_t count = std::min(width, columns - column);
+    for (std::int64_t row = begin; row < end; ++row) {
+      CopyRow(from + row * from_row + column * box.from[last], box.from[last],
+              to + row * to_row + column * box.to[last], box.to[last], count);
+    }
+  }
+}
+
+template <class T>
+void CopyTyped(KernelContext& context, const StridedBox& box, const T* from, T* to) {
+  const std::size_t planes_dims = box.dims.size() - 2;
+  const std::int64_t rows = box.dims[planes_dims];
+  const std::int64_t chunks = (rows + kTile - 1) / kTile;
+  const std::int64_t planes = CountOf(box.dims, 0, planes_dims);
+  const std::int64_t bytes = kTile * box.dims.back() * static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kCopyGrainBytes / std::max<std::int64_t>(bytes, 1));
+  context.ParallelFor(planes * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t unit = begin; unit < end;) {
+      std::int64_t plane = unit / chunks;
+      const std::int64_t chunk = unit % chunks;
+      const std::int64_t chunk_end = std::min(chunks, chunk + end - unit);
+      std::int64_t from_at = 0;
+      std::int64_t to_at = 0;
+      for (std::size_t d = planes_dims; d-- > 0;) {
+        const std::int64_t index = plane % box.dims[d];
+        plane /= box.dims[d];
+        from_at += index * box.from[d];
+        to_at += index * box.to[d];
+      }
+      CopyPlane(box, from + from_at, to + to_at, chunk * kTile, std::min(rows, chunk_end * kTile));
+      unit += chunk_end - chunk;
+    }
+  });
+}
+
+template <class T>
+void CopyAs(KernelContext& context, const StridedBox& box, const Tensor& source, Tensor& target) {
+  CopyTyped(context, box, static_cast<const T*>(source.raw()) + box.from_offset,
+            static_cast<T*>(target.raw()) + box.to_offset);
+}
+
+std::size_t ElementBytes(const Tensor& tensor) {
+  return static_cast<std::size_t>(DTypeBits(tensor.dtype())) / 8;
+}
+
+}  // namespace
+
+Strides ContiguousStrides(const Shape& shape) {
+  Strides strides(shape.size());
+  std::int64_t stride = 1;
+  for (std::size_t d = shape.size(); d-- > 0;) {
+    strides[d] = stride;
+    stride *= shape[d];
+  }
+  return strides;
+}
+
+void CopyBox(KernelContext& context, const StridedBox& box, const Tensor& source, Tensor& target) {
+  if (CountOf(box.dims, 0, box.dims.size()) == 0) return;
+  StridedBox simple = box;
+  Simplify(simple);
+  Arrange(simple);
+  if (source.dtype() == DType::kString) {
+    CopyAs<std::string>(context, simple, source, target);
+    return;
+  }
+  switch (ElementBytes(source)) {
+    case 1:
+      return CopyAs<std::uint8_t>(context, simple, source, target);
+    case 2:
+      return CopyAs<std::uint16_t>(context, simple, source, target);
+    case 4:
+      return CopyAs<std::uint32_t>(context, simple, source, target);
+    case 8:
+      return CopyAs<std::uint64_t>(context, simple, source, target);
+    default:
+      return CopyAs<std::complex<double>>(context, simple, source, target);
+  }
+}
+
+void CopyElements(const Tensor& source, std::int64_t from, Tensor& target, std::int64_t to,
+                  std::int64_t count) {
+  if (count == 0) return;
+  if (source.dtype() == DType::kString) {
+    std::copy_n(source.data<std::string>().data() + from, count,
+                target.data<std::string>().data() + to);
+    return;
+  }
+  const std::size_t width = ElementBytes(source);
+  std::memcpy(static_cast<std::byte*>(target.raw()) + At(to) * width,
+              static_cast<const std::byte*>(source.raw()) + At(from) * width, At(count) * width);
+}
+
+void CopyAll(const Tensor& source, Tensor& target) {
+  if (source.raw() == target.raw() || source.size() == 0) return;
+  if (source.dtype() == DType::kString) return CopyElements(source, 0, target, 0, source.size());
+  std::memcpy(target.raw(), source.raw(), At(source.bytes()));
+}
+
+void FillWith(Tensor& target, const Tensor* value) {
+  if (target.size() == 0) return;
+  if (target.dtype() == DType::kString) {
+    const std::string text = value == nullptr ? "" : value->data<std::string>()[0];
+    std::fill_n(target.data<std::string>().data(), target.size(), text);
+    return;
+  }
+  if (value == nullptr) {
+    std::memset(target.raw(), 0, At(target.bytes()));
+    return;
+  }
+  if (IsPacked(target.dtype())) {
+    const int bits = DTypeBits(target.dtype());
+    const unsigned mask = (1U << bits) - 1;
+    unsigned byte = static_cast<const std::uint8_t*>(value->raw())[0] & mask;
+    for (int filled = bits; filled < 8; filled *= 2) byte |= byte << filled;
+    std::memset(target.raw(), static_cast<int>(byte), At(target.bytes()));
+    return;
+  }
+  const std::size_t width = ElementBytes(target);
+  auto* bytes = static_cast<std::byte*>(target.raw());
+  const std::size_t total = At(target.size()) * width;
+  std::memcpy(bytes, value->raw(), width);
+  for (std::size_t filled = width; filled < total;) {
+    const std::size_t count = std::min(filled, total - filled);
+    std::memcpy(bytes + filled, bytes, count);
+    filled += count;
+  }
+}
+
+Result<Tensor> Unpacked(const Tensor& packed) {
+  Tensor bytes = TRY(Tensor::Make(DType::kUint8, packed.shape()));
+  const std::int64_t bits = DTypeBits(packed.dtype());
+  const std::int64_t per_byte = 8 / bits;
+  const unsigned mask = (1U << bits) - 1;
+  const auto* in = static_cast<const std::uint8_t*>(packed.raw());
+  std::uint8_t* out = bytes.data<std::uint8_t>().data();
+  for (std::int64_t i = 0; i < packed.size(); ++i) {
+    const auto shift = static_cast<unsigned>(i % per_byte * bits);
+    out[i] = static_cast<std::uint8_t>(in[i / per_byte] >> shift & mask);
+  }
+  return bytes;
+}
+
+void PackInto(const Tensor& bytes, Tensor& packed) {
+  const std::int64_t bits = DTypeBits(packed.dtype());
+  const std::int64_t per_byte = 8 / bits;
+  const unsigned mask = (1U << bits) - 1;
+  const std::uint8_t* in = bytes.data<std::uint8_t>().data();
+  auto* out = static_cast<std::uint8_t*>(packed.raw());
+  if (packed.size() > 0) std::memset(out, 0, At(packed.bytes()));
+  for (std::int64_t i = 0; i < packed.size(); ++i) {
+    const auto shift = static_cast<unsigned>(i % per_byte * bits);
+    out[i / per_byte] = static_cast<std::uint8_t>(out[i / per_byte] | (in[i] & mask) << shift);
+  }
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax, LogSoftmax, Hardmax: opsets 1 and 11 (over all dimensions from `axis` on), 13 (along
+// one axis). Spec: https://onnx.ai/onnx/operators/onnx__Softmax.html and the others' pages.
+#include "runtime/kernels/softmax.h"
+
+#include <cmath>
+#include <limits>
+
+#include "runtime/kernels/dispatch.h"
+#include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
+
+namespace slipway::runtime {
+namespace {
+
+Result<Facts> Infer(const NodeFacts& node) {
+  TRY(SoftmaxShapeOf(node));
+  return InferSame(node);
+}
+
+template <class T>
+double Largest(const T* x, std::int64_t count, std::int64_t step) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto value = static_cast<double>(x[i * step]);
+    if (value > largest || value != value) largest = value;
+  }
+  return largest;
+}
+
+struct Softmax {
+  template <class T>
+  static void Row(const T* x, T* y, std::int64_t count, std::int64_t step) {
+    const double largest = Largest(x, count, step);
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      sum += std::exp(static_cast<double>(x[i * step]) - largest);
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i * step] = static_cast<T>(std::exp(static_cast<double>(x[i * step]) - largest) / sum);
+    }
+  }
+};
+
+struct LogSoftmax {
+  template <class T>
+  static void Row(const T* x, T* y, std::int64_t count, std::int64_t step) {
+    const double largest = Largest(x, count, step);
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      sum += std::exp(static_cast<double>(x[i * step]) - largest);
+    }
+    const double log = std::log(sum);
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i * step] = static_cast<T>(static_cast<double>(x[i * step]) - largest - log);
+    }
+  }
+};
+
+struct Hardmax {
+  template <class T>
+  static void Row(const T* x, T* y, std::int64_t count, std::int64_t step) {
+    std::int64_t best = 0;
+    for (std::int64_t i = 1; i < count; ++i) {
+      const auto value = static_cast<Compute<T>>(x[i * step]);
+      if (value > static_cast<Compute<T>>(x[best * step])) best = i;
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i * step] = static_cast<T>(static_cast<Compute<T>>(i == best ? 1 : 0));
+    }
+  }
+};
+
+template <class F>
+Result<void> Run(const NodeFacts& node, KernelContext& context) {
+  const SoftmaxShape shape = TRY(SoftmaxShapeOf(node));
+  const Tensor& x = *context.input(0);
+  Tensor& y = context.output(0);
+  return Dispatch(FloatList{}, x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* in = x.data<T>().data();
+    T* out = y.data<T>().data();
+    const std::int64_t rows = shape.count == 0 ? 0 : shape.outer * shape.inner;
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, (1 << 10) / std::max<std::int64_t>(shape.count, 1));
+    context.ParallelFor(rows, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t at = row / shape.inner * shape.count * shape.inner + row % shape.inner;
+        F::Row(in + at, out + at, shape.count, shape.inner);
+      }
+    });
+  });
+}
+
+constexpr Kernel kSoftmax[] = {
+    {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
+    {.name = "softmax_dnnl_widened",
+     .declines = DeclineWidened<DeclineSoftmaxDnnl>,
+     .prepare = PrepareWidened<PrepareSoftmaxDnnl>},
+    {.name = "softmax_reference", .run = Run<Softmax>}};
+constexpr Kernel kLogSoftmax[] = {
+    {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
+    {.name = "softmax_dnnl_widened",
+     .declines = DeclineWidened<DeclineSoftmaxDnnl>,
+     .prepare = PrepareWidened<PrepareSoftmaxDnnl>},
+    {.name = "log_softmax_reference", .run = Run<LogSoftmax>}};
+constexpr Kernel kHardmax[] = {{.name = "hardmax", .run = Run<Hardmax>}};
+
+consteval OpDef Row(std::string_view type, int since, std::span<const Kernel> kernels) {
+  return {.type = type,
+          .since = since,
+          .signature = "input:T -> output:T",
+          .types = since < 13 ? kT<kFloatTypes> : kT<kFloatTypesB>,
+          .attributes = since < 13 ? "axis:int=1" : "axis:int=-1",
+          .infer = Infer,
+          .kernels = kernels};
+}
+
+consteval std::array<OpDef, 3> Rows(std::string_view type, std::span<const Kernel> kernels) {
+  return Versions({Row(type, 1, kernels), Row(type, 11, kernels), Row(type, 13, kernels)});
+}
+
+}  // namespace
+
+OpList ops_softmax() {
+  static constexpr auto kOps =
+      Rows("Softmax", kSoftmax) + Rows("LogSoftmax", kLogSoftmax) + Rows("Hardmax", kHardmax);
+  return kOps;
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// TopK: opsets 1 (`k` is an attribute), 10, 11 (`largest`, `sorted`), 24.
+// Spec: https://onnx.ai/onnx/operators/onnx__TopK.html
+// Always sorted; equal elements come in the order of their indices; NaN counts as the largest.
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/kernels/dispatch.h"
+#include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/types.h"
+
+namespace slipway::runtime {
+namespace {
+
+Result<Shape> ShapeFor(const NodeFacts& node, std::int64_t k) {
+  Shape shape = node.shape(0);
+  const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", -1), RankOf(shape))));
+  if (k < 0 || k > shape[axis]) {
+    return Invalid("k is ", k, " for dimension ", axis, " of ", shape);
+  }
+  shape[axis] = k;
+  return shape;
+}
+
+Result<Facts> Infer(const NodeFacts& node) {
+  if (node.Has(1) && CountOf(node.shape(1), 0, node.shape(1).size()) != 1) {
+    return Invalid("input `K` of ", node.shape(1), " is not one number");
+  }
+  if (DependsOnData(node, 1)) {
+    return OutputFacts(node, {TensorFacts(node.dtype(0)), TensorFacts(DType::kInt64)});
+  }
+  const std::int64_t k =
+      node.op->since < 10 ? node.attributes.Int("k", 0) : (*ConstantInts(node, 1))[0];
+  const Shape shape = TRY(ShapeFor(node, k));
+  return OutputFacts(node, {TensorFacts(node.dtype(0), shape), TensorFacts(DType::kInt64, shape)});
+}
+
+template <class C>
+bool Before(C a, C b, bool largest) {
+  const bool a_nan = a != a;
+  const bool b_nan = b != b;
+  if (a_nan || b_nan) return largest ? a_nan && !b_nan : b_nan && !a_nan;
+  return largest ? a > b : a < b;
+}
+
+/// The rows of one tensor: `count` elements `inner` apart, of which k are kept.
+struct Rows {
+  std::int64_t count, inner, k;
+  bool largest;
+};
+
+template <class T>
+void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
+             std::vector<std::int64_t>& order) {
+  std::iota(order.begin(), order.end(), 0);
+  const auto before = [&](std::int64_t a, std::int64_t b) {
+    const auto left = static_cast<Compute<T>>(x[a * rows.inner]);
+    const auto right = static_cast<Compute<T>>(x[b * rows.inner]);
+    if (Before(left, right, rows.largest)) return true;
+    return !Before(right, left, rows.largest) && a < b;
+  };
+  std::partial_sort(order.begin(), order.begin() + rows.k, order.end(), before);
+  for (std::int64_t i = 0; i < rows.k; ++i) {
+    const std::int64_t at = order[At(i)];
+    if (values != nullptr) values[i * rows.inner] = x[at * rows.inner];
+    if (indices != nullptr) indices[i * rows.inner] = at;
+  }
+}
+
+Result<void> Run(const NodeFacts& node, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  const std::int64_t k =
+      node.op->since < 10 ? node.attributes.Int("k", 0) : IntsOf(context.input(1))[0];
+  const Shape shape = TRY(ShapeFor(node, k));
+  Tensor* values = Wanted(node, 0) ? TRY(OutputOf(node, context, 0, x.dtype(), shape)) : nullptr;
+  Tensor* indices =
+      Wanted(node, 1) ? TRY(OutputOf(node, context, 1, DType::kInt64, shape)) : nullptr;
+  const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", -1), x.rank())));
+  const Rows rows{x.shape()[axis], CountOf(x.shape(), axis + 1, x.shape().size()), k,
+                  node.attributes.Int("largest", 1) != 0};
+  const std::int64_t total = CountOf(x.shape(), 0, axis) * rows.inner;
+  return Dispatch(NumericList{}, x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* in = x.data<T>().data();
+    T* out = values == nullptr ? nullptr : values->data<T>().data();
+    std::int64_t* places = indices == nullptr ? nullptr : indices->data<std::int64_t>().data();
+    context.ParallelFor(total, 1, [=](std::int64_t begin, std::int64_t end) {
+      std::vector<std::int64_t> order(At(rows.count));
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t outer = row / rows.inner;
+        const std::int64_t column = row % rows.inner;
+        const std::int64_t to = outer * rows.k * rows.inner + column;
+        PickRow(rows, in + outer * rows.count * rows.inner + column,
+                out == nullptr ? nullptr : out + to, places == nullptr ? nullptr : places + to,
+                order);
+      }
+    });
+  });
+}
+
+constexpr Kernel kKernels[] = {{.name = "top_k", .run = Run}};
+
+consteval OpDef Row(int since, std::span<const TypeRule> types, std::string_view attributes) {
+  return {.type = "TopK",
+          .since = since,
+          .signature =
+              since < 10 ? "X:T -> Values:T, Indices:I" : "X:T, K:int64 -> Values:T, Indices:I",
+          .types = types,
+          .attributes = attributes,
+          .infer = Infer,
+          .kernels = kKernels};
+}
+
+constexpr std::string_view kAttributes11 = "axis:int=-1, largest:int=1, sorted:int=1";
+
+}  // namespace
+
+OpList ops_topk() {
+  static constexpr auto kOps = Versions({
+      Row(1, kTI<kFloatTypes, kInt64Type>, "axis:int=-1, k!:int"),
+      Row(10, kTI<kFloatTypes, kInt64Type>, "axis:int=-1"),
+      Row(11, kTI<kNumericTypes, kInt64Type>, kAttributes11),
+      Row(24, kTI<kNumericTypesB, kInt64Type>, kAttributes11),
+  });
+  return kOps;
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/value.h"
+
+/// The embedded runtime: reads ONNX models and executes them. This header, `tensor.h` and
+/// `value.h` are all that users of the library in C++ include; `slipway.h` is the C library.
+namespace slipway::runtime {
+
+enum class Device : std::uint8_t { kCpu, kCuda };
+/// `cpu`, `cuda`
+std::string_view DeviceName(Device device);
+/// kInvalidArgument naming the devices there are.
+Result<Device> DeviceFromName(std::string_view name);
+
+struct GraphData;
+
+/// What the file says of itself. Source: ModelProto.
+struct ModelInfo {
+  std::int64_t ir_version = 0;
+  std::vector<std::pair<std::string, std::int64_t>> opsets;  ///< domain ("" is ai.onnx), version
+  std::string producer_name, producer_version, domain, graph_name, description;
+  std::int64_t model_version = 0;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::int64_t nodes = 0;       ///< subgraphs included
+  std::int64_t parameters = 0;  ///< elements of all initialisers
+  std::int64_t parameter_bytes = 0;
+  std::vector<std::pair<std::string, std::int64_t>> operators;  ///< `domain.Type`, how often
+};
+
+/// A parsed and validated model. Immutable; copies share it; thread-safe.
+class Model {
+ public:
+  /// Reads a file; external data is looked for beside it and never outside its folder.
+  /// kNotFound, kInvalidArgument (id `Model.Invalid`) naming what is wrong and where,
+  /// kUnimplemented (id `Model.UnsupportedOperator`) naming operator, opset and node.
+  static Result<Model> Load(const std::filesystem::path& path);
+  /// From memory; a model with external data is refused.
+  static Result<Model> Parse(std::span<const std::byte> onnx);
+
+  /// Inputs a caller must or may feed; initialisers that are also inputs are not among them.
+  std::span<const ValueInfo> inputs() const;
+  std::span<const ValueInfo> overridable_initializers() const;
+  std::span<const ValueInfo> outputs() const;
+  const ModelInfo& info() const;
+  const std::shared_ptr<const GraphData>& graph() const { return graph_; }
+
+ private:
+  explicit Model(std::shared_ptr<const GraphData> graph) : graph_(std::move(graph)) {}
+  std::shared_ptr<const GraphData> graph_;
+};
+
+struct SessionOptions {
+  Device device = Device::kCpu;
+  int threads = 0;         ///< for one run; 0: one per core this process may use
+  bool passes = true;      ///< rewrite the graph for speed
+  bool reference = false;  ///< only reference kernels, for comparison
+  bool profile = false;    ///< keep the time each node took
+};
+
+/// Names and values, in any order.
+using Feeds = std::vector<std::pair<std::string, Value>>;
+
+/// What a node did, when SessionOptions::profile is set.
+struct NodeProfile {
+  std::string node, op_type, kernel;
+  std::int64_t runs = 0;
+  double total_ms = 0;
+};
+
+/// A model made ready to run on a device. Plans (kernels chosen, memory laid out) are made for
+/// the input shapes that come and kept. Thread-safe: Run may be called concurrently.
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> Create(const Model& model,
+                                                 const SessionOptions& options = {});
+  virtual ~Session() = default;
+  /// Outputs in the order of `outputs`, or all of the model's where that is empty.
+  /// kInvalidArgument (ids `Input.Missing`, `Input.Unknown`, `Input.WrongType`,
+  /// `Input.WrongShape`, `Output.Unknown`) naming the input, what it wants and what it got.
+  virtual Result<std::vector<Value>> Run(const Feeds& feeds,
+                                         std::span<const std::string> outputs = {}) = 0;
+  virtual const Model& model() const = 0;
+  /// Per node: the kernel chosen, and which declined and why, for shapes like those of `feeds`;
+  /// also which passes changed what, and the memory plan's size.
+  virtual Result<std::string> Explain(const Feeds& feeds) = 0;
+  virtual std::vector<NodeProfile> Profile() const = 0;
+  /// Bytes of working memory that one run with such inputs needs, outputs excluded.
+  virtual Result<std::int64_t> WorkingBytes(const Feeds& feeds) = 0;
+};
+
+/// Feeds of zeros that fit the model's inputs; dimensions not fixed become `dimension`.
+Result<Feeds> ZeroFeeds(const Model& model, std::int64_t dimension = 1);
+
+/// Reads a serialised TensorProto, SequenceProto or OptionalProto, as `type` says.
+Result<Value> ReadProtoValue(std::span<const std::byte> bytes, const TypeInfo& type);
+/// Serialises a tensor as a TensorProto (raw_data) with that name.
+Result<std::string> WriteTensorProto(const Tensor& tensor, std::string_view name);
+
+/// The operators this build executes: domain, type, versions, kernels. For `slipway ops`.
+struct OperatorInfo {
+  std::string domain, type;
+  int since = 1, until = 0;  ///< until 0: newest
+  std::vector<std::string> kernels = {};
+};
+std::vector<OperatorInfo> SupportedOperators();
+
+}  // namespace slipway::runtime

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLIPWAY_SLIPWAY_H_
+#define SLIPWAY_SLIPWAY_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * libslipway: reads ONNX models and executes them.
+ *
+ * Errors. A function that can fail returns a `slipway_status`: 0 (NULL) on success, else an
+ * object that tells why and that the caller releases. Output arguments are written on success
+ * only. No function throws, exits or prints.
+ *
+ * Ownership. What a function gives through an argument of type `slipway_x **` belongs to the
+ * caller, who releases it with `slipway_x_release`. A `const` pointer that is returned belongs to
+ * the object it was asked of and lives as long. Release functions take NULL. Objects keep alive
+ * what they need: a model may be released while its sessions live.
+ *
+ * Threads. Models and sessions may be used by any number of threads at once. A value may be read
+ * by many threads; the elements of a tensor that one thread changes must not be used by others
+ * meanwhile, nor be changed after the tensor was put into a sequence or map. A status belongs to
+ * one thread.
+ *
+ * Stability. Functions and enumerators are added, never changed or removed, while
+ * `slipway_abi_version` stays the same. Option structs begin with their size, so that a caller
+ * built against an older header keeps working: fields it does not know have their defaults.
+ *
+ * Text is UTF-8 and ends with a zero byte.
+ */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SLIPWAY_ABI_VERSION 1
+
+#if defined(__GNUC__)
+#define SLIPWAY_API __attribute__((visibility("default")))
+#else
+#define SLIPWAY_API
+#endif
+
+/** The library's SLIPWAY_ABI_VERSION. */
+SLIPWAY_API uint32_t slipway_abi_version(void);
+/** The library's own version, such as `0.1.0`. */
+SLIPWAY_API const char *slipway_version(void);
+
+/* ---- status ---- */
+
+typedef struct slipway_status_object *slipway_status;
+
+typedef enum slipway_code {
+  SLIPWAY_OK = 0,
+  SLIPWAY_INVALID_ARGUMENT = 1, /**< the input is wrong and stays wrong */
+  SLIPWAY_NOT_FOUND = 2,        /**< a file or a name does not exist */
+  SLIPWAY_ALREADY_EXISTS = 3,
+  SLIPWAY_FAILED_PRECONDITION = 4,
+  SLIPWAY_PERMISSION_DENIED = 5,
+  SLIPWAY_UNIMPLEMENTED = 6, /**< valid, but this build cannot do it */
+  SLIPWAY_UNAVAILABLE = 7,
+  SLIPWAY_RESOURCE_EXHAUSTED = 8, /**< out of memory, or over a limit */
+  SLIPWAY_DEADLINE_EXCEEDED = 9,
+  SLIPWAY_DATA_LOSS = 10,
+  SLIPWAY_INTERNAL = 11
+} slipway_code;
+
+/** SLIPWAY_OK for NULL. Later versions may give codes that are not listed here. */
+SLIPWAY_API int32_t slipway_status_code(slipway_status status);
+/** One line: what, why, with which value. Empty for NULL. */
+SLIPWAY_API const char *slipway_status_message(slipway_status status);
+/** Stable dotted name such as `Input.WrongShape`. Empty for NULL. */
+SLIPWAY_API const char *slipway_status_id(slipway_status status);
+/** What can be done about it; may be empty. */
+SLIPWAY_API const char *slipway_status_fix(slipway_status status);
+SLIPWAY_API void slipway_status_release(slipway_status status);
+
+/** Text that the caller owns. */
+SLIPWAY_API void slipway_text_release(char *text);
+
+/* ---- types ---- */
+
+/** Element types, numbered as TensorProto.DataType. */
+typedef enum slipway_dtype {
+  SLIPWAY_UNDEFINED = 0,
+  SLIPWAY_FLOAT32 = 1,
+  SLIPWAY_UINT8 = 2,
+  SLIPWAY_INT8 = 3,
+  SLIPWAY_UINT16 = 4,
+  SLIPWAY_INT16 = 5,
+  SLIPWAY_INT32 = 6,
+  SLIPWAY_INT64 = 7,
+  SLIPWAY_STRING = 8,
+  SLIPWAY_BOOL = 9, /**< one byte, 0 or 1 */
+  SLIPWAY_FLOAT16 = 10,
+  SLIPWAY_FLOAT64 = 11,
+  SLIPWAY_UINT32 = 12,
+  SLIPWAY_UINT64 = 13,
+  SLIPWAY_COMPLEX64 = 14, /**< real part, imaginary part */
+  SLIPWAY_COMPLEX128 = 15,
+  SLIPWAY_BFLOAT16 = 16,
+  SLIPWAY_FLOAT8E4M3FN = 17,
+  SLIPWAY_FLOAT8E4M3FNUZ = 18,
+  SLIPWAY_FLOAT8E5M2 = 19,
+  SLIPWAY_FLOAT8E5M2FNUZ = 20,
+  SLIPWAY_UINT4 = 21, /**< 2- and 4-bit types are packed, first element in the low bits */
+  SLIPWAY_INT4 = 22,
+  SLIPWAY_FLOAT4E2M1 = 23,
+  SLIPWAY_FLOAT8E8M0 = 24,
+  SLIPWAY_UINT2 = 25,
+  SLIPWAY_INT2 = 26
+} slipway_dtype;
+
+typedef enum slipway_kind {
+  SLIPWAY_NONE = 0, /**< an empty optional */
+  SLIPWAY_TENSOR = 1,
+  SLIPWAY_SPARSE_TENSOR = 2, /**< of types only: values are dense */
+  SLIPWAY_SEQUENCE = 3,
+  SLIPWAY_MAP = 4,
+  SLIPWAY_OPTIONAL = 5 /**< of types only: values are what is inside, or none */
+} slipway_kind;
+
+/** The declared type of a value. */
+typedef struct slipway_type slipway_type;
+
+SLIPWAY_API int32_t slipway_type_kind(const slipway_type *type);
+/** Tensors: of the elements; maps: of the keys. */
+SLIPWAY_API int32_t slipway_type_dtype(const slipway_type *type);
+/** Number of dimensions, -1 where it is not declared. */
+SLIPWAY_API int64_t slipway_type_rank(const slipway_type *type);
+/** A dimension; -1 where it is open or there is none of that index. */
+SLIPWAY_API int64_t slipway_type_dim(const slipway_type *type, int64_t index);
+/** The name of an open dimension; empty where it has none. */
+SLIPWAY_API const char *slipway_type_symbol(const slipway_type *type, int64_t index);
+/** Sequences, maps, optionals: type of what is inside; else NULL. */
+SLIPWAY_API const slipway_type *slipway_type_element(const slipway_type *type);
+/** `tensor(float)`, `seq(map(int64,tensor(float)))`. */
+SLIPWAY_API const char *slipway_type_text(const slipway_type *type);
+
+/* ---- models ---- */
+
+/** A parsed and validated model. */
+typedef struct slipway_model slipway_model;
+
+/** Reads a file; external data is looked for beside it and never outside its folder. */
+SLIPWAY_API slipway_status slipway_model_load(const char *path, slipway_model **model);
+/** From memory, which may be reused afterwards; a model with external data is refused. */
+SLIPWAY_API slipway_status slipway_model_parse(const void *bytes, size_t size,
+                                               slipway_model **model);
+SLIPWAY_API void slipway_model_release(slipway_model *model);
+
+typedef enum slipway_port {
+  SLIPWAY_INPUTS = 0, /**< a caller must feed these */
+  SLIPWAY_OUTPUTS = 1,
+  SLIPWAY_OVERRIDABLE_INITIALIZERS = 2 /**< a caller may feed these */
+} slipway_port;
+
+/** How many of that sort there are; 0 for an unknown one. */
+SLIPWAY_API size_t slipway_model_count(const slipway_model *model, int32_t port);
+/** NULL where there is none of that index. */
+SLIPWAY_API const char *slipway_model_name(const slipway_model *model, int32_t port, size_t index);
+SLIPWAY_API const slipway_type *slipway_model_type(const slipway_model *model, int32_t port,
+                                                   size_t index);
+
+typedef enum slipway_model_text {
+  SLIPWAY_PRODUCER_NAME = 0,
+  SLIPWAY_PRODUCER_VERSION = 1,
+  SLIPWAY_DOMAIN = 2,
+  SLIPWAY_GRAPH_NAME = 3,
+  SLIPWAY_DESCRIPTION = 4
+} slipway_model_text;
+
+/** What the file says of itself; empty for an unknown field. */
+SLIPWAY_API const char *slipway_model_text_of(const slipway_model *model, int32_t field);
+SLIPWAY_API int64_t slipway_model_version(const slipway_model *model);
+SLIPWAY_API int64_t slipway_model_ir_version(const slipway_model *model);
+SLIPWAY_API size_t slipway_model_metadata_count(const slipway_model *model);
+/** NULL where there is none of that index. */
+SLIPWAY_API const char *slipway_model_metadata_key(const slipway_model *model, size_t index);
+SLIPWAY_API const char *slipway_model_metadata_value(const slipway_model *model, size_t index);
+SLIPWAY_API size_t slipway_model_opset_count(const slipway_model *model);
+/** Domain (empty: ai.onnx) and version of an imported operator set. */
+SLIPWAY_API const char *slipway_model_opset_domain(const slipway_model *model, size_t index);
+SLIPWAY_API int64_t slipway_model_opset_version(const slipway_model *model, size_t index);
+
+/* ---- values ---- */
+
+/** A tensor, a sequence, a map or nothing. */
+typedef struct slipway_value slipway_value;
+
+/** A tensor of its own memory, 64-byte aligned: elements not set, strings empty. */
+SLIPWAY_API slipway_status slipway_tensor_create(int32_t dtype, const int64_t *dims, size_t rank,
+                                                 slipway_value **value);
+/**
+ * A tensor over `bytes` bytes of the caller's memory, aligned for the element type; not for
+ * strings. The memory must stay until `release(context)` is called, which happens when nothing
+ * uses the tensor any more, possibly in another thread. Without `release` it must outlive the
+ * value and everything made from it. Not called where this fails.
+ */
+SLIPWAY_API slipway_status slipway_tensor_wrap(int32_t dtype, const int64_t *dims, size_t rank,
+                                               void *data, size_t bytes,
+                                               void (*release)(void *context), void *context,
+                                               slipway_value **value);
+SLIPWAY_API int32_t slipway_value_kind(const slipway_value *value);
+/** Element type, number of dimensions, dimensions, elements of a tensor; 0 or NULL for others. */
+SLIPWAY_API int32_t slipway_tensor_dtype(const slipway_value *value);
+SLIPWAY_API size_t slipway_tensor_rank(const slipway_value *value);
+SLIPWAY_API const int64_t *slipway_tensor_dims(const slipway_value *value);
+SLIPWAY_API int64_t slipway_tensor_size(const slipway_value *value);
+/** Bytes of the elements; 0 for strings. */
+SLIPWAY_API size_t slipway_tensor_bytes(const slipway_value *value);
+/** The elements, row-major; NULL for strings and for what is no tensor. */
+SLIPWAY_API void *slipway_tensor_data(slipway_value *value);
+SLIPWAY_API const void *slipway_tensor_const_data(const slipway_value *value);
+/** A string element; need not end where its first zero byte is. NULL if there is none. */
+SLIPWAY_API const char *slipway_tensor_string(const slipway_value *value, int64_t index,
+                                              size_t *length);
+SLIPWAY_API slipway_status slipway_tensor_set_string(slipway_value *value, int64_t index,
+                                                     const char *text, size_t length);
+
+/** A sequence of the items, which stay the caller's. */
+SLIPWAY_API slipway_status slipway_sequence_create(const slipway_value *const *items, size_t count,
+                                                   slipway_value **value);
+/** A map from the elements of `keys`, a tensor [count] of integers or strings, to the items. */
+SLIPWAY_API slipway_status slipway_map_create(const slipway_value *keys,
+                                              const slipway_value *const *items, size_t count,
+                                              slipway_value **value);
+/** The value of an empty optional. */
+SLIPWAY_API slipway_status slipway_none_create(slipway_value **value);
+/** Items of a sequence or map; 0 for others. */
+SLIPWAY_API size_t slipway_value_count(const slipway_value *value);
+/** An item of a sequence or map, sharing its elements. */
+SLIPWAY_API slipway_status slipway_value_item(const slipway_value *value, size_t index,
+                                              slipway_value **item);
+/** The keys of a map, a tensor. */
+SLIPWAY_API slipway_status slipway_map_keys(const slipway_value *value, slipway_value **keys);
+SLIPWAY_API void slipway_value_release(slipway_value *value);
+
+/* ---- sessions ---- */
+
+typedef enum slipway_device { SLIPWAY_CPU = 0, SLIPWAY_CUDA = 1 } slipway_device;
+
+typedef struct slipway_session_options {
+  size_t struct_size; /**< sizeof(slipway_session_options) of the caller */
+  int32_t device;     /**< slipway_device; SLIPWAY_CPU */
+  int32_t threads;    /**< for one run; 0: one per core this process may use */
+  int32_t no_passes;  /**< 1: the graph is run as it is written */
+  int32_t reference;  /**< 1: only plain reference kernels, for comparison */
+  int32_t profile;    /**< 1: keep the time each node took */
+} slipway_session_options;
+
+/** Sets the size and all defaults. */
+SLIPWAY_API void slipway_session_options_init(slipway_session_options *options);
+
+/** A model made ready to run. */
+typedef struct slipway_session slipway_session;
+
+/** `options` may be NULL. */
+SLIPWAY_API slipway_status slipway_session_create(const slipway_model *model,
+                                                  const slipway_session_options *options,
+                                                  slipway_session **session);
+/**
+ * One inference. Inputs are given by name, in any order, and stay the caller's. `outputs` has
+ * room for `output_count` values, in the order of `output_names`; where that is NULL, these are
+ * all of the model's outputs, and `output_count` must be their number. On failure no output is
+ * written.
+ */
+SLIPWAY_API slipway_status slipway_session_run(slipway_session *session,
+                                               const char *const *input_names,
+                                               const slipway_value *const *inputs,
+                                               size_t input_count, const char *const *output_names,
+                                               size_t output_count, slipway_value **outputs);
+/** Per node the kernel chosen and those passed over, for inputs like these; for people. */
+SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
+                                                   const char *const *input_names,
+                                                   const slipway_value *const *inputs,
+                                                   size_t input_count, char **text);
+SLIPWAY_API void slipway_session_release(slipway_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SLIPWAY_SLIPWAY_H_ */

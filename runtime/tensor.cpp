@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tensor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/limits.h"
+
+namespace slipway::runtime {
+namespace {
+
+struct DTypeRow {
+  std::string_view name;
+  int bits;
+};
+
+constexpr std::array<DTypeRow, kDTypeCount> kRows = {
+    {{"undefined", 0},      {"float", 32},     {"uint8", 8},
+     {"int8", 8},           {"uint16", 16},    {"int16", 16},
+     {"int32", 32},         {"int64", 64},     {"string", 8 * sizeof(std::string)},
+     {"bool", 8},           {"float16", 16},   {"double", 64},
+     {"uint32", 32},        {"uint64", 64},    {"complex64", 64},
+     {"complex128", 128},   {"bfloat16", 16},  {"float8e4m3fn", 8},
+     {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
+     {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
+     {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2}}};
+
+constexpr std::size_t kAlignment = 64;
+
+std::int64_t BytesOf(DType dtype, std::int64_t size) {
+  const std::int64_t bits = DTypeBits(dtype);
+  return bits >= 8 ? size * (bits / 8) : (size * bits + 7) / 8;
+}
+
+Error TooLarge(DType dtype, const Shape& shape) {
+  return {.code = Code::kResourceExhausted,
+          .message = fmt::format("a tensor {}{} is too large", DTypeName(dtype), ShapeText(shape)),
+          .id = "Tensor.TooLarge"};
+}
+
+Result<std::shared_ptr<void>> AllocateBytes(std::int64_t bytes) {
+  const std::size_t rounded =
+      (std::max<std::size_t>(static_cast<std::size_t>(bytes), 1) + kAlignment - 1) / kAlignment *
+      kAlignment;
+  void* memory = std::aligned_alloc(kAlignment, rounded);
+  if (memory == nullptr) {
+    return Error{.code = Code::kResourceExhausted,
+                 .message = fmt::format("no memory for a tensor of {} bytes", bytes),
+                 .id = "Tensor.NoMemory"};
+  }
+  return std::shared_ptr<void>(memory, std::free);
+}
+
+Result<std::shared_ptr<void>> AllocateStrings(std::int64_t size) {
+  auto* strings = new (std::nothrow) std::string[static_cast<std::size_t>(size)];
+  if (strings == nullptr) {
+    return Error{.code = Code::kResourceExhausted,
+                 .message = fmt::format("no memory for a tensor of {} strings", size),
+                 .id = "Tensor.NoMemory"};
+  }
+  return std::shared_ptr<void>(strings, [](void* p) { delete[] static_cast<std::string*>(p); });
+}
+
+}  // namespace
+
+std::string_view DTypeName(DType dtype) {
+  const auto index = static_cast<std::size_t>(dtype);
+  return index < kRows.size() ? kRows[index].name : "unknown";
+}
+
+int DTypeBits(DType dtype) {
+  const auto index = static_cast<std::size_t>(dtype);
+  return index < kRows.size() ? kRows[index].bits : 0;
+}
+
+Result<DType> DTypeFromNumber(std::int64_t number) {
+  if (number <= 0 || number >= kDTypeCount) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("{} is no element type", number)};
+  }
+  return static_cast<DType>(number);
+}
+
+std::string ShapeText(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+
+Result<std::int64_t> ElementCount(const Shape& shape) {
+  if (static_cast<std::int64_t>(shape.size()) > limits::kTensorRank) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("rank {} is over {}", shape.size(), limits::kTensorRank)};
+  }
+  bool empty = false;
+  for (std::int64_t dim : shape) {
+    if (dim < 0) {
+      return Error{.code = Code::kInvalidArgument,
+                   .message = fmt::format("shape {} has a negative dimension", ShapeText(shape))};
+    }
+    empty = empty || dim == 0;
+  }
+  if (empty) return std::int64_t{0};
+  std::int64_t count = 1;
+  for (std::int64_t dim : shape) {
+    if (__builtin_mul_overflow(count, dim, &count)) {
+      return Error{.code = Code::kResourceExhausted,
+                   .message = fmt::format("shape {} has too many elements", ShapeText(shape)),
+                   .id = "Tensor.TooLarge"};
+    }
+  }
+  return count;
+}
+
+Result<Tensor> Tensor::Make(DType dtype, Shape shape) {
+  if (DTypeBits(dtype) == 0) {
+    return Error{.code = Code::kInvalidArgument, .message = "a tensor of no element type"};
+  }
+  const std::int64_t size = TRY(ElementCount(shape));
+  if (size > limits::kTensorBytes / std::max(1, DTypeBits(dtype) / 8)) {
+    return TooLarge(dtype, shape);
+  }
+  Tensor tensor;
+  std::shared_ptr<void> owner = dtype == DType::kString ? TRY(AllocateStrings(size))
+                                                        : TRY(AllocateBytes(BytesOf(dtype, size)));
+  tensor.data_ = owner.get();
+  tensor.owner_ = std::move(owner);
+  tensor.dtype_ = dtype;
+  tensor.shape_ = std::move(shape);
+  tensor.size_ = size;
+  return tensor;
+}
+
+Tensor Tensor::Wrap(DType dtype, Shape shape, std::shared_ptr<const void> owner, void* data) {
+  Tensor tensor;
+  auto size = ElementCount(shape);
+  SLIPWAY_CHECK(size.has_value());
+  tensor.dtype_ = dtype;
+  tensor.shape_ = std::move(shape);
+  tensor.size_ = *size;
+  tensor.data_ = data;
+  tensor.owner_ = std::move(owner);
+  return tensor;
+}
+
+std::int64_t Tensor::bytes() const { return BytesOf(dtype_, size_); }
+
+Tensor Tensor::Reshaped(Shape shape) const {
+  Tensor tensor = *this;
+  auto size = ElementCount(shape);
+  SLIPWAY_CHECK(size.has_value() && *size == size_);
+  tensor.shape_ = std::move(shape);
+  return tensor;
+}
+
+Result<Tensor> Tensor::Clone() const {
+  Tensor copy = TRY(Make(dtype_, shape_));
+  if (dtype_ == DType::kString) {
+    std::ranges::copy(data<std::string>(), copy.data<std::string>().begin());
+  } else if (size_ > 0) {
+    std::memcpy(copy.raw(), data_, static_cast<std::size_t>(bytes()));
+  }
+  return copy;
+}
+
+}  // namespace slipway::runtime

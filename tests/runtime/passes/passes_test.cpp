@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "runtime/graph/optimize.h"
+#include "runtime/graph/runner.h"
+#include "runtime/pass.h"
+#include "tests/runtime/model_files.h"
+
+namespace slipway::runtime {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Ran {
+  std::vector<Value> outputs;
+  std::map<std::string, std::int64_t> changes;
+};
+
+Ran RunWith(const Model& model, const Feeds& feeds, const PassOptions& passes) {
+  Ran ran;
+  auto device = MakeDeviceContext(Device::kCpu, 1);
+  EXPECT_TRUE(device);
+  auto optimized = Optimize(*model.graph(), {}, passes, **device);
+  EXPECT_TRUE(optimized) << optimized.error().message;
+  GraphRunner runner(optimized->graph, *device, {.passes = passes});
+  std::vector<Value> inputs;
+  for (const auto& [name, value] : feeds) inputs.push_back(value);
+  const std::vector<bool> wanted(model.outputs().size(), true);
+  auto outputs = runner.Run(inputs, wanted);
+  EXPECT_TRUE(outputs) << outputs.error().message;
+  if (!outputs) return ran;
+  ran.outputs = *std::move(outputs);
+  ran.changes = optimized->changes;
+  const auto plan = runner.PlanFor(inputs, wanted);
+  for (const auto& [pass, count] : (*plan)->changes) ran.changes[pass] += count;
+  return ran;
+}
+
+Value Random(const Shape& shape, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 2);
+  std::vector<float> elements(static_cast<std::size_t>(*ElementCount(shape)));
+  for (float& element : elements) element = normal(random);
+  return Floats(shape, std::move(elements));
+}
+
+void ExpectNear(const std::vector<Value>& expected, const std::vector<Value>& actual) {
+  ASSERT_EQ(expected.size(), actual.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(expected[i].tensor()->shape(), actual[i].tensor()->shape());
+    const auto a = FloatsOf(expected[i]), b = FloatsOf(actual[i]);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      EXPECT_NEAR(a[k], b[k], 2e-6 * std::max(1.0F, std::abs(a[k])));
+    }
+  }
+}
+
+std::vector<std::string> PassNames() {
+  std::vector<std::string> names;
+  for (const auto& unit : passes_table()) names.emplace_back(unit.name);
+  return names;
+}
+
+TEST(Passes, EachHasAStageAndASummary) {
+  for (const auto& unit : passes_table()) {
+    const Pass pass = unit.make();
+    EXPECT_NE(pass.run, nullptr);
+    EXPECT_FALSE(pass.summary.empty());
+    EXPECT_EQ(pass.per_plan, pass.stage >= 100) << unit.name;
+  }
+}
+
+class OnAndOff : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(OnAndOff, AgreeOnResidualNetworks) {
+  const Model model = LoadModel("residual");
+  std::uint32_t seed = 0;
+  for (const Shape& shape : {Shape{1, 3, 4, 4}, Shape{2, 3, 5, 7}, Shape{1, 3, 1, 1},
+                             Shape{3, 3, 9, 2}, Shape{1, 3, 17, 16}}) {
+    const Feeds feeds = {{"x", Random(shape, ++seed)}};
+    const auto without = RunWith(model, feeds, {.enabled = false});
+    const auto all = RunWith(model, feeds, {});
+    const auto others = RunWith(model, feeds, {.without = {GetParam()}});
+    ExpectNear(without.outputs, all.outputs);
+    ExpectNear(without.outputs, others.outputs);
+    EXPECT_GT(all.changes.at(GetParam()), GetParam() == "fold_constants" ? -1 : 0);
+    EXPECT_FALSE(others.changes.contains(GetParam()));
+  }
+}
+
+TEST_P(OnAndOff, AgreeWhereSumsBroadcast) {
+  const Model model = LoadModel("broadcast_add");
+  const Feeds feeds = {{"x", Random({2, 2, 3, 4}, 5)}, {"e", Random({2, 3, 1, 1}, 6)}};
+  const auto without = RunWith(model, feeds, {.enabled = false});
+  ExpectNear(without.outputs, RunWith(model, feeds, {}).outputs);
+  ExpectNear(without.outputs, RunWith(model, feeds, {.without = {GetParam()}}).outputs);
+}
+
+INSTANTIATE_TEST_SUITE_P(Passes, OnAndOff, ::testing::ValuesIn(PassNames()),
+                         [](const auto& test) { return test.param; });
+
+TEST(Passes, BroadcastSumsAreNoResidualUnlessTheShapesAgree) {
+  const Model model = LoadModel("broadcast_add");
+  const auto broadcast =
+      RunWith(model, {{"x", Random({2, 2, 3, 4}, 5)}, {"e", Random({2, 3, 1, 1}, 6)}}, {});
+  EXPECT_EQ(broadcast.changes.at("fuse_conv_add"), 0);
+  const auto same =
+      RunWith(model, {{"x", Random({2, 2, 1, 1}, 5)}, {"e", Random({2, 3, 1, 1}, 6)}}, {});
+  EXPECT_EQ(same.changes.at("fuse_conv_add"), 1);
+}
+
+TEST(Passes, ResidualNetworkBecomesFourConvolutions) {
+  const Model model = LoadModel("residual");
+  auto session = MakeSession(model);
+  const auto text = session->Explain({{"x", Random({1, 3, 4, 4}, 1)}});
+  ASSERT_TRUE(text);
+  for (const char* gone : {"BatchNormalization '", "Relu '", "Add '", "Clip '", "LeakyRelu '",
+                           "Identity '", "Dropout '"}) {
+    EXPECT_EQ(text->find(gone), std::string::npos) << gone << "\n" << *text;
+  }
+  EXPECT_THAT(*text, HasSubstr("Sigmoid '"));
+}
+
+TEST(Passes, ConstantsReachSubgraphs) {
+  const auto outputs = RunModel("nested", {{"c", Bool(false)}, {"x", Floats({1}, {2})}});
+  EXPECT_EQ(FloatsOf(outputs[0]), (std::vector<float>{7}));
+}
+
+}  // namespace
+}  // namespace slipway::runtime
