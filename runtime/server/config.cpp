@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/server/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+namespace slipway::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error Bad(std::string message) {
+  return {.code = Code::kInvalidArgument, .message = std::move(message), .id = "Config.Invalid"};
+}
+
+Result<std::string> VersionText(const Json& model) {
+  const auto found = model.find("version");
+  if (found == model.end()) return std::string("1");
+  if (found->is_number_integer()) return found->dump();
+  if (found->is_string() && !found->get_ref<const std::string&>().empty()) {
+    return found->get<std::string>();
+  }
+  return Bad("member 'version' must be a text or a whole number");
+}
+
+Result<ModelConfig> ReadModel(const Json& json, const fs::path& base, const fs::path& root) {
+  TRY(OnlyKnownFields(json, {"name", "version", "path"}));
+  ModelConfig model;
+  model.name = TRY(GetString(json, "name"));
+  model.version = TRY(VersionText(json));
+  const fs::path path = TRY(GetString(json, "path"));
+  if (model.name.empty() || path.empty()) return Bad("members 'name' and 'path' must not be empty");
+  model.path = path.is_absolute() ? Rooted(path, root) : base / path;
+  return model;
+}
+
+Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
+  TRY(OnlyKnownFields(json, {"models", "port"}));
+  ServeConfig config;
+  const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
+  if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
+  config.port = static_cast<int>(port);
+  const auto models = json.find("models");
+  if (models == json.end() || !models->is_array() || models->empty()) {
+    return Bad("member 'models' must be a list of at least one model");
+  }
+  for (const Json& item : *models) {
+    ModelConfig model = TRY(ReadModel(item, base, root));
+    for (const ModelConfig& other : config.models) {
+      if (other.name == model.name && other.version == model.version) {
+        return Bad(fmt::format("model {}:{} is listed twice", model.name, model.version));
+      }
+    }
+    config.models.push_back(std::move(model));
+  }
+  return config;
+}
+
+std::vector<fs::path> Children(const fs::path& folder) {
+  std::vector<fs::path> children;
+  std::error_code error;
+  for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
+       it.increment(error)) {
+    children.push_back(it->path());
+  }
+  std::sort(children.begin(), children.end());
+  return children;
+}
+
+void CollectModelFiles(const fs::path& folder, int depth, std::vector<fs::path>& found) {
+  std::error_code error;
+  for (const fs::path& child : Children(folder)) {
+    if (child.extension() == ".onnx" && fs::is_regular_file(child, error)) found.push_back(child);
+    if (depth > 0 && fs::is_directory(child, error)) CollectModelFiles(child, depth - 1, found);
+  }
+}
+
+Result<Environment> WithTimeout(Environment environment, std::string_view text) {
+  std::int64_t ms = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc() || end != text.data() + text.size() || ms <= 0) {
+    return Bad(fmt::format("SCORING_TIMEOUT_MS must be a number of milliseconds, not '{}'", text));
+  }
+  environment.scoring_timeout = std::chrono::milliseconds(ms);
+  return environment;
+}
+
+}  // namespace
+
+fs::path Rooted(const fs::path& path, const fs::path& root) {
+  if (root.empty() || !path.is_absolute()) return path;
+  const fs::path normal_root = fs::absolute(root).lexically_normal();
+  const fs::path relative = path.lexically_normal().lexically_relative(normal_root);
+  if (!relative.empty() && *relative.begin() != "..") return path;
+  return root / path.relative_path();
+}
+
+Result<ServeConfig> ReadConfig(const fs::path& file, const fs::path& root) {
+  const fs::path path = Rooted(file, root);
+  const std::string doing = "reading " + path.string();
+  auto text = ReadFile(path, limits::kJsonBytes);
+  if (!text) return std::move(text).error();
+  auto json = ParseJson(*text);
+  if (!json) return Within(doing, std::move(json).error());
+  auto config = FromJson(*json, path.parent_path(), root);
+  if (!config) return Within(doing, std::move(config).error());
+  return config;
+}
+
+Result<fs::path> ModelFile(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    if (fs::exists(path, error)) return path;
+    return Error{.code = Code::kNotFound,
+                 .message = "model file " + path.string() + " does not exist",
+                 .id = "Model.FileMissing"};
+  }
+  std::vector<fs::path> found;
+  CollectModelFiles(path, 1, found);
+  if (found.size() == 1) return found.front();
+  return Error{.code = Code::kInvalidArgument,
+               .message = fmt::format("folder {} holds {} .onnx files, one is wanted",
+                                      path.string(), found.size()),
+               .id = "Model.FileAmbiguous",
+               .fix = "name the file itself"};
+}
+
+Result<std::vector<ModelConfig>> FindModels(const fs::path& folder) {
+  std::vector<fs::path> direct;
+  CollectModelFiles(folder, 0, direct);
+  const fs::path clean = fs::absolute(folder).lexically_normal();
+  const fs::path here = clean.has_filename() ? clean : clean.parent_path();
+  std::vector<ModelConfig> models;
+  if (!direct.empty()) {
+    models.push_back({.name = here.parent_path().filename().string(),
+                      .version = here.filename().string(),
+                      .path = folder});
+    return models;
+  }
+  std::error_code error;
+  for (const fs::path& name : Children(folder)) {
+    for (const fs::path& version : Children(name)) {
+      std::vector<fs::path> files;
+      if (fs::is_directory(version, error)) CollectModelFiles(version, 1, files);
+      if (files.empty()) continue;
+      models.push_back({.name = name.filename().string(),
+                        .version = version.filename().string(),
+                        .path = version});
+    }
+  }
+  if (models.empty()) {
+    return Error{.code = Code::kNotFound,
+                 .message = "no .onnx model below AZUREML_MODEL_DIR " + folder.string(),
+                 .id = "Model.FileMissing"};
+  }
+  return models;
+}
+
+Result<Environment> ReadEnvironment(const GetVariable& get) {
+  Environment environment;
+  auto read = [&get](const char* name) {
+    const char* value = get(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  if (auto name = read("SERVICE_NAME"); !name.empty()) environment.service_name = name;
+  if (auto version = read("SERVICE_VERSION"); !version.empty()) {
+    environment.service_version = version;
+  }
+  environment.path_prefix = read("SERVICE_PATH_PREFIX");
+  while (environment.path_prefix.ends_with('/')) environment.path_prefix.pop_back();
+  if (!environment.path_prefix.empty() && !environment.path_prefix.starts_with('/')) {
+    environment.path_prefix.insert(0, "/");
+  }
+  environment.model_folder = read("AZUREML_MODEL_DIR");
+  environment.cors_origins = read("AML_CORS_ORIGINS");
+  const std::string timeout = read("SCORING_TIMEOUT_MS");
+  if (timeout.empty()) return environment;
+  return WithTimeout(std::move(environment), timeout);
+}
+
+}  // namespace slipway::server

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "runtime/value.h"
+
+namespace slipway::server {
+
+struct ServedModel;
+
+struct Tolerance {
+  double relative = 1e-3;
+  double absolute = 1e-5;
+};
+
+/// Whether `got` agrees with `want`: floating-point elements within
+/// `absolute + relative * |want|`, NaN with NaN, all others exactly. kFailedPrecondition naming
+/// the first element that does not.
+Result<void> Agree(const runtime::Value& got, const runtime::Value& want,
+                   const Tolerance& tolerance = {});
+
+/// Runs every `test_data_set_*` folder beside the model (`input_N.pb`, `output_N.pb`) and
+/// compares; says how many were reproduced. kFailedPrecondition (id `Model.WrongAnswer`) naming
+/// folder, output and element.
+Result<std::int64_t> CheckGoldenSamples(const ServedModel& model);
+
+}  // namespace slipway::server

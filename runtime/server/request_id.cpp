@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/server/request_id.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace slipway::server {
+namespace {
+
+constexpr std::size_t kIdChars = 100;
+
+/// A random UUID. Source: RFC 9562 section 5.4.
+std::string NewId() {
+  std::string hex = RandomHex(16);
+  hex[12] = '4';
+  hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) & 3U];
+  for (std::size_t at : {20U, 16U, 12U, 8U}) hex.insert(at, "-");
+  return hex;
+}
+
+}  // namespace
+
+Result<RequestIds> RequestIds::Of(const http::Request& request) {
+  for (const char* name : {"x-request-id", "x-ms-request-id", "x-ms-client-request-id"}) {
+    const std::size_t size = request.headers.Get(name).size();
+    if (size > kIdChars) {
+      return Error{.code = Code::kResourceExhausted,
+                   .message = fmt::format("header {} has {} characters, at most {} are taken", name,
+                                          size, kIdChars)};
+    }
+  }
+  RequestIds ids;
+  ids.request_id = request.headers.Get("x-request-id");
+  if (ids.request_id.empty()) ids.request_id = NewId();
+  ids.ms_request_id = request.headers.Get("x-ms-request-id");
+  const bool predict = request.target.substr(0, request.target.find('?')).ends_with(":predict");
+  if (predict) ids.ms_request_id = NewId();
+  if (ids.ms_request_id.empty()) ids.ms_request_id = ids.request_id;
+  ids.client_request_id = request.headers.Get("x-ms-client-request-id");
+  ids.trace_id = request.headers.Get("TraceId");
+  return ids;
+}
+
+void RequestIds::AddTo(http::Response& response) const {
+  response.headers.Set("x-request-id", request_id);
+  response.headers.Set("x-ms-request-id", ms_request_id);
+  if (!client_request_id.empty()) {
+    response.headers.Set("x-ms-client-request-id", client_request_id);
+  }
+  if (!trace_id.empty()) response.headers.Set("TraceId", trace_id);
+  response.headers.Set("x-ms-server-version", "slipway/" SLIPWAY_VERSION);
+}
+
+}  // namespace slipway::server

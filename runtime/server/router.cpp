@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/server/router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "runtime/server/reply.h"
+#include "runtime/server/request_id.h"
+#include "runtime/server/scorer.h"
+
+namespace slipway::server {
+namespace {
+
+using Params = std::vector<std::pair<std::string, std::string>>;
+
+std::vector<std::string> PathSegments(std::string_view path) {
+  std::vector<std::string> segments = Split(path, '/');
+  std::erase_if(segments, [](const std::string& s) { return s.empty(); });
+  return segments;
+}
+
+bool IsWord(std::string_view pattern) { return !pattern.starts_with('{'); }
+
+bool MatchSegment(std::string_view pattern, std::string_view segment, Params& params) {
+  if (IsWord(pattern)) return pattern == segment;
+  const std::size_t close = pattern.find('}');
+  const std::string_view suffix = pattern.substr(close + 1);
+  if (segment.size() <= suffix.size() || !segment.ends_with(suffix)) return false;
+  params.emplace_back(pattern.substr(1, close - 1),
+                      segment.substr(0, segment.size() - suffix.size()));
+  return true;
+}
+
+std::optional<Params> Match(const std::vector<std::string>& pattern,
+                            const std::vector<std::string>& segments) {
+  if (pattern.size() != segments.size()) return std::nullopt;
+  Params params;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (!MatchSegment(pattern[i], segments[i], params)) return std::nullopt;
+  }
+  return params;
+}
+
+void AddCors(std::string_view origins, std::string_view origin, http::Response& response) {
+  if (origins.empty() || origin.empty()) return;
+  for (const std::string& allowed : Split(origins, ',')) {
+    if (Trim(allowed) != "*" && Trim(allowed) != origin) continue;
+    response.headers.Set("Access-Control-Allow-Origin", origin);
+    response.headers.Set("Vary", "Origin");
+    response.headers.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    response.headers.Set("Access-Control-Allow-Headers", "*");
+    return;
+  }
+}
+
+}  // namespace
+
+std::string_view Call::Param(std::string_view name) const {
+  for (const auto& [key, value] : params) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::vector<Route> AllRoutes() {
+  std::vector<Route> routes;
+  for (const auto& unit : routes_table()) {
+    for (const Route& route : unit.make()) routes.push_back(route);
+  }
+  return routes;
+}
+
+Router::Router(Scorer& scorer, RouterOptions options)
+    : scorer_(scorer), options_(options), prefix_(PathSegments(scorer.environment().path_prefix)) {
+  for (const Route& route : AllRoutes()) routes_.push_back({route, PathSegments(route.path)});
+  std::stable_sort(routes_.begin(), routes_.end(), [](const Compiled& a, const Compiled& b) {
+    return std::count_if(a.segments.begin(), a.segments.end(), IsWord) >
+           std::count_if(b.segments.begin(), b.segments.end(), IsWord);
+  });
+}
+
+Router::Found Router::Find(std::string_view method,
+                           const std::vector<std::string>& segments) const {
+  Found found;
+  for (const Compiled& candidate : routes_) {
+    auto params = Match(candidate.segments, segments);
+    if (!params) continue;
+    if (candidate.route.method == method || (method == "HEAD" && candidate.route.method == "GET")) {
+      found.route = &candidate;
+      found.params = *std::move(params);
+      return found;
+    }
+    found.allowed.emplace_back(candidate.route.method);
+    if (candidate.route.method == "GET") found.allowed.emplace_back("HEAD");
+  }
+  std::sort(found.allowed.begin(), found.allowed.end());
+  found.allowed.erase(std::unique(found.allowed.begin(), found.allowed.end()), found.allowed.end());
+  return found;
+}
+
+http::Response Router::Dispatch(http::Request& request, http::Target target,
+                                std::string_view& pattern) const {
+  const bool prefixed = !prefix_.empty() && target.segments.size() >= prefix_.size() &&
+                        std::equal(prefix_.begin(), prefix_.end(), target.segments.begin());
+  if (prefixed) {
+    target.segments.erase(target.segments.begin(),
+                          target.segments.begin() + static_cast<std::ptrdiff_t>(prefix_.size()));
+  }
+  Found found = Find(request.method, target.segments);
+  if (found.route != nullptr) {
+    pattern = found.route->route.path;
+    Call call{
+        .request = request, .target = target, .params = std::move(found.params), .scorer = scorer_};
+    return found.route->route.handle(call);
+  }
+  const std::string_view member =
+      !target.segments.empty() && target.segments[0] == "v2" ? "error" : "message";
+  if (found.allowed.empty()) {
+    return TextReply(404, member, fmt::format("there is no {}", target.path));
+  }
+  http::Response response =
+      TextReply(405, member, fmt::format("{} does not take {}", target.path, request.method));
+  response.headers.Set("Allow", Join(found.allowed, ", "));
+  return response;
+}
+
+http::Response Router::Answer(http::Request& request, std::string_view& pattern) const {
+  auto target = http::ParseTarget(request.target);
+  if (!target) return MessageReply(target.error());
+  return Dispatch(request, *std::move(target), pattern);
+}
+
+http::Response Router::Handle(http::Request& request) const {
+  const auto began = std::chrono::steady_clock::now();
+  scorer_.metrics().RequestBegan();
+  std::string_view pattern = "other";
+  auto ids = RequestIds::Of(request);
+  http::Response response =
+      ids ? Answer(request, pattern) : TextReply(431, "message", ids.error().message);
+  if (ids) ids->AddTo(response);
+  AddCors(scorer_.environment().cors_origins, request.headers.Get("Origin"), response);
+  const auto took = std::chrono::steady_clock::now() - began;
+  scorer_.metrics().RequestEnded(pattern, response.status, took);
+  if (options_.access_log) {
+    log::Info("request", {{"method", request.method},
+                          {"path", request.target.substr(0, 200)},
+                          {"status", response.status},
+                          {"ms", std::chrono::duration<double, std::milli>(took).count()},
+                          {"bytes", response.body.size()},
+                          {"peer", request.peer},
+                          {"id", response.headers.Get("x-request-id")}});
+  }
+  return response;
+}
+
+}  // namespace slipway::server

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET /metrics   Prometheus text
+#include "runtime/server/metrics.h"
+
+#include "runtime/server/route.h"
+#include "runtime/server/scorer.h"
+
+namespace slipway::server {
+namespace {
+
+http::Response Text(Call& call) {
+  http::Response response;
+  response.headers.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.body = call.scorer.metrics().Text();
+  return response;
+}
+
+}  // namespace
+
+RouteList routes_metrics() {
+  static constexpr Route kRoutes[] = {{"GET", "/metrics", "Metrics as Prometheus text", Text}};
+  return kRoutes;
+}
+
+}  // namespace slipway::server

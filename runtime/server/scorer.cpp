@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/server/scorer.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "runtime/server/golden.h"
+
+namespace slipway::server {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+int UsableCores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+std::string ModelList(std::span<const ServedModel> models) {
+  std::string out;
+  for (const ServedModel& model : models) {
+    out += fmt::format("{}{}:{}", out.empty() ? "" : ", ", model.name, model.version);
+  }
+  return out;
+}
+
+}  // namespace
+
+/// A run whose caller may stop waiting for it.
+struct Scorer::Pending {
+  std::mutex mutex;  // guards outcome
+  std::condition_variable done;
+  std::optional<Result<Outcome>> outcome;
+};
+
+Scorer::Scorer(ScorerOptions options)
+    : options_(std::move(options)),
+      slots_(options_.threads > 0 ? options_.threads : UsableCores()) {}
+
+Scorer::~Scorer() {
+  Stop();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return overdue_ == 0 && waiting_ == 0; });
+}
+
+void Scorer::Stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+}
+
+void Scorer::SetReady(Readiness readiness, std::string detail) {
+  const std::lock_guard lock(mutex_);
+  ready_ = {readiness, std::move(detail)};
+  changed_.notify_all();
+}
+
+ReadyState Scorer::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+Result<void> Scorer::LoadOne(const ModelConfig& config) {
+  const auto began = Steady::now();
+  std::filesystem::path file = TRY(ModelFile(config.path));
+  const runtime::Model model = TRY(runtime::Model::Load(file));
+  auto session = TRY(runtime::Session::Create(model, {.threads = options_.threads}));
+  models_.push_back({.name = config.name,
+                     .version = config.version,
+                     .file = std::move(file),
+                     .session = std::move(session)});
+  metrics_.ModelLoaded(config.name + ":" + config.version, Steady::now() - began);
+  return {};
+}
+
+Result<void> Scorer::Load() {
+  models_.reserve(options_.models.size());
+  for (const ModelConfig& config : options_.models) {
+    if (auto loaded = LoadOne(config); !loaded) {
+      Error error = Within(fmt::format("model {}:{}", config.name, config.version),
+                           std::move(loaded).error());
+      SetReady(Readiness::kFailed, error.message);
+      return error;
+    }
+  }
+  SetReady(Readiness::kChecking, "golden samples are being compared");
+  return {};
+}
+
+Result<void> Scorer::CheckGolden() {
+  std::int64_t reproduced = 0;
+  for (const ServedModel& model : models_) {
+    auto checked = CheckGoldenSamples(model);
+    if (!checked) {
+      Error error =
+          Within(fmt::format("model {}:{}", model.name, model.version), std::move(checked).error());
+      SetReady(Readiness::kWrong, error.message);
+      return error;
+    }
+    reproduced += *checked;
+  }
+  SetReady(Readiness::kReady, reproduced == 0
+                                  ? "loaded; there are no golden samples"
+                                  : fmt::format("{} golden samples reproduced", reproduced));
+  return {};
+}
+
+Result<const ServedModel*> Scorer::Find(std::string_view name, std::string_view version) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return stopping_ || ready_.readiness != Readiness::kLoading; });
+    if (ready_.readiness == Readiness::kLoading || ready_.readiness == Readiness::kFailed) {
+      return Error{
+          .code = Code::kUnavailable, .message = "no model is loaded", .id = "Model.NotLoaded"};
+    }
+  }
+  if (name.empty() && models_.size() > 1) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "this server has several models: " + ModelList(models_),
+                 .id = "Model.Ambiguous",
+                 .fix = "ask /v1/models/NAME/versions/VERSION:predict"};
+  }
+  for (auto it = models_.rbegin(); it != models_.rend(); ++it) {
+    if ((name.empty() || it->name == name) && (version.empty() || it->version == version)) {
+      return &*it;
+    }
+  }
+  return Error{.code = Code::kNotFound,
+               .message = fmt::format("no model {}{}{}; there is {}", name,
+                                      version.empty() ? "" : ":", version, ModelList(models_)),
+               .id = "Model.NotFound"};
+}
+
+std::span<const ServedModel> Scorer::models() const {
+  const std::lock_guard lock(mutex_);
+  const bool loaded =
+      ready_.readiness != Readiness::kLoading && ready_.readiness != Readiness::kFailed;
+  return loaded ? std::span<const ServedModel>(models_) : std::span<const ServedModel>();
+}
+
+Error Scorer::TimedOut() const {
+  return {.code = Code::kDeadlineExceeded,
+          .message = fmt::format("Scoring timeout after {} ms", options_.timeout->count()),
+          .id = "Scoring.Timeout"};
+}
+
+Result<void> Scorer::Enter(std::optional<Time> deadline) {
+  std::unique_lock lock(mutex_);
+  if (waiting_ >= options_.waiting_max) {
+    return Error{.code = Code::kUnavailable,
+                 .message = fmt::format("{} requests are waiting already", waiting_),
+                 .id = "Server.Busy",
+                 .fix = "try again later, or give the service more cores"};
+  }
+  ++waiting_;
+  auto free = [this] { return stopping_ || running_ < slots_; };
+  bool in_time = true;
+  if (deadline) {
+    in_time = changed_.wait_until(lock, *deadline, free);
+  } else {
+    changed_.wait(lock, free);
+  }
+  --waiting_;
+  changed_.notify_all();
+  if (!in_time) return TimedOut();
+  if (stopping_) {
+    return Error{.code = Code::kUnavailable, .message = "the server is stopping"};
+  }
+  ++running_;
+  return {};
+}
+
+void Scorer::Leave() {
+  const std::lock_guard lock(mutex_);
+  --running_;
+  changed_.notify_one();
+}
+
+Result<Scorer::Outcome> Scorer::RunNow(const ServedModel& model, const runtime::Feeds& feeds,
+                                       const std::vector<std::string>& outputs) {
+  const auto began = Steady::now();
+  auto values = model.session->Run(feeds, outputs);
+  const auto took = Steady::now() - began;
+  if (!values) return std::move(values).error();
+  metrics_.RunEnded(model.name + ":" + model.version, took);
+  return Outcome{.values = *std::move(values),
+                 .run_ms = std::chrono::duration<double, std::milli>(took).count()};
+}
+
+Result<Scorer::Outcome> Scorer::RunWithin(const ServedModel& model, runtime::Feeds feeds,
+                                          std::vector<std::string> outputs, Time deadline) {
+  auto pending = std::make_shared<Pending>();
+  {
+    const std::lock_guard lock(mutex_);
+    ++overdue_;
+  }
+  std::thread([this, pending, &model, feeds = std::move(feeds), outputs = std::move(outputs)] {
+    auto outcome = RunNow(model, feeds, outputs);
+    {
+      const std::lock_guard lock(pending->mutex);
+      pending->outcome = std::move(outcome);
+      pending->done.notify_all();
+    }
+    Leave();
+    const std::lock_guard lock(mutex_);
+    --overdue_;
+    changed_.notify_all();
+  }).detach();
+  std::unique_lock lock(pending->mutex);
+  if (!pending->done.wait_until(lock, deadline, [&] { return pending->outcome.has_value(); })) {
+    return TimedOut();
+  }
+  return *std::move(pending->outcome);
+}
+
+Result<Scorer::Outcome> Scorer::Run(const ServedModel& model, runtime::Feeds feeds,
+                                    std::vector<std::string> outputs) {
+  std::optional<Time> deadline;
+  if (options_.timeout) deadline = Steady::now() + *options_.timeout;
+  TRY(Enter(deadline));
+  if (deadline) return RunWithin(model, std::move(feeds), std::move(outputs), *deadline);
+  auto outcome = RunNow(model, feeds, outputs);
+  Leave();
+  return outcome;
+}
+
+}  // namespace slipway::server

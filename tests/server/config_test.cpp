@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/file.h"
+#include "tests/support/tempdir.h"
+
+namespace slipway::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  Result<ServeConfig> Read(const std::string& text, const fs::path& root = {}) {
+    EXPECT_TRUE(WriteFileAtomic(folder_ / "serve.json", text));
+    return ReadConfig(folder_ / "serve.json", root);
+  }
+  void Touch(const fs::path& file) {
+    EXPECT_TRUE(MakeFolders((folder_ / file).parent_path()));
+    EXPECT_TRUE(WriteFileAtomic(folder_ / file, "x"));
+  }
+  testing::TempDir folder_;
+};
+
+TEST_F(ConfigTest, ReadsModelsAndPort) {
+  auto config = Read(R"({"models": [{"name": "a", "version": 3, "path": "/m/a.onnx"},
+                                    {"name": "b", "path": "b.onnx"}], "port": 80})");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->models.size(), 2U);
+  EXPECT_EQ(config->models[0].version, "3");
+  EXPECT_EQ(config->models[0].path, "/m/a.onnx");
+  EXPECT_EQ(config->models[1].version, "1");
+  EXPECT_EQ(config->models[1].path, folder_ / "b.onnx");
+  EXPECT_EQ(config->port, 80);
+}
+
+TEST_F(ConfigTest, UnknownMembersAreNamedWithTheNearest) {
+  auto config = Read(R"({"model": []})");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find("model"), std::string::npos);
+  EXPECT_NE(config.error().fix.find("models"), std::string::npos) << config.error().fix;
+  EXPECT_NE(config.error().message.find("serve.json"), std::string::npos);
+}
+
+TEST_F(ConfigTest, RefusesWhatMakesNoSense) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"models": []})", R"({"models": {}})", R"({"models": [{}]})",
+        R"({"models": [{"name": "a"}]})", R"({"models": [{"name": "", "path": "x"}]})",
+        R"({"models": [{"name": "a", "path": "x", "version": 1.5}]})",
+        R"({"models": [{"name": "a", "path": "x"}], "port": 70000})",
+        R"({"models": [{"name": "a", "path": "x"}, {"name": "a", "path": "y"}]})"}) {
+    EXPECT_FALSE(Read(text)) << text;
+  }
+  EXPECT_EQ(ReadConfig(folder_ / "none.json", {}).error().code, Code::kNotFound);
+}
+
+TEST_F(ConfigTest, RootIsPutBeforeAbsolutePathsOnce) {
+  EXPECT_EQ(Rooted("/a/b", "/root"), "/root/a/b");
+  EXPECT_EQ(Rooted("/root/a", "/root"), "/root/a");
+  EXPECT_EQ(Rooted("/rootless/a", "/root"), "/root/rootless/a");
+  EXPECT_EQ(Rooted("a", "/root"), "a");
+  EXPECT_EQ(Rooted("/a", ""), "/a");
+}
+
+TEST_F(ConfigTest, FindsTheOneModelFile) {
+  Touch("one/m.onnx");
+  Touch("two/a.onnx");
+  Touch("two/b.onnx");
+  Touch("deep/folder/m.onnx");
+  EXPECT_EQ(*ModelFile(folder_ / "one"), folder_ / "one/m.onnx");
+  EXPECT_EQ(*ModelFile(folder_ / "deep"), folder_ / "deep/folder/m.onnx");
+  EXPECT_EQ(ModelFile(folder_ / "two").error().id, "Model.FileAmbiguous");
+  EXPECT_EQ(ModelFile(folder_ / "none").error().id, "Model.FileMissing");
+}
+
+TEST_F(ConfigTest, ModelFolderHoldsOneModelOrSeveral) {
+  Touch("azureml-models/digits/2/m.onnx");
+  auto one = FindModels(folder_ / "azureml-models/digits/2");
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->at(0).name, "digits");
+  EXPECT_EQ(one->at(0).version, "2");
+  Touch("azureml-models/faces/1/model/f.onnx");
+  auto all = FindModels(folder_ / "azureml-models");
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->at(1).name, "faces");
+  EXPECT_EQ(FindModels(folder_ / "none").error().id, "Model.FileMissing");
+}
+
+TEST_F(ConfigTest, EnvironmentIsChecked) {
+  std::map<std::string, std::string> variables = {{"SCORING_TIMEOUT_MS", "250"},
+                                                  {"SERVICE_NAME", "digits"},
+                                                  {"SERVICE_PATH_PREFIX", "api/v1/"}};
+  auto get = [&](const char* name) -> const char* {
+    auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  };
+  auto environment = ReadEnvironment(get);
+  ASSERT_TRUE(environment);
+  EXPECT_EQ(environment->scoring_timeout, std::chrono::milliseconds(250));
+  EXPECT_EQ(environment->service_name, "digits");
+  EXPECT_EQ(environment->path_prefix, "/api/v1");
+  for (const char* bad : {"0", "-5", "1s", "abc"}) {
+    variables["SCORING_TIMEOUT_MS"] = bad;
+    EXPECT_FALSE(ReadEnvironment(get)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::server
