@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "imagebuilder/imagebuilder.h"
+
+namespace slipway::imagebuilder {
+
+/// Everything that decides a layer's bytes, known before they are made.
+struct LayerRecipe {
+  struct Item {
+    FileEntry entry;  ///< arranged; a source has its digest
+    std::int64_t size = 0;
+  };
+  std::string name, summary;
+  std::vector<Item> items;
+  std::string key;  ///< digest of name, items and the form of the archive
+  std::int64_t unpacked_size = 0;
+};
+
+/// The layers an image of `spec` has, bottom first. kInvalidArgument (id `Image.Spec`),
+/// kNotFound for a source that is not there.
+Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context);
+
+/// Packs, hashes and stores the layer. kDataLoss (id `Image.SourceChanged`) if a source does not
+/// have the bytes its digest promised.
+Result<Layer> PackLayer(const LayerRecipe& recipe, BuildContext& context);
+
+}  // namespace slipway::imagebuilder

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "imagebuilder/spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <tuple>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "imagebuilder/elf.h"
+#include "imagebuilder/entries.h"
+#include "imagebuilder/errors.h"
+#include "imagebuilder/places.h"
+
+namespace slipway::imagebuilder {
+namespace {
+
+Result<void> CheckText(std::string_view what, std::string_view text) {
+  if (!IsUtf8(text) || text.find('\0') != std::string_view::npos) {
+    return SpecError(fmt::format("{} is not UTF-8 text without zero bytes", what));
+  }
+  return {};
+}
+
+Result<void> CheckFile(const ModelInput& model, const ModelInput::File& file) {
+  if (!IsUtf8(file.path))
+    return SpecError(fmt::format("model {}: a path is not UTF-8", model.name));
+  if (const auto names = SplitPath(file.path); !names) {
+    return SpecError(fmt::format("model {}: {}", model.name, names.error().message));
+  }
+  if (!file.digest.empty() && !Digest::Parse(file.digest)) {
+    return SpecError(fmt::format("model {}: {} is no digest", model.name, file.digest));
+  }
+  return {};
+}
+
+Result<void> CheckModel(const ModelInput& model) {
+  const auto names = SplitPath(model.name);
+  if (!names || names->size() != 1 || !IsUtf8(model.name)) {
+    return SpecError(fmt::format("{} cannot be a model's folder", model.name));
+  }
+  if (model.version < 1) {
+    return SpecError(
+        fmt::format("model {}: version {} is not positive", model.name, model.version));
+  }
+  if (model.files.empty()) return SpecError(fmt::format("model {} has no files", model.name));
+  if (static_cast<std::int64_t>(model.files.size()) > limits::kModelFiles) {
+    return SpecError(fmt::format("model {} has {} files, {} are allowed", model.name,
+                                 model.files.size(), limits::kModelFiles));
+  }
+  for (const ModelInput::File& file : model.files) TRY(CheckFile(model, file));
+  if (std::ranges::find(model.files, model.main_file, &ModelInput::File::path) ==
+      model.files.end()) {
+    return SpecError(fmt::format("model {}: its main file {} is not one of its files", model.name,
+                                 model.main_file));
+  }
+  return {};
+}
+
+Result<void> CheckMaps(const BuildSpec& spec) {
+  for (const auto& [name, value] : spec.environment) {
+    TRY(CheckText(fmt::format("environment variable {}", name), name + value));
+    if (name.empty() || name.find('=') != std::string::npos) {
+      return SpecError(fmt::format("{} cannot be an environment variable's name", name));
+    }
+  }
+  for (const auto& [name, value] : spec.labels) {
+    TRY(CheckText(fmt::format("label {}", name), name + value));
+    if (name.empty()) return SpecError("a label has no name");
+  }
+  return {};
+}
+
+std::string Title(const BuildSpec& spec) {
+  std::vector<std::string> ids;
+  for (const ModelInput& model : spec.models) {
+    ids.push_back(fmt::format("{}:{}", model.name, model.version));
+  }
+  return Join(ids, ", ");
+}
+
+std::vector<std::string> Entrypoint(const ElfFacts& server) {
+  std::vector<std::string> words;
+  if (!server.interpreter.empty()) {
+    const std::string loader = std::filesystem::path(server.interpreter).filename();
+    words = {fmt::format("{}/{}", kLibraryFolder, loader), "--inhibit-cache", "--library-path",
+             std::string(kLibraryFolder)};
+  }
+  words.insert(words.end(), {std::string(kServerProgram), "--config", std::string(kServerConfig)});
+  return words;
+}
+
+}  // namespace
+
+Result<BuildSpec> NormalSpec(const BuildSpec& spec) {
+  if (spec.models.empty()) return SpecError("an image needs at least one model");
+  if (spec.port < 1 || spec.port > 65535) {
+    return SpecError(fmt::format("{} is no port", spec.port));
+  }
+  for (const ModelInput& model : spec.models) TRY(CheckModel(model));
+  TRY(CheckMaps(spec));
+  BuildSpec normal = spec;
+  std::ranges::sort(normal.models, {},
+                    [](const ModelInput& model) { return std::tie(model.name, model.version); });
+  const auto same =
+      std::ranges::adjacent_find(normal.models, [](const ModelInput& a, const ModelInput& b) {
+        return a.name == b.name && a.version == b.version;
+      });
+  if (same != normal.models.end()) {
+    return SpecError(fmt::format("model {}:{} is given twice", same->name, same->version));
+  }
+  return normal;
+}
+
+Result<ImageConfig> MakeConfig(const BuildSpec& spec) {
+  const auto program = TRY(MappedFile::Open(spec.server_program));
+  auto server = ParseElf(program->bytes());
+  if (!server)
+    return SpecError(fmt::format("{}: {}", spec.server_program.string(), server.error().message));
+  const std::string_view built_for = OciArchitecture(server->machine);
+  if (built_for != spec.architecture) {
+    return SpecError(fmt::format("{} is for {}, the image for {}", spec.server_program.string(),
+                                 built_for.empty() ? "an unknown machine" : built_for,
+                                 spec.architecture));
+  }
+  const ModelInput& first = spec.models.front();
+  ImageConfig config{
+      .architecture = spec.architecture,
+      .user = fmt::format("{}:{}", kUserId, kUserId),
+      .entrypoint = Entrypoint(*server),
+      .environment = {{"AML_APP_ROOT", std::string(kAppRoot)},
+                      {"AZUREML_MODEL_DIR", spec.models.size() == 1
+                                                ? ModelFolder(first.name, first.version)
+                                                : std::string(kModelsFolder)}},
+      .labels = {{"org.opencontainers.image.title", Title(spec)},
+                 {"org.opencontainers.image.vendor", "Slipway"}},
+      .working_folder = std::string(kAppRoot),
+      .port = spec.port};
+  for (const auto& [name, value] : spec.environment) config.environment[name] = value;
+  for (const auto& [name, value] : spec.labels) config.labels[name] = value;
+  return config;
+}
+
+}  // namespace slipway::imagebuilder
