@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "tests/workspace/fixture.h"
+
+namespace slipway::workspace {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::filesystem::path Program() {
+  return std::filesystem::path(SLIPWAY_BINARY_DIR) / "bin" / "slipwayd";
+}
+
+/// A slipwayd of its own process over a state folder, to be killed.
+class Daemon {
+ public:
+  explicit Daemon(std::filesystem::path state) : state_(std::move(state)) {}
+  ~Daemon() { Kill(); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  bool Start() {
+    const auto started = Spawn({.argv = {Program().string(), "--state", state_.string()},
+                                .environment = {"SLIPWAY_SERVE=" + ServeProgram().string()},
+                                .log = state_.string() + ".log"});
+    if (!started) return false;
+    process_ = *started;
+    constexpr int kTries = 3000;
+    for (int i = 0; i < kTries && IsRunning(process_); ++i) {
+      if (ReadAddress()) return true;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+  void Kill() {
+    const std::lock_guard lock(mutex_);
+    if (process_.pid == 0) return;
+    ::kill(process_.pid, SIGKILL);
+    WaitForExit(process_, milliseconds(10'000));
+    process_ = {};
+  }
+  Result<http::Response> Send(const std::string& method, const std::string& path,
+                              std::string body = {}) {
+    http::Request request{.method = method, .target = address_ + path, .body = std::move(body)};
+    request.headers.Set("Authorization", "Bearer " + token_);
+    return client_->Send(request);
+  }
+  Json Get(const std::string& path) {
+    const auto response = Send("GET", path);
+    EXPECT_TRUE(response) << path;
+    if (!response) return Json::object();
+    EXPECT_EQ(response->status, 200) << path << " " << response->body;
+    const auto json = ParseJson(response->body);
+    return json ? *json : Json::object();
+  }
+  /// Of a list, by value: it outlives the answer.
+  Json Items(const std::string& path) { return Get(path).value("items", Json::array()); }
+
+ private:
+  /// endpoint.json of this very process: one that a killed one has left does not count.
+  bool ReadAddress() {
+    constexpr std::int64_t kBytesMax = 4096;
+    const auto text = ReadFile(state_ / "run" / "endpoint.json", kBytesMax);
+    const auto token = ReadFile(state_ / "admin.token", kBytesMax);
+    if (!text || !token) return false;
+    const auto json = ParseJson(*text);
+    if (!json || json->value("pid", 0) != process_.pid) return false;
+    address_ = json->value("address", "");
+    token_ = token->substr(0, token->find('\n'));
+    return true;
+  }
+  const std::filesystem::path state_;
+  std::unique_ptr<http::Client> client_ = http::MakeClient({.retries = 0});
+  std::mutex mutex_;  // guards process_ while it is killed
+  ProcessId process_;
+  std::string address_, token_;
+};
+
+/// Asks for models and images one after another until the daemon is gone.
+void WorkUntilKilled(Daemon& daemon, int round) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::string onnx =
+        testing::MakeTinyOnnx({.graph_name = std::to_string(round) + "-" + std::to_string(i)});
+    const std::string digest = Digest::OfText(onnx).text();
+    const auto stored = daemon.Send("PUT", "/api/v1/workspaces/lab/blobs/" + digest, onnx);
+    if (!stored) return;
+    const Json model{{"name", "m"},
+                     {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
+    if (!daemon.Send("POST", "/api/v1/workspaces/lab/models", DumpJson(model))) return;
+    const Json image{{"name", "i"}, {"models", Json::array({"m"})}};
+    if (!daemon.Send("POST", "/api/v1/workspaces/lab/images", DumpJson(image))) return;
+  }
+}
+
+/// One image to its end, so that later ones find the layers they share.
+void BuildOne(Daemon& daemon) {
+  const std::string onnx = testing::MakeTinyOnnx();
+  const std::string digest = Digest::OfText(onnx).text();
+  ASSERT_TRUE(daemon.Send("PUT", "/api/v1/workspaces/lab/blobs/" + digest, onnx));
+  const Json model{{"name", "m"},
+                   {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces/lab/models", DumpJson(model)));
+  const Json image{{"name", "i"}, {"models", Json::array({"m"})}};
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces/lab/images", DumpJson(image)));
+  constexpr int kTries = 6000;
+  for (int i = 0; i < kTries; ++i) {
+    const Json built = daemon.Get("/api/v1/workspaces/lab/images/i/versions/1");
+    if (built["state"] == "Succeeded") return;
+    ASSERT_EQ(built["state"], "Creating") << built["error"];
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  FAIL() << "the first image was not built";
+}
+
+/// Digests that were read and verified since the last start.
+using Checked = std::set<std::string>;
+
+void CheckBlob(Daemon& daemon, const std::string& digest, const std::string& of, Checked& checked) {
+  if (!checked.insert(digest).second) return;
+  const auto blob = daemon.Send("GET", "/api/v1/workspaces/lab/blobs/" + digest);
+  ASSERT_TRUE(blob);
+  ASSERT_EQ(blob->status, 200) << of;
+  EXPECT_EQ(Digest::OfText(blob->body).text(), digest) << of;
+}
+
+void CheckModels(Daemon& daemon, Checked& checked) {
+  for (const Json& model : daemon.Items("/api/v1/workspaces/lab/models?limit=30")) {
+    for (const Json& file : model["files"]) {
+      CheckBlob(daemon, file["digest"], model["id"], checked);
+    }
+  }
+}
+
+void CheckImages(Daemon& daemon, Checked& checked) {
+  for (const Json& image : daemon.Items("/api/v1/workspaces/lab/images?limit=30")) {
+    const std::string id = image["id"];
+    ASSERT_NE(image["state"], "Creating") << id;
+    const Json operation =
+        daemon.Get("/api/v1/operations/" + image["operation_id"].get<std::string>());
+    EXPECT_EQ(operation["state"], image["state"]) << id;
+    if (image["state"] == "Failed") {
+      EXPECT_EQ(operation["error_code"], "Operation.Interrupted") << id << " " << image["error"];
+      EXPECT_FALSE(operation["error_cause"].get<std::string>().empty()) << id;
+      continue;
+    }
+    CheckBlob(daemon, image["digest"], id, checked);
+    for (const Json& layer : image["layers"]) CheckBlob(daemon, layer["digest"], id, checked);
+  }
+}
+
+/// Files that are neither a blob, nor the database's, nor what the folder is said to hold.
+std::vector<std::string> Strangers(const std::filesystem::path& state) {
+  const std::set<std::string> known = {"slipway.db",  "slipway.db-wal", "slipway.db-shm",
+                                       "admin.token", "run/lock",       "run/endpoint.json"};
+  std::vector<std::string> strangers;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(state)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().lexically_relative(state).string();
+    const bool is_blob = name.rfind("blobs/sha256/", 0) == 0 &&
+                         entry.path().parent_path().filename().string().size() == 2 &&
+                         entry.path().filename().string().size() == 62;
+    if (!is_blob && !known.contains(name)) strangers.push_back(name);
+  }
+  return strangers;
+}
+
+TEST(Crash, KilledAtAnyMomentItStartsAgainWithAllThatWasFinished) {
+  if (!std::filesystem::exists(Program()) || !std::filesystem::exists(ServeProgram())) {
+    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
+  }
+  constexpr int kRounds = 25;
+  const testing::TempDir folder;
+  Daemon daemon(folder / "state");
+  ASSERT_TRUE(daemon.Start());
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
+  ASSERT_NO_FATAL_FAILURE(BuildOne(daemon));
+  std::mt19937 random(20260301);
+  std::uniform_int_distribution<int> wait_ms(1, 400);
+  for (int round = 0; round < kRounds && !HasFailure(); ++round) {
+    std::thread killer([&daemon, wait = wait_ms(random)] {
+      std::this_thread::sleep_for(milliseconds(wait));
+      daemon.Kill();
+    });
+    WorkUntilKilled(daemon, round);
+    killer.join();
+    ASSERT_TRUE(daemon.Start()) << "round " << round;
+    EXPECT_EQ(Strangers(folder / "state"), std::vector<std::string>()) << "round " << round;
+    Checked checked;
+    CheckModels(daemon, checked);
+    CheckImages(daemon, checked);
+  }
+  std::map<std::string, int> states;
+  for (const Json& image : daemon.Items("/api/v1/workspaces/lab/images?limit=1000")) {
+    ++states[image["state"]];
+  }
+  EXPECT_GT(states["Succeeded"], 1);
+  EXPECT_GT(states["Failed"], 0) << "nothing was cut off";
+  RecordProperty("images_finished", states["Succeeded"]);
+  RecordProperty("images_cut_off", states["Failed"]);
+}
+
+TEST(Crash, TwoDaemonsOnOneFolderGiveOneClearError) {
+  if (!std::filesystem::exists(Program())) GTEST_SKIP() << "slipwayd is not built";
+  const testing::TempDir folder;
+  Daemon daemon(folder / "state");
+  ASSERT_TRUE(daemon.Start());
+  const auto second = Workspace::Open({.state = folder / "state", .server_program = {}});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().id, "State.InUse");
+  EXPECT_NE(second.error().message.find("http://127.0.0.1:"), std::string::npos)
+      << second.error().message;
+}
+
+}  // namespace
+}  // namespace slipway::workspace

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "tests/support/script.h"
+#include "tests/workspace/fixture.h"
+
+namespace slipway::workspace {
+namespace {
+
+using testing::ScriptStep;
+
+std::filesystem::path ScriptFolder() {
+  return std::filesystem::path(SLIPWAY_SOURCE_DIR) / "tests" / "rest";
+}
+
+std::vector<std::string> ScriptNames() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(ScriptFolder())) {
+    if (entry.path().extension() == ".test") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<ScriptStep> ReadScript(const std::string& name) {
+  constexpr std::int64_t kBytesMax = 1 << 20;
+  const auto text = ReadFile(ScriptFolder() / (name + ".test"), kBytesMax);
+  EXPECT_TRUE(text);
+  auto steps = testing::ParseScript(text ? *text : "");
+  EXPECT_TRUE(steps) << steps.error().message;
+  return steps ? *std::move(steps) : std::vector<ScriptStep>();
+}
+
+/// A server that only holds its port.
+std::unique_ptr<http::Server> HoldPort() {
+  auto server = http::Server::Start({.listen = {"127.0.0.1:0"}},
+                                    [](http::Request&) { return http::Response{}; });
+  EXPECT_TRUE(server);
+  return server ? *std::move(server) : nullptr;
+}
+
+/// An operation that runs until it is cancelled.
+std::string StartEndless(Workspace& workspace) {
+  Job job{.kind = "test.endless"};
+  job.run = [](Progress& progress) -> Result<void> {
+    while (!progress.Cancelled()) SystemClock().Sleep(std::chrono::milliseconds(1));
+    return Error{.code = Code::kUnavailable, .message = "ended"};
+  };
+  const auto started = workspace.operations().Start(std::move(job));
+  EXPECT_TRUE(started);
+  return started ? started->id : "";
+}
+
+class RestTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(RestTest, AnswersAsTheScriptSays) {
+  const std::vector<ScriptStep> steps = ReadScript(GetParam());
+  ASSERT_FALSE(steps.empty());
+  const bool builds = std::any_of(steps.begin(), steps.end(),
+                                  [](const ScriptStep& step) { return step.method == "WAIT"; });
+  if (builds && !std::filesystem::exists(ServeProgram())) {
+    GTEST_SKIP() << ServeProgram() << " is not built";
+  }
+  const testing::TempDir folder;
+  const std::filesystem::path files = folder / "files";
+  ASSERT_TRUE(MakeFolders(files));
+  WriteModelFiles(files);
+  const auto held = HoldPort();
+  const std::string taken = held->addresses().front();
+  RunningWorkspace running(folder / "state");
+  ASSERT_TRUE(running.ok());
+  const std::string token = running.workspace().token();
+  const Result<void> ran = testing::RunScript(
+      steps, {.folders = {files},
+              .variables = {{"token", token},
+                            {"endless", StartEndless(running.workspace())},
+                            {"taken_port", taken.substr(taken.rfind(':') + 1)}},
+              .headers = {{"Authorization", "Bearer " + token}},
+              .send = [&running](const http::Request& request) { return running.Send(request); }});
+  EXPECT_TRUE(ran) << GetParam() << ".test, " << ran.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, RestTest, ::testing::ValuesIn(ScriptNames()),
+                         [](const auto& script) { return script.param; });
+
+bool Fits(std::string_view pattern, std::string_view target) {
+  const std::vector<std::string> wanted = Split(pattern, '/');
+  const std::vector<std::string> got = Split(target.substr(0, target.find('?')), '/');
+  return std::equal(wanted.begin(), wanted.end(), got.begin(), got.end(),
+                    [](const std::string& w, const std::string& g) {
+                      return w == g || (!w.empty() && w.front() == '{');
+                    });
+}
+
+TEST(Routes, EachOccursInAScript) {
+  std::vector<ScriptStep> steps;
+  for (const std::string& name : ScriptNames()) {
+    for (ScriptStep& step : ReadScript(name)) steps.push_back(std::move(step));
+  }
+  for (const Unit<RouteList>& unit : routes_table()) {
+    for (const Route& route : unit.make()) {
+      const bool occurs = std::any_of(steps.begin(), steps.end(), [&](const ScriptStep& step) {
+        return step.method == route.method && step.status < 400 && Fits(route.path, step.target);
+      });
+      EXPECT_TRUE(occurs) << "no script in tests/rest has " << route.method << " " << route.path
+                          << " succeed";
+    }
+  }
+}
+
+TEST(Routes, AreNamedOnceAndExplained) {
+  std::set<std::string> seen;
+  for (const Unit<RouteList>& unit : routes_table()) {
+    for (const Route& route : unit.make()) {
+      const std::string name = std::string(route.method) + " " + std::string(route.path);
+      EXPECT_TRUE(seen.insert(name).second) << name << " is there twice";
+      EXPECT_FALSE(route.summary.empty()) << name;
+      EXPECT_NE(route.handle, nullptr) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slipway::workspace

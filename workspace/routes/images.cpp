@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspace/images.h"
+
+#include <nlohmann/json.hpp>
+#include <shared_mutex>
+#include <string>
+
+#include "base/text.h"
+#include "workspace/answers.h"
+#include "workspace/etag.h"
+#include "workspace/garbage.h"
+#include "workspace/workspace.h"
+
+namespace slipway::workspace {
+namespace {
+
+Result<api::Image> Find(const Call& call, Workspace& workspace) {
+  TRY(workspace.store().GetWorkspace(call.Param("w")));
+  const VersionedName name = TRY(ReadVersion(call));
+  return workspace.store().GetImage(call.Param("w"), name);
+}
+
+Result<http::Response> List(Call& call, Workspace& workspace) {
+  TRY(workspace.store().GetWorkspace(call.Param("w")));
+  const PageRequest wanted = TRY(ReadPage(call));
+  return PageResponse(
+      TRY(workspace.store().ListImages(call.Param("w"), call.target.Query("name"), wanted)));
+}
+
+Result<http::Response> Create(Call& call, Workspace& workspace) {
+  const auto wanted = TRY(ReadBody<api::CreateImage>(call));
+  return AcceptedResponse(TRY(StartImageCreate(workspace, call.Param("w"), wanted)));
+}
+
+Result<http::Response> Plan(Call& call, Workspace& workspace) {
+  const auto wanted = TRY(ReadBody<api::CreateImage>(call));
+  return ObjectResponse(200, ToJson(TRY(PlanImage(workspace, call.Param("w"), wanted))));
+}
+
+Result<http::Response> Show(Call& call, Workspace& workspace) {
+  return ObjectResponse(200, ToJson(TRY(Find(call, workspace))));
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  const api::Image image = TRY(Find(call, workspace));
+  TRY(CheckIfMatch(call.request.headers.Get("If-Match"), image.etag, "image \"" + image.id + "\""));
+  if (image.state == "Creating") {
+    return Error{.code = Code::kFailedPrecondition,
+                 .message = "image \"" + image.id + "\" is being built",
+                 .id = "Image.Busy",
+                 .fix = "cancel operation " + image.operation_id + ", or wait for it"};
+  }
+  TRY(workspace.store().DeleteImage(call.Param("w"), {image.name, image.version}));
+  CollectGarbageLater(workspace);
+  return NoContent();
+}
+
+Result<http::Response> Logs(Call& call, Workspace& workspace) {
+  const api::Image image = TRY(Find(call, workspace));
+  const Result<api::Operation> operation = workspace.operations().Get(image.operation_id);
+  if (!operation && operation.error().code != Code::kNotFound) return operation.error();
+  http::Response response;
+  response.headers.Set("Content-Type", "text/plain; charset=utf-8");
+  if (operation) {
+    for (const std::string& line : operation->log) response.body += line + "\n";
+  }
+  if (!image.error.empty()) response.body += "failed: " + image.error + "\n";
+  return response;
+}
+
+Result<http::Response> Archive(Call& call, Workspace& workspace) {
+  const api::Image found = TRY(Find(call, workspace));
+  const api::Image image =
+      TRY(workspace.store().GetReadyImage(call.Param("w"), {found.name, found.version}));
+  const std::string format = call.target.Query("format", "oci-archive");
+  const imagebuilder::OutputType output = TRY(imagebuilder::FindOutput(format));
+  if (format == "oci-dir") {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "format \"oci-dir\" is a folder and cannot be sent",
+                 .id = "Request.Invalid",
+                 .fix = "ask for oci-archive and unpack it"};
+  }
+  const std::shared_lock keep(workspace.keep_mutex());
+  const imagebuilder::Image built = TRY(imagebuilder::Load(workspace.blobs(), image.digest));
+  const std::filesystem::path file = workspace.temp_folder() / (RandomHex(8) + ".tar");
+  TRY(output.write(workspace.blobs(), built, image.id, file));
+  http::Response response =
+      TRY(FileResponse(call, file, {.content_type = "application/x-tar", .remove_after = true}));
+  response.headers.Set("Content-Disposition", "attachment; filename=\"" + image.name + "-" +
+                                                  std::to_string(image.version) + ".tar\"");
+  return response;
+}
+
+}  // namespace
+
+RouteList routes_images() {
+  static constexpr std::string_view kVersion = "/api/v1/workspaces/{w}/images/{name}/versions/{v}";
+  static constexpr Route kRoutes[] = {
+      {"GET", "/api/v1/workspaces/{w}/images", "List image versions", List},
+      {"POST", "/api/v1/workspaces/{w}/images", "Build the next version of an image", Create},
+      {"POST", "/api/v1/workspaces/{w}/images/plan", "Say what building would give", Plan, true},
+      {"GET", kVersion, "Show an image version", Show},
+      {"DELETE", kVersion, "Delete an image version that no service uses", Delete},
+      {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/logs",
+       "Read what building an image told", Logs},
+      {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/archive",
+       "Read an image as an archive", Archive},
+  };
+  return kRoutes;
+}
+
+}  // namespace slipway::workspace

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspace/state_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+
+#include "base/json.h"
+#include "base/process_stat.h"
+#include "base/text.h"
+
+namespace slipway::workspace {
+namespace {
+
+constexpr std::size_t kTokenBytes = 32;
+constexpr std::int64_t kSmallFileBytesMax = 4096;
+
+std::filesystem::path EndpointFile(const std::filesystem::path& state) {
+  return state / "run" / "endpoint.json";
+}
+
+std::string WhoHasIt(const std::filesystem::path& state) {
+  const Result<std::string> text = ReadFile(EndpointFile(state), kSmallFileBytesMax);
+  if (!text) return "another slipwayd";
+  const Result<Json> endpoint = ParseJson(*text);
+  if (!endpoint) return "another slipwayd";
+  const Result<std::int64_t> pid = GetInt(*endpoint, "pid");
+  const Result<std::string> address = GetString(*endpoint, "address");
+  if (!pid || !address) return "another slipwayd";
+  return "slipwayd with process id " + std::to_string(*pid) + " at " + *address;
+}
+
+bool IsToken(std::string_view text) {
+  return text.size() == 2 * kTokenBytes && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+}  // namespace
+
+Result<void> MakeStateFolder(const std::filesystem::path& state) {
+  std::error_code failure;
+  const bool is_new = !std::filesystem::exists(state, failure);
+  TRY(MakeFolders(state));
+  if (is_new && ::chmod(state.c_str(), 0700) != 0) return SystemError(state.string(), errno);
+  for (const char* name : {"blobs", "logs", "run"}) TRY(MakeFolders(state / name));
+  return {};
+}
+
+Result<UniqueFd> LockStateFolder(const std::filesystem::path& state) {
+  const std::filesystem::path file = state / "run" / "lock";
+  UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return SystemError(file.string(), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return SystemError(file.string(), errno);
+  return Error{.code = Code::kFailedPrecondition,
+               .message = "state folder " + state.string() + " is in use by " + WhoHasIt(state),
+               .id = "State.InUse",
+               .fix = "use that one, stop it with slipway down, or give another --state"};
+}
+
+Result<std::string> ReadOrMakeToken(const std::filesystem::path& state) {
+  const std::filesystem::path file = state / "admin.token";
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) {
+    if (errno != ENOENT) return SystemError(file.string(), errno);
+    const std::string token = RandomHex(kTokenBytes);
+    TRY(WriteFileAtomic(file, token + "\n", {.mode = 0600}));
+    return token;
+  }
+  if ((info.st_mode & 077) != 0) {
+    return Error{.code = Code::kPermissionDenied,
+                 .message = file.string() + " may be read or written by others than its owner",
+                 .id = "State.TokenOpen",
+                 .fix = "chmod 600 " + file.string()};
+  }
+  const std::string text = TRY(ReadFile(file, kSmallFileBytesMax));
+  const std::string token(Trim(text));
+  if (IsToken(token)) return token;
+  return Error{.code = Code::kDataLoss,
+               .message = file.string() + " does not hold 64 hex digits",
+               .id = "State.Damaged",
+               .fix = "remove it; the next start makes a new one"};
+}
+
+Result<void> WriteEndpoint(const std::filesystem::path& state, const std::string& address) {
+  const std::optional<ProcessStat> self = ReadProcessStat(::getpid());
+  const Json endpoint{
+      {"address", address}, {"pid", ::getpid()}, {"start_ticks", self ? self->start_ticks : 0}};
+  return WriteFileAtomic(EndpointFile(state), DumpJson(endpoint) + "\n");
+}
+
+void RemoveEndpoint(const std::filesystem::path& state) {
+  std::error_code ignored;
+  std::filesystem::remove(EndpointFile(state), ignored);
+}
+
+}  // namespace slipway::workspace

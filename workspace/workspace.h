@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+
+#include "base/blob_store.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/http/client.h"
+#include "base/result.h"
+#include "deployer/deployer.h"
+#include "imagebuilder/imagebuilder.h"
+#include "registry/registry.h"
+#include "workspace/metrics.h"
+#include "workspace/operations.h"
+#include "workspace/store.h"
+
+namespace slipway::workspace {
+
+/// What the workspace service is started with.
+struct Config {
+  std::filesystem::path state;           ///< state folder; made where it is not there
+  std::filesystem::path server_program;  ///< slipway-serve, which goes into images
+  OperationsOptions operations = {};
+  std::int64_t garbage_grace_seconds = 3600;
+  std::chrono::milliseconds ready_timeout{60'000};  ///< for a service to become ready
+  std::chrono::milliseconds stop_grace{5'000};      ///< for operations to finish at the end
+};
+
+/// slipway-serve: `$SLIPWAY_SERVE`, else the file beside this program.
+std::filesystem::path DefaultServerProgram();
+
+/// Everything that a workspace service consists of, over one state folder: `slipway.db`,
+/// `blobs/`, `logs/`, `run/`, `admin.token`. One program at a time may have it open. Thread-safe.
+class Workspace {
+ public:
+  /// Opens or makes the folder, marks what a crash has interrupted, resumes services.
+  /// kFailedPrecondition (id `State.InUse`, `State.Newer`), kDataLoss (id `State.Damaged`).
+  static Result<std::unique_ptr<Workspace>> Open(Config config, Clock& clock = SystemClock());
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  /// Writes `run/endpoint.json`, where `slipway up` and `slipway status` look.
+  Result<void> Announce(const std::string& address);
+  /// Ends operations and everything that waits on them. Requests are still answered.
+  void StopOperations();
+  /// Stops the services that live beside this program; the next start resumes them.
+  void Suspend();
+
+  const Config& config() const { return config_; }
+  const std::string& token() const { return token_; }
+  Clock& clock() { return clock_; }
+  Store& store() { return *store_; }
+  BlobStore& blobs() { return *blobs_; }
+  registry::Registry& registry() { return *registry_; }
+  Operations& operations() { return *operations_; }
+  deployer::Targets& targets() { return *targets_; }
+  imagebuilder::LayerCache& layer_cache() { return *layer_cache_; }
+  http::Client& scoring_client() { return *scoring_client_; }
+  Metrics& metrics() { return metrics_; }
+  /// How many event streams are open; each takes a thread of the server.
+  std::atomic<std::int64_t>& event_streams() { return event_streams_; }
+  /// Held shared by whoever counts on blobs or unpacked images that no row names yet, and alone
+  /// by who collects garbage.
+  std::shared_mutex& keep_mutex() { return keep_mutex_; }
+  std::filesystem::path run_folder() const { return config_.state / "run"; }
+  /// For files that go with the program: `run/tmp`, emptied at each start.
+  std::filesystem::path temp_folder() const { return run_folder() / "tmp"; }
+
+ private:
+  Workspace(Config config, Clock& clock) : config_(std::move(config)), clock_(clock) {}
+  Result<void> OpenFolder();
+  Result<void> OpenParts();
+  Result<void> Recover();
+
+  const Config config_;
+  Clock& clock_;
+  std::string token_;
+  UniqueFd lock_;
+  Metrics metrics_;
+  std::atomic<std::int64_t> event_streams_ = 0;
+  std::shared_mutex keep_mutex_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<imagebuilder::LayerCache> layer_cache_;
+  std::unique_ptr<http::Client> target_client_, scoring_client_;
+  std::unique_ptr<deployer::Targets> targets_;
+  std::unique_ptr<Operations> operations_;
+};
+
+}  // namespace slipway::workspace
