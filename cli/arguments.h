@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/operation.h"
+#include "runtime/runtime.h"
+#include "workspace/api.h"
+
+namespace CLI {
+class App;
+}
+
+namespace slipway::cli {
+
+/// `k` or `k=v` each; a later one of the same key counts. kInvalidArgument (id `Usage`) naming
+/// `option` for an empty key.
+Result<api::TextMap> ParsePairs(std::string_view option, const std::vector<std::string>& pairs);
+
+/// What an object is labelled with: `--tag`, `--property`, `--description`.
+struct Labels {
+  std::vector<std::string> tags, properties;
+  std::string description;
+};
+void AddLabelOptions(CLI::App& app, Labels& labels);
+
+/// `--no-wait`, `--timeout`.
+void AddWaitOptions(CLI::App& app, WaitOptions& wait);
+
+/// What an image is to be made of; for `image create` and `image plan`.
+struct ImageArguments {
+  std::string name;
+  std::vector<std::string> models;
+  Labels labels;
+};
+void AddImageOptions(CLI::App& app, ImageArguments& image);
+Result<api::CreateImage> ReadImageArguments(const ImageArguments& image);
+
+/// `--target`, `--port`; for `service create` and `deploy`.
+void AddServiceOptions(CLI::App& app, api::CreateService& service);
+
+/// `--device`, `--threads` and the rest of how a model file is run.
+struct SessionArguments {
+  std::string device = "cpu";
+  int threads = 0;
+  bool reference = false, no_passes = false;
+};
+void AddSessionOptions(CLI::App& app, SessionArguments& session);
+/// kInvalidArgument naming the devices there are.
+Result<runtime::SessionOptions> ReadSession(const SessionArguments& session);
+
+/// Rows that a workspace, a model, an image, a service are shown with.
+Columns WorkspaceRows();
+Columns ModelRows();
+Columns ImageRows();
+Columns ServiceRows();
+
+}  // namespace slipway::cli

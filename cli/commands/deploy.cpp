@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+#include "cli/upload.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string path;
+  api::CreateService service;
+  Labels labels;
+  WaitOptions wait;
+};
+
+Result<void> Deploy(Context& context, const Arguments& arguments) {
+  api::RegisterModel model;
+  model.name = arguments.service.name;
+  model.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
+  model.properties = TRY(ParsePairs("--property", arguments.labels.properties));
+  model.description = arguments.labels.description;
+  Remote* remote = TRY(context.remote());
+  const Json made =
+      TRY(RegisterFiles(context, *remote, context.folder() / arguments.path, {}, std::move(model)));
+  const std::string id = TRY(GetString(made, "id"));
+  context.Progress("  registered " + id);
+
+  api::CreateService wanted = arguments.service;
+  wanted.model = id;
+  wanted.overwrite = true;
+  const Json operation = TRY(remote->Post(remote->InWorkspace("/services"), api::ToJson(wanted)));
+  return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("PATH", arguments->path, "Model file, or folder that is the model")->required();
+  app.add_option("--name", arguments->service.name, "Name of the model and the service")
+      ->required();
+  AddServiceOptions(app, arguments->service);
+  AddLabelOptions(app, arguments->labels);
+  AddWaitOptions(app, arguments->wait);
+  return [arguments](Context& context) { return Deploy(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_deploy() {
+  return {.path = "deploy",
+          .summary = "Register a model, build its image and run it; again replaces the service",
+          .example = "slipway deploy digits.onnx --name digits",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

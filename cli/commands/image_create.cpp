@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  ImageArguments image;
+  WaitOptions wait;
+};
+
+Result<void> Create(Context& context, const Arguments& arguments) {
+  const api::CreateImage wanted = TRY(ReadImageArguments(arguments.image));
+  Remote* remote = TRY(context.remote());
+  const Json operation = TRY(remote->Post(remote->InWorkspace("/images"), api::ToJson(wanted)));
+  return AwaitAndPrint(context, *remote, operation, arguments.wait, ImageRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  AddImageOptions(app, arguments->image);
+  AddWaitOptions(app, arguments->wait);
+  return [arguments](Context& context) { return Create(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_image_create() {
+  return {.path = "image create",
+          .summary = "Build an image that serves models",
+          .example = "slipway image create digits --model digits:1",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+Result<void> Logs(Context& context, const std::string& text) {
+  const VersionedName name = TRY(ParseVersionedName(text));
+  Remote* remote = TRY(context.remote());
+  const std::string path = remote->InWorkspace(VersionPath("images", name) + "/logs");
+  return context.Print(TRY(remote->GetText(path)));
+}
+
+Body Bind(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("NAME[:VERSION]", *name, "The image; its newest version if none is given")
+      ->required();
+  return [name](Context& context) { return Logs(context, *name); };
+}
+
+}  // namespace
+
+Command commands_image_logs() {
+  return {.path = "image logs",
+          .summary = "Print what was said while an image was built",
+          .example = "slipway image logs digits:1",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+#include "cli/upload.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string path;
+  std::vector<std::string> children;
+  api::RegisterModel model;
+  Labels labels;
+};
+
+Result<void> Register(Context& context, const Arguments& arguments) {
+  api::RegisterModel model = arguments.model;
+  model.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
+  model.properties = TRY(ParsePairs("--property", arguments.labels.properties));
+  model.description = arguments.labels.description;
+  Remote* remote = TRY(context.remote());
+  const Json made = TRY(RegisterFiles(context, *remote, context.folder() / arguments.path,
+                                      arguments.children, std::move(model)));
+  return context.PrintObject(made, ModelRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("PATH", arguments->path, "Model file, or folder that is the model")->required();
+  app.add_option("--name", arguments->model.name, "Name of the model")->required();
+  AddLabelOptions(app, arguments->labels);
+  app.add_option("--framework", arguments->model.framework, "ONNX, or what it was made with");
+  app.add_option("--framework-version", arguments->model.framework_version, "Its version");
+  app.add_option("--main-file", arguments->model.main_file,
+                 "File of the folder to load; its only .onnx file if not given")
+      ->type_name("PATH");
+  app.add_option("--child", arguments->children, "Take only this of the folder; may be given again")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  return [arguments](Context& context) { return Register(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_model_register() {
+  return {.path = "model register",
+          .summary = "Register a model file or folder as the next version of a name",
+          .example = "slipway model register digits.onnx --name digits --tag stage=dev",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+Result<void> Show(Context& context, const std::string& text) {
+  const VersionedName name = TRY(ParseVersionedName(text));
+  Remote* remote = TRY(context.remote());
+  const Json model = TRY(remote->Get(remote->InWorkspace(VersionPath("models", name))));
+  return context.PrintObject(model, ModelRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("NAME[:VERSION]", *name, "The model; its newest version if none is given")
+      ->required();
+  return [name](Context& context) { return Show(context, *name); };
+}
+
+}  // namespace
+
+Command commands_model_show() {
+  return {.path = "model show",
+          .summary = "Show a registered model",
+          .example = "slipway model show digits:1",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string name;
+  Labels labels;
+  std::vector<std::string> remove_tags;
+  CLI::Option* description = nullptr;
+};
+
+Result<void> Update(Context& context, const Arguments& arguments) {
+  const VersionedName name = TRY(ParseVersionedName(arguments.name));
+  const api::UpdateModel update{
+      .has_description = arguments.description->count() > 0,
+      .description = arguments.labels.description,
+      .add_tags = TRY(ParsePairs("--tag", arguments.labels.tags)),
+      .add_properties = TRY(ParsePairs("--property", arguments.labels.properties)),
+      .remove_tags = arguments.remove_tags};
+  Remote* remote = TRY(context.remote());
+  const std::string path = remote->InWorkspace(VersionPath("models", name));
+  const Json model = TRY(remote->Patch(path, api::ToJson(update)));
+  return context.PrintObject(model, ModelRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("NAME[:VERSION]", arguments->name,
+                 "The model; its newest version if none is given")
+      ->required();
+  AddLabelOptions(app, arguments->labels);
+  arguments->description = app.get_option("--description");
+  app.add_option("--remove-tag", arguments->remove_tags, "Tag to take off; may be given again")
+      ->type_name("K")
+      ->allow_extra_args(false);
+  return [arguments](Context& context) { return Update(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_model_update() {
+  return {.path = "model update",
+          .summary = "Change tags and description of a model version, add properties",
+          .example = "slipway model update digits:1 --tag stage=prod --remove-tag draft",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

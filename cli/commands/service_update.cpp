@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string name, image;
+  WaitOptions wait;
+};
+
+Result<void> Update(Context& context, const Arguments& arguments) {
+  Remote* remote = TRY(context.remote());
+  const std::string path = remote->InWorkspace("/services/" + EncodePercent(arguments.name));
+  const Json operation = TRY(remote->Patch(path, Json{{"image", arguments.image}}));
+  return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("NAME", arguments->name, "The service")->required();
+  app.add_option("--image", arguments->image, "Image to roll to")
+      ->type_name("NAME[:VERSION]")
+      ->required();
+  AddWaitOptions(app, arguments->wait);
+  return [arguments](Context& context) { return Update(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_service_update() {
+  return {.path = "service update",
+          .summary = "Roll a service to another image",
+          .example = "slipway service update digits --image digits:2",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

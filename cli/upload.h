@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+#include "workspace/api.h"
+
+namespace slipway::cli {
+
+/// A file of a model to be.
+struct ModelSource {
+  std::string path;  ///< in the model, with `/`
+  std::filesystem::path file;
+  std::int64_t size = 0;
+};
+
+/// The files of a model: the one file, or all below a folder, by their paths in it. With
+/// `children`, only those of the folder's files and folders. kNotFound; kInvalidArgument (ids
+/// `Model.Empty`, `Model.File`) for an empty folder or something that is no file;
+/// kResourceExhausted above limits::kModelFiles.
+Result<std::vector<ModelSource>> FindModelFiles(const std::filesystem::path& path,
+                                                const std::vector<std::string>& children);
+
+/// Uploads the files that the service does not have and registers them; gives the model.
+Result<Json> RegisterFiles(Context& context, Remote& remote, const std::filesystem::path& path,
+                           const std::vector<std::string>& children, api::RegisterModel model);
+
+}  // namespace slipway::cli

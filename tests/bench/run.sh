@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds and runs the benchmarks: each figure with its target beside it, and build/*bench.json with
+# the machine and the time. Exits with 1 if a target is missed.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/cli/install_packages.sh"
+install_packages build test
+configure "$root/build" -DSLIPWAY_TESTS=ON -DSLIPWAY_BENCH=ON
+say "Building"
+ninja -C "$root/build" -j "$(jobs_for_build)" benches || die "the build failed" "read the lines above"
+say "Measuring"
+status=0
+"$root/build/bin/path_bench" || status=1
+for source in "$root"/tests/bench/*_bench.cpp; do
+  name=$(basename "$source" .cpp)
+  [ "$name" != path_bench ] || continue
+  say "$name"
+  "$root/build/bin/$name" --benchmark_out="$root/build/$name.json" --benchmark_out_format=json || status=1
+done
+exit "$status"
