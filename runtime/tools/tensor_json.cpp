@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -164,6 +166,15 @@ Result<Value> MapFromJson(const Json& json, const TypeInfo& type) {
   return Value(std::shared_ptr<const Map>(std::move(map)));
 }
 
+/// The double that is written as briefly as the float: 0.1F as 0.1, not 0.10000000149011612.
+double BriefDouble(float value) {
+  std::array<char, 32> text{};
+  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double brief = 0;
+  std::from_chars(text.data(), end, brief);
+  return brief;
+}
+
 Json ElementToJson(const Tensor& tensor, std::int64_t index) {
   const DType dtype = tensor.dtype();
   if (dtype == DType::kString) return tensor.data<std::string>()[static_cast<std::size_t>(index)];
@@ -177,6 +188,7 @@ Json ElementToJson(const Tensor& tensor, std::int64_t index) {
   const double value = FloatAt(tensor, index);
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (dtype == DType::kFloat32) return BriefDouble(static_cast<float>(value));
   return value;
 }
 

@@ -86,15 +86,15 @@ TEST_F(ProcessTest, TheChildLeadsASessionWithNoOtherFiles) {
   const UniqueFd leaked(::open("/dev/null", O_RDONLY));
   const UniqueFd kept(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   ProcessSpec spec = Script(
-      "ls /proc/$$/fd | tr '\\n' ' '; echo; cut -d ' ' -f 1,5,6 /proc/$$/stat; "
+      "ls /proc/$$/fd; cut -d ' ' -f 1,5,6 /proc/$$/stat; "
       "readlink /proc/$$/fd/0");
   spec.keep_fds = {kept.get()};
   const auto id = Spawn(spec);
   ASSERT_TRUE(id);
   EXPECT_EQ(WaitForExit(*id, kLong), 0);
   const std::string pid = std::to_string(id->pid);
-  EXPECT_EQ(LogText(), "0 1 2 " + std::to_string(kept.get()) + " \n" + pid + " " + pid + " " + pid +
-                           "\n/dev/null\n");
+  EXPECT_EQ(LogText(), "0\n1\n2\n" + std::to_string(kept.get()) + "\n" + pid + " " + pid + " " +
+                           pid + "\n/dev/null\n");
 }
 
 TEST_F(ProcessTest, TheChildStartsWithDefaultSignals) {
