@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace/api.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <tuple>
 #include <type_traits>
@@ -392,6 +393,21 @@ Result<void> FromJson(const Json& json, UpdateService& value) {
 }
 Result<void> FromJson(const Json& json, Operation& value) {
   return ReadValue(json, "", Need::kOptional, value);
+}
+
+Result<void> CheckServiceName(std::string_view name) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (name.size() >= 3 && name.size() <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
+      std::all_of(name.begin(), name.end(), fits)) {
+    return {};
+  }
+  return Error{.code = Code::kInvalidArgument,
+               .message = "service name \"" + std::string(name) +
+                          "\" must have 3 to 32 lower-case letters, digits and dashes, and begin "
+                          "with a letter",
+               .id = "Service.Name"};
 }
 
 template <class T>

@@ -190,6 +190,10 @@ Result<void> FromJson(const Json& json, CreateService& value);
 Result<void> FromJson(const Json& json, UpdateService& value);
 Result<void> FromJson(const Json& json, Operation& value);
 
+/// The rule for names of services: 3 to 32 lower-case letters, digits and dashes, beginning with
+/// a letter. kInvalidArgument (id `Service.Name`).
+Result<void> CheckServiceName(std::string_view name);
+
 /// Text as JSON as a value.
 template <class T>
 Result<T> Read(std::string_view text);

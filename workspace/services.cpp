@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace/services.h"
 
-#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -34,23 +33,8 @@ std::string ResourcePath(const ServiceRow& row) {
   return "/workspaces/" + row.workspace + "/services/" + row.service.name;
 }
 
-Result<void> CheckServiceName(const std::string& name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  };
-  if (name.size() >= 3 && name.size() <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
-      std::all_of(name.begin(), name.end(), fits)) {
-    return {};
-  }
-  return Error{.code = Code::kInvalidArgument,
-               .message = "service name \"" + name +
-                          "\" must have 3 to 32 lower-case letters, digits and dashes, and begin "
-                          "with a letter",
-               .id = "Service.Name"};
-}
-
 Result<void> CheckCreate(const api::CreateService& wanted) {
-  TRY(CheckServiceName(wanted.name));
+  TRY(api::CheckServiceName(wanted.name));
   if (wanted.image.empty() == wanted.model.empty()) {
     return Error{.code = Code::kInvalidArgument,
                  .message = "exactly one of the fields \"image\" and \"model\" must be given",

@@ -20,6 +20,7 @@ struct Arguments {
 };
 
 Result<void> Deploy(Context& context, const Arguments& arguments) {
+  TRY(api::CheckServiceName(arguments.service.name));
   api::RegisterModel model;
   model.name = arguments.service.name;
   model.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
