@@ -106,7 +106,7 @@ int Serve(const Arguments& arguments) {
 }  // namespace slipway::server
 
 int main(int argc, char** argv) {
-  slipway::server::UsePassiveWaiting(argv);
+  slipway::server::UsePassiveWaiting();
   slipway::http::BlockStopSignals();
   CLI::App app{"Answers scoring requests with ONNX models", "slipway-serve"};
   slipway::server::Arguments arguments;

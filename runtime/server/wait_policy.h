@@ -7,6 +7,6 @@ namespace slipway::server {
 /// shares its cores, with other requests and other programs. The OpenMP library reads its
 /// environment as it is loaded, so this starts the program again, with the same arguments, unless
 /// OMP_WAIT_POLICY or GOMP_SPINCOUNT say what is wanted. Call it first in main().
-void UsePassiveWaiting(char** argv);
+void UsePassiveWaiting();
 
 }  // namespace slipway::server
