@@ -62,7 +62,7 @@ check_tidy() {
 
 # run_tests FOLDER OPTION...: builds there and adds its test cases to the counts.
 run_tests() {
-  local folder=$1 report=$1/tests.xml tests failures skips
+  local folder=$1 report=$1/tests.xml tests failures skips status=0
   shift
   configure "$folder" -DSLIPWAY_TESTS=ON "$@"
   say "Building $folder with $(jobs_for_build) jobs"
@@ -70,15 +70,16 @@ run_tests() {
   say "Testing $folder"
   rm -f "$report"
   ctest --test-dir "$folder" -j 2 --progress --output-on-failure --no-tests=error \
-    --output-junit "$report" "${only[@]}" || true
+    --output-junit "$report" "${only[@]}" || status=$?
   [ -f "$report" ] || die "ctest left no report"
   attribute() { grep -m 1 -oE "(^|[[:space:]])$1=\"[0-9]+\"" "$report" | tr -cd '0-9'; }
   tests=$(attribute tests) failures=$(attribute failures) skips=$(attribute skipped)
+  [ "$status" -eq 0 ] || [ "$failures" -gt 0 ] || die "ctest failed with status $status" "read the lines above"
   failed=$((failed + failures)) skipped=$((skipped + skips))
   passed=$((passed + tests - failures - skips))
   if [ "$skips" -gt 0 ]; then
     say "Skipped, and why"
-    awk '/^Skipped$/ { if (reason) print reason } { reason = $0 }' "$report" | sort | uniq -c | sort -rn
+    awk '/: Skipped$/ { getline; print }' "$report" | sort | uniq -c | sort -rn
   fi
 }
 

@@ -94,7 +94,8 @@ class Bench {
     const Json json = TRY(ParseJson(endpoint));
     base_ = TRY(GetString(json, "address"));
     if (base_.find("://") == std::string::npos) base_ = "http://" + base_;
-    token_ = std::string(Trim(TRY(ReadFile(state_ / "admin.token", 1 << 16))));
+    const std::string token = TRY(ReadFile(state_ / "admin.token", 1 << 16));
+    token_ = std::string(Trim(token));
     return {};
   }
 
@@ -147,7 +148,8 @@ class Bench {
       times.push_back(Now() - begin);
       TRY(Terminate(process, milliseconds(5'000)));
       if (!response) return Within("slipway-serve", response.error());
-      if (TRY(Answer(response->body)) != 7) return Wrong("a wrong digit: " + response->body);
+      const int digit = TRY(Answer(response->body));
+      if (digit != 7) return Wrong("a wrong digit: " + response->body);
     }
     figures_.push_back(
         {"slipway-serve cold start to the first score", "ms", Percentile(times, 0.5), 50});
@@ -160,7 +162,8 @@ class Bench {
     TRY(Slipway({"deploy", (Digits() / "digits.onnx").string(), "--name", name, "-q"}));
     const Json service = TRY(Call("GET", "/api/v1/workspaces/default/services/" + name));
     uri_ = TRY(GetString(service, "scoring_uri"));
-    if (!TRY(Score(uri_, body, 7))) return Wrong("a wrong digit");
+    const bool right = TRY(Score(uri_, body, 7));
+    if (!right) return Wrong("a wrong digit");
     figures_.push_back({what, "s", (Now() - begin) / 1000, 1});
     return {};
   }
@@ -172,17 +175,19 @@ class Bench {
       std::vector<double> times;
       for (int i = 0; i < kRoundTrips; ++i) {
         const double begin = Now();
-        if (!TRY(once())) return Wrong(what + ": a wrong answer");
+        const bool right = TRY(once());
+        if (!right) return Wrong(what + ": a wrong answer");
         times.push_back(Now() - begin);
       }
       figures_.push_back({what + ", p50", "ms", Percentile(times, 0.5), 0});
       figures_.push_back({what + ", p99", "ms", Percentile(times, 0.99), 0});
       return {};
     };
-    TRY(time("HTTP round trip, GET /healthz", [&]() -> Result<bool> {
+    const auto health = [&]() -> Result<bool> {
       const http::Response response = TRY(client_->Send({.target = base_ + "/healthz"}));
       return response.status == 200;
-    }));
+    };
+    TRY(time("HTTP round trip, GET /healthz", health));
     return time("HTTP round trip, POST /score", [&] { return Score(uri_, body, 3); });
   }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 
 namespace slipway::bench {
@@ -49,11 +50,11 @@ double Percentile(std::vector<double> values, double p) {
 }
 
 std::string Table(const std::vector<Figure>& figures) {
-  std::string table = fmt::format("{:<48} {:>12} {:<4} {:>10}\n", "what", "measured", "", "target");
+  std::string table = fmt::format("{:<54} {:>10} {:<3} {:>8}\n", "what", "measured", "", "target");
   for (const Figure& figure : figures) {
     const std::string target = figure.target > 0 ? fmt::format("< {:g}", figure.target) : "-";
     const char* verdict = figure.target <= 0 ? "" : figure.Met() ? "met" : "MISSED";
-    table += fmt::format("{:<48} {:>12.3f} {:<4} {:>10} {}\n", figure.name, figure.value,
+    table += fmt::format("{:<54} {:>10.3f} {:<3} {:>8} {}\n", figure.name, figure.value,
                          figure.unit, target, verdict);
   }
   return table;
