@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of this folder: a workspace of the test's own with an image of templates/digits.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+digits=$root/templates/digits
+work=$(mktemp -d)
+
+# skip WHY: ends the test as skipped.
+skip() {
+  echo "skipped: $1"
+  exit 77
+}
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+# need PROGRAM...: skips where one of them is missing.
+need() {
+  local program
+  for program in "$@"; do
+    command -v "$program" >/dev/null || skip "$program is not installed (apt-get install $program)"
+  done
+}
+
+at_exit() { :; }
+clean() {
+  at_exit
+  "$bin/slipway" down -q >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+
+# build_image BIN: sets up a workspace with programs of that folder, and the image digits:1.
+build_image() {
+  bin=$1
+  trap clean EXIT
+  export SLIPWAY_STATE=$work/state
+  unset SLIPWAY_ENDPOINT SLIPWAY_TOKEN SLIPWAY_WORKSPACE
+  cd "$work"
+  "$bin/slipway" up -q
+  "$bin/slipway" model register "$digits/digits.onnx" --name digits -q >"$work/log"
+  "$bin/slipway" image create digits --model digits -q >>"$work/log"
+  digest=$("$bin/slipway" image show digits -o json | sed -n 's/^  "digest": "\(.*\)",\{0,1\}$/\1/p')
+  [ -n "$digest" ] || fail "the image has no digest"
+}
+
+# expected N: what `slipway model run` says of sample N, without blanks.
+expected() {
+  "$bin/slipway" model run "$digits/digits.onnx" -i "image=$digits/samples/test_data_set_$1/input_0.pb" \
+    -o json | tr -d '[:space:]'
+}
+
+# check_answers ADDRESS: the server there answers every sample with the very bits of `model run`.
+check_answers() {
+  local sample answer
+  for sample in 0 1 2 3 4 5 6 7 8 9; do
+    answer=$(curl -sS --max-time 10 "http://$1/score" -d "@$digits/samples/digits_$sample.json" |
+      tr -d '[:space:]')
+    [ "$answer" = "$(expected "$sample")" ] ||
+      fail "sample $sample: $answer where model run says $(expected "$sample")"
+  done
+  echo "ten answers from $1 are those of model run"
+}
+
+# await ADDRESS: until the server there is ready.
+await() {
+  local try
+  for try in $(seq 100); do
+    curl -sf --max-time 2 "http://$1/readyz" >/dev/null && return
+    sleep 0.1
+  done
+  fail "no answer from $1 within $((try / 10)) s"
+}
+
+# install_peers VENV PACKAGE...: a virtual environment with these packages of PyPI; skips where they
+# cannot be had. Kept from one run to the next.
+install_peers() {
+  local venv=$1 mark
+  shift
+  mark=$venv/has-$(echo "$*" | tr -c 'a-z0-9\n' '-')
+  [ ! -f "$mark" ] || return 0
+  need python3
+  python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3 has no venv (apt-get install python3-venv)"
+  [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
+  "$venv/bin/pip" install -q "$@" >"$work/pip.log" 2>&1 ||
+    skip "pip cannot install $*: $(grep -m 1 ERROR "$work/pip.log" || tail -n 1 "$work/pip.log")"
+  touch "$mark"
+}
+
+# free_port: a port of this machine that nobody listens on.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+  done
+  echo "$port"
+}
