@@ -13,7 +13,8 @@ namespace {
 
 using proto::Invalid;
 
-constexpr std::int64_t kMaxInlinedNodes = 1'000'000;
+constexpr std::int64_t kMaxInlinedNodes = 250'000;
+constexpr std::size_t kMaxPrefixChars = 200;
 
 std::string NodeName(const proto::Node& node, const FunctionCall* call, std::int64_t index) {
   const std::string own =
@@ -98,6 +99,7 @@ Result<void> GraphBuilder::AddDeclared(const proto::Graph& source, Scope& scope,
     const auto known = scope.names.find(name);
     const ValueId id = known != scope.names.end() ? known->second : TRY(Define(scope, name));
     graph.values[static_cast<std::size_t>(id)].constant = initializer.tensor;
+    scope.types[id] = TensorFacts(initializer.tensor.dtype());
   }
   std::set<std::string_view> inputs;
   for (const ValueInfo& input : source.inputs) {
@@ -115,6 +117,10 @@ Result<void> GraphBuilder::AddDeclared(const proto::Graph& source, Scope& scope,
     const ValueId id = known != scope.names.end() ? known->second : TRY(Define(scope, name));
     graph.values[static_cast<std::size_t>(id)].constant = {};
     graph.inputs.push_back(id);
+    const bool is_typed = scope.parent == nullptr && input.type.dtype != DType::kUndefined;
+    if (is_typed && input.type.kind == TypeInfo::Kind::kTensor) {
+      scope.types[id] = TensorFacts(input.type.dtype);
+    }
     graph.input_infos.push_back(input);
   }
   return {};
@@ -179,7 +185,7 @@ Result<void> GraphBuilder::AddNode(const proto::Node& node, Scope& scope,
     if (!id) return Within(fmt::format("node {}", NodeText(data)), std::move(id).error());
     data.outputs.push_back(*id);
   }
-  TRY(CheckNode(data));
+  TRY(CheckNode(scope, data));
   scope.graph->nodes.push_back(std::move(data));
   return {};
 }
@@ -217,13 +223,12 @@ Result<void> GraphBuilder::AddAttributes(const proto::Node& node, Scope& scope,
 }
 
 Result<void> GraphBuilder::AddCaptures(Scope& scope, NodeData& data) {
+  std::set<ValueId> seen;
   for (const auto& graph : SubgraphsOf(data)) {
     for (ValueId inner : graph->captures) {
       const ValueId outer = Lookup(scope, graph->values[static_cast<std::size_t>(inner)].name);
       SLIPWAY_CHECK(outer != kNoValue);
-      if (std::ranges::find(data.captures, outer) == data.captures.end()) {
-        data.captures.push_back(outer);
-      }
+      if (seen.insert(outer).second) data.captures.push_back(outer);
     }
   }
   return {};
@@ -240,9 +245,7 @@ Result<void> GraphBuilder::Inline(const proto::Function& function, const proto::
   }
   std::string prefix = fmt::format("{}{}#{}/", call == nullptr ? "" : call->prefix,
                                    node.name.empty() ? node.type : node.name, calls_);
-  if (static_cast<std::int64_t>(prefix.size()) > limits::kTextChars) {
-    return Invalid(fmt::format("function {}: names are too long", function.name));
-  }
+  if (prefix.size() > kMaxPrefixChars) prefix = fmt::format("call#{}/", calls_);
   const FunctionCall inner = TRY(BindCall(function, node, call, std::move(prefix)));
   TRY(AddPassThrough(function, inner, node, scope));
   ++depth_;
@@ -291,7 +294,24 @@ Result<void> GraphBuilder::FindOperator(NodeData& data) {
   return error;
 }
 
-Result<void> GraphBuilder::CheckNode(NodeData& data) {
+Result<void> GraphBuilder::CheckTypesOf(Scope& scope, const NodeData& data) {
+  std::vector<ValueFacts> inputs;
+  std::vector<bool> known;
+  for (ValueId id : data.inputs) {
+    const auto type = scope.types.find(id);
+    known.push_back(type != scope.types.end());
+    inputs.push_back(known.back() ? type->second : ValueFacts{});
+  }
+  const auto outputs = TRY(CheckTypes(*data.schema, *data.op, inputs, known, data.outputs.size()));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const bool is_known =
+        outputs[i].kind == TypeInfo::Kind::kTensor && outputs[i].dtype != DType::kUndefined;
+    if (is_known && data.outputs[i] != kNoValue) scope.types[data.outputs[i]] = outputs[i];
+  }
+  return {};
+}
+
+Result<void> GraphBuilder::CheckNode(Scope& scope, NodeData& data) {
   TRY(FindOperator(data));
   if (data.op == nullptr) return {};
   auto known = schemas_.find(data.op);
@@ -302,6 +322,7 @@ Result<void> GraphBuilder::CheckNode(NodeData& data) {
   data.schema = known->second;
   auto checked = CheckArity(*data.schema, data.inputs, data.outputs);
   if (checked) checked = CheckAttributes(*data.schema, data.attributes);
+  if (checked) checked = CheckTypesOf(scope, data);
   if (checked) return {};
   return Within(
       fmt::format("node {} ({}, opset {})", NodeText(data), DomainText(data.domain), data.opset),

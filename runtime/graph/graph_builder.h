@@ -31,6 +31,8 @@ class GraphBuilder {
     Scope* parent = nullptr;
     std::unordered_map<std::string, ValueId> names = {};
     const proto::Graph* source = nullptr;
+    /// What is known of values' types without shapes; nothing where that is open.
+    std::map<ValueId, ValueFacts> types = {};
   };
 
   Result<std::shared_ptr<GraphData>> BuildGraph(const proto::Graph& source, Scope* parent,
@@ -47,7 +49,8 @@ class GraphBuilder {
   Result<void> AddAttributes(const proto::Node& node, Scope& scope, const FunctionCall* call,
                              NodeData& data);
   Result<void> AddCaptures(Scope& scope, NodeData& data);
-  Result<void> CheckNode(NodeData& data);
+  Result<void> CheckNode(Scope& scope, NodeData& data);
+  Result<void> CheckTypesOf(Scope& scope, const NodeData& data);
   Result<void> FindOperator(NodeData& data);
   Result<ValueId> Define(Scope& scope, std::string name);
   ValueId Lookup(Scope& scope, const std::string& name);

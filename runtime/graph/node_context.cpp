@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace slipway::runtime {
 
@@ -31,20 +32,41 @@ Result<Tensor*> NodeContext::Allocate(std::size_t index, DType dtype, Shape shap
   return slot->tensor();
 }
 
+bool NodeContext::InArena(const Tensor& tensor) const {
+  const auto at = reinterpret_cast<std::uintptr_t>(tensor.raw());
+  const auto start = reinterpret_cast<std::uintptr_t>(setup_.arena);
+  return setup_.arena != nullptr && at >= start && at < start + setup_.arena_bytes;
+}
+
+/// A tensor that has its place in the arena stays there: it takes the elements of `value`.
+Result<void> NodeContext::Fill(Tensor& planned, const Value& value) const {
+  const Tensor* tensor = value.tensor();
+  if (tensor == nullptr || tensor->dtype() != planned.dtype() ||
+      tensor->shape() != planned.shape()) {
+    return Error{.code = Code::kInternal,
+                 .message = "an output of another type or shape than it was planned with"};
+  }
+  if (tensor->raw() != planned.raw() && planned.bytes() > 0) {
+    std::memmove(planned.raw(), tensor->raw(), static_cast<std::size_t>(planned.bytes()));
+  }
+  return {};
+}
+
 void NodeContext::Set(std::size_t index, Value value) {
   Value* slot = index < setup_.outputs.size() ? setup_.outputs[index] : nullptr;
   if (slot == nullptr) return;
-  if (const Tensor* tensor = value.tensor(); tensor != nullptr && setup_.arena != nullptr) {
-    const auto at = reinterpret_cast<std::uintptr_t>(tensor->raw());
-    const auto start = reinterpret_cast<std::uintptr_t>(setup_.arena);
-    if (at >= start && at < start + setup_.arena_bytes) {
-      auto copy = tensor->Clone();
-      if (!copy) {
-        failed_ = std::move(copy).error();
-        return;
-      }
-      value = Value(*std::move(copy));
+  if (Tensor* planned = slot->tensor(); planned != nullptr && InArena(*planned)) {
+    auto filled = Fill(*planned, value);
+    if (!filled) failed_ = std::move(filled).error();
+    return;
+  }
+  if (const Tensor* tensor = value.tensor(); tensor != nullptr && InArena(*tensor)) {
+    auto copy = tensor->Clone();
+    if (!copy) {
+      failed_ = std::move(copy).error();
+      return;
     }
+    value = Value(*std::move(copy));
   }
   *slot = std::move(value);
 }

@@ -44,6 +44,9 @@ class NodeContext final : public KernelContext {
   Result<void> TakeError();
 
  private:
+  bool InArena(const Tensor& tensor) const;
+  Result<void> Fill(Tensor& planned, const Value& value) const;
+
   Setup setup_;
   Value unwanted_;
   Result<void> failed_;

@@ -9,6 +9,8 @@
 namespace slipway::runtime::proto {
 namespace {
 
+constexpr std::size_t kMostAttributes = 1000;
+
 /// Counts nesting while it lives.
 class Depth {
  public:
@@ -290,6 +292,10 @@ Result<Node> ReadNode(std::span<const std::byte> bytes, Source& source) {
   }
   TRY(reader.status());
   if (node.domain == "ai.onnx") node.domain = {};
+  if (attributes.size() > kMostAttributes) {
+    return Invalid(
+        fmt::format("node {} '{}' has {} attributes", node.type, node.name, attributes.size()));
+  }
   node.attributes.reserve(attributes.size());
   for (const auto& attribute : attributes) {
     auto read = ReadAttribute(attribute, source);

@@ -130,7 +130,11 @@ Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
       return external.Read(dtype, shape, location, offset, length);
     };
   }
-  return Build(source, bytes, options);
+  auto graph = Build(source, bytes, options);
+  if (graph) return graph;
+  Error error = std::move(graph).error();
+  if (error.id.empty() && error.code == Code::kInvalidArgument) error.id = "Model.Invalid";
+  return error;
 }
 
 Result<std::shared_ptr<const GraphData>> ReadOnnxFile(const std::filesystem::path& path,

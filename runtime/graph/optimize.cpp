@@ -32,15 +32,17 @@ std::vector<NamedPass> PassesInOrder(const PassOptions& options, bool per_plan) 
 
 /// Gives a subgraph the constants it captures, and drops the captures nothing in it uses.
 void HandDownConstants(const GraphData& outer, const NodeData& node, GraphData& inner) {
+  std::map<std::string_view, const Tensor*> constants;
+  for (ValueId id : node.captures) {
+    const GraphValue& source = outer.values[static_cast<std::size_t>(id)];
+    if (source.is_constant()) constants.emplace(source.name, &source.constant);
+  }
   std::erase_if(inner.captures, [&](ValueId capture) {
     GraphValue& value = inner.values[static_cast<std::size_t>(capture)];
-    for (ValueId id : node.captures) {
-      const GraphValue& source = outer.values[static_cast<std::size_t>(id)];
-      if (!source.is_constant() || source.name != value.name) continue;
-      value.constant = source.constant;
-      return true;
-    }
-    return false;
+    const auto found = constants.find(value.name);
+    if (found == constants.end()) return false;
+    value.constant = *found->second;
+    return true;
   });
 }
 

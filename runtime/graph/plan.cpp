@@ -5,6 +5,7 @@ namespace slipway::runtime {
 namespace {
 
 constexpr std::size_t kFramesKept = 16;
+constexpr std::int64_t kLargeBytes = std::int64_t{8} << 20;
 
 }  // namespace
 
@@ -54,6 +55,12 @@ void Plan::GiveBack(std::unique_ptr<Frame> frame) const {
   }
   const std::lock_guard lock(mutex_);
   if (frames_.size() < kFramesKept) frames_.push_back(std::move(frame));
+}
+
+void Plan::DropLargeFrames() const {
+  if (memory.bytes <= kLargeBytes) return;
+  const std::lock_guard lock(mutex_);
+  frames_.clear();
 }
 
 }  // namespace slipway::runtime

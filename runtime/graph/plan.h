@@ -82,6 +82,8 @@ class Plan {
   /// A frame for one run; hand it back with GiveBack.
   Result<std::unique_ptr<Frame>> TakeFrame() const;
   void GiveBack(std::unique_ptr<Frame> frame) const;
+  /// Frees the frames that are kept, if they are large: other shapes are in use now.
+  void DropLargeFrames() const;
 
  private:
   Result<std::unique_ptr<Frame>> MakeFrame() const;

@@ -28,7 +28,7 @@ class Planner {
   Result<bool> FoldShape(const NodeData& node, const NodeFacts& facts);
   bool MayFold(const NodeData& node, const NodeFacts& facts) const;
   Result<void> SetConstant(ValueId id, Tensor tensor, bool from_weights);
-  void AddLate(std::size_t index, std::vector<ValueFacts> outputs);
+  void AddLate(std::size_t index, const std::vector<ValueFacts>& outputs);
   Result<void> AddKernel(std::size_t index, NodeFacts facts);
   void SetOutputs(const NodeData& node, const std::vector<ValueFacts>& outputs, bool late);
   bool MayShare(const Step& step) const;
@@ -134,7 +134,7 @@ Result<void> Planner::AddNode(std::size_t index) {
     late = late || !output.shape || output.dtype == DType::kUndefined;
   }
   if (late) {
-    AddLate(index, std::move(facts.outputs));
+    AddLate(index, facts.outputs);
     return {};
   }
   return AddKernel(index, std::move(facts));
@@ -211,7 +211,7 @@ void Planner::SetOutputs(const NodeData& node, const std::vector<ValueFacts>& ou
   }
 }
 
-void Planner::AddLate(std::size_t index, std::vector<ValueFacts> outputs) {
+void Planner::AddLate(std::size_t index, const std::vector<ValueFacts>& outputs) {
   const NodeData& node = graph_.nodes[index];
   std::vector<const Tensor*> known;
   for (ValueId id : node.inputs) {

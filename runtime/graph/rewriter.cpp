@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/graph/signature.h"
 
@@ -57,49 +58,44 @@ Rewriter::Rewriter(GraphData& graph, const KernelChoice& choice, DeviceContext& 
   Index();
 }
 
+void Rewriter::AddUse(ValueId id, std::size_t node) {
+  if (id == kNoValue) return;
+  ++uses_[At(id)];
+  users_[At(id)].push_back(node);
+}
+
 void Rewriter::Index() {
   removed_.assign(graph_.nodes.size(), false);
   producer_.assign(graph_.values.size(), -1);
   uses_.assign(graph_.values.size(), 0);
+  users_.assign(graph_.values.size(), {});
+  is_output_.assign(graph_.values.size(), false);
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     for (ValueId id : graph_.nodes[i].outputs) {
       if (id != kNoValue) producer_[At(id)] = static_cast<std::int64_t>(i);
     }
     for (const auto* ids : {&graph_.nodes[i].inputs, &graph_.nodes[i].captures}) {
-      for (ValueId id : *ids) {
-        if (id != kNoValue) ++uses_[At(id)];
-      }
+      for (ValueId id : *ids) AddUse(id, i);
     }
   }
-  for (ValueId id : graph_.outputs) ++uses_[At(id)];
+  for (ValueId id : graph_.outputs) {
+    ++uses_[At(id)];
+    is_output_[At(id)] = true;
+  }
 }
 
 std::int64_t Rewriter::Producer(ValueId id) const {
   return id == kNoValue ? -1 : producer_[At(id)];
 }
 std::int64_t Rewriter::Uses(ValueId id) const { return uses_[At(id)]; }
-
-bool Rewriter::IsOutput(ValueId id) const {
-  return std::ranges::find(graph_.outputs, id) != graph_.outputs.end();
-}
-
-bool Rewriter::IsCaptured(ValueId id) const {
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    const auto& captures = graph_.nodes[i].captures;
-    if (!removed_[i] && std::ranges::find(captures, id) != captures.end()) return true;
-  }
-  return false;
-}
+bool Rewriter::IsOutput(ValueId id) const { return is_output_[At(id)]; }
 
 std::int64_t Rewriter::OnlyUser(ValueId id) const {
   if (id == kNoValue || uses_[At(id)] != 1 || IsOutput(id)) return -1;
-  const auto start = static_cast<std::size_t>(std::max<std::int64_t>(0, producer_[At(id)]));
-  for (std::size_t i = start; i < graph_.nodes.size(); ++i) {
-    if (removed_[i]) continue;
-    const auto& inputs = graph_.nodes[i].inputs;
-    if (std::ranges::find(inputs, id) != inputs.end()) return static_cast<std::int64_t>(i);
-    const auto& captures = graph_.nodes[i].captures;
-    if (std::ranges::find(captures, id) != captures.end()) return -1;
+  for (std::size_t user : users_[At(id)]) {
+    const auto& inputs = graph_.nodes[user].inputs;
+    if (removed_[user] || std::ranges::find(inputs, id) == inputs.end()) continue;
+    return static_cast<std::int64_t>(user);
   }
   return -1;
 }
@@ -123,6 +119,8 @@ ValueId Rewriter::AddConstant(std::string name, Tensor tensor) {
   graph_.values[At(id)].constant = std::move(tensor);
   producer_.push_back(-1);
   uses_.push_back(0);
+  users_.emplace_back();
+  is_output_.push_back(false);
   return id;
 }
 
@@ -140,7 +138,7 @@ void Rewriter::SetInput(std::size_t node, std::size_t index, ValueId id) {
   if (index >= inputs.size()) inputs.resize(index + 1, kNoValue);
   if (inputs[index] != kNoValue) --uses_[At(inputs[index])];
   inputs[index] = id;
-  if (id != kNoValue) ++uses_[At(id)];
+  AddUse(id, node);
 }
 
 void Rewriter::Remove(std::size_t node) {
@@ -160,29 +158,33 @@ void Rewriter::Remove(std::size_t node) {
 
 bool Rewriter::ReplaceUses(ValueId from, ValueId to) {
   if (from == kNoValue || to == kNoValue || IsOutput(from)) return false;
-  const std::string from_name = graph_.values[At(from)].name;
-  const std::string to_name = graph_.values[At(to)].name;
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (removed_[i]) continue;
-    NodeData& node = graph_.nodes[i];
+  const std::vector<std::size_t> users = std::exchange(users_[At(from)], {});
+  for (std::size_t user : users) {
+    if (removed_[user]) continue;
+    NodeData& node = graph_.nodes[user];
     for (ValueId& id : node.inputs) {
       if (id != from) continue;
       id = to;
       --uses_[At(from)];
-      ++uses_[At(to)];
+      AddUse(to, user);
     }
-    const auto captured = std::ranges::find(node.captures, from);
-    if (captured == node.captures.end()) continue;
-    RenameCaptures(node, from_name, to_name);
-    --uses_[At(from)];
-    if (std::ranges::find(node.captures, to) != node.captures.end()) {
-      node.captures.erase(captured);
-    } else {
-      *captured = to;
-      ++uses_[At(to)];
-    }
+    ReplaceCapture(user, from, to);
   }
   return true;
+}
+
+void Rewriter::ReplaceCapture(std::size_t user, ValueId from, ValueId to) {
+  NodeData& node = graph_.nodes[user];
+  const auto captured = std::ranges::find(node.captures, from);
+  if (captured == node.captures.end()) return;
+  RenameCaptures(node, graph_.values[At(from)].name, graph_.values[At(to)].name);
+  --uses_[At(from)];
+  if (std::ranges::find(node.captures, to) != node.captures.end()) {
+    node.captures.erase(captured);
+  } else {
+    *captured = to;
+    AddUse(to, user);
+  }
 }
 
 void Rewriter::SetOutput(std::size_t node, ValueId before, ValueId now) {
@@ -196,9 +198,7 @@ void Rewriter::BecomeLike(std::size_t node, std::size_t other, std::vector<Value
   for (ValueId id : data.inputs) {
     if (id != kNoValue) --uses_[At(id)];
   }
-  for (ValueId id : inputs) {
-    if (id != kNoValue) ++uses_[At(id)];
-  }
+  for (ValueId id : inputs) AddUse(id, node);
   std::vector<ValueId> outputs = std::move(data.outputs);
   data = graph_.nodes[other];
   data.inputs = std::move(inputs);

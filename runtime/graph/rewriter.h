@@ -34,8 +34,6 @@ class Rewriter {
   /// The one node that uses the value, if only one does, once, and it is no output; else -1.
   std::int64_t OnlyUser(ValueId id) const;
   bool IsOutput(ValueId id) const;
-  /// Whether a graph among a node's attributes uses the value.
-  bool IsCaptured(ValueId id) const;
   /// The elements of a constant; null if the value is none.
   const Tensor* Constant(ValueId id) const;
   /// What is known of a value's shape and type; null where passes run without.
@@ -67,6 +65,8 @@ class Rewriter {
 
  private:
   void Index();
+  void AddUse(ValueId id, std::size_t node);
+  void ReplaceCapture(std::size_t user, ValueId from, ValueId to);
 
   GraphData& graph_;
   KernelChoice choice_;
@@ -75,6 +75,8 @@ class Rewriter {
   std::vector<bool> removed_;
   std::vector<std::int64_t> producer_;
   std::vector<std::int64_t> uses_;
+  std::vector<std::vector<std::size_t>> users_;  ///< nodes; may name some that no longer are
+  std::vector<bool> is_output_;
 };
 
 }  // namespace slipway::runtime

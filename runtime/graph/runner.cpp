@@ -60,17 +60,18 @@ GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
                          std::shared_ptr<DeviceContext> device, const Options& options)
     : graph_(std::move(graph)), device_(std::move(device)), options_(options) {
   for (const NodeData& node : graph_->nodes) {
+    std::map<std::string_view, ValueId> by_name;
+    for (ValueId id : node.captures) {
+      by_name.emplace(graph_->values[static_cast<std::size_t>(id)].name, id);
+    }
     for (const auto& inner : SubgraphsOf(node)) {
       Subgraph link{.graph = inner.get(),
                     .runner = std::make_unique<GraphRunner>(inner, device_, options_),
                     .captured = {}};
       for (ValueId capture : inner->captures) {
-        const std::string& name = inner->values[static_cast<std::size_t>(capture)].name;
-        const auto outer = std::ranges::find_if(node.captures, [&](ValueId id) {
-          return graph_->values[static_cast<std::size_t>(id)].name == name;
-        });
-        SLIPWAY_CHECK(outer != node.captures.end());
-        link.captured.push_back(*outer);
+        const auto outer = by_name.find(inner->values[static_cast<std::size_t>(capture)].name);
+        SLIPWAY_CHECK(outer != by_name.end());
+        link.captured.push_back(outer->second);
       }
       subgraphs_.push_back(std::move(link));
     }
@@ -82,7 +83,10 @@ std::shared_ptr<const Plan> GraphRunner::FindPlan(std::span<const Value> inputs,
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
     if (!Matches((*it)->key, inputs, wanted)) continue;
-    plans_.splice(plans_.begin(), plans_, it);
+    if (it != plans_.begin()) {
+      plans_.front()->DropLargeFrames();
+      plans_.splice(plans_.begin(), plans_, it);
+    }
     return plans_.front();
   }
   return nullptr;
@@ -97,6 +101,7 @@ Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> 
   for (const Value& value : inputs) key.inputs.push_back(FactsOf(value, false));
   auto plan = TRY(MakePlan(graph_, std::move(key), options_.passes, *device_));
   const std::lock_guard lock(mutex_);
+  if (!plans_.empty()) plans_.front()->DropLargeFrames();
   plans_.push_front(plan);
   if (plans_.size() > kPlansKept) plans_.pop_back();
   return plan;

@@ -285,7 +285,7 @@ Result<void> CheckAttributes(const Schema& schema, Attributes& attributes) {
   for (const auto& [name, value] : attributes) {
     if (name.starts_with("__")) continue;
     const auto rule =
-        std::ranges::find_if(schema.attributes, [&](const auto& r) { return r.name == name; });
+        std::ranges::find(schema.attributes, std::string_view(name), &AttributeRule::name);
     if (rule == schema.attributes.end()) {
       return Invalid(fmt::format("attribute '{}' is not known", name));
     }

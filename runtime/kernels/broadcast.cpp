@@ -39,6 +39,11 @@ BroadcastPlan PlanBroadcast(const Shape& out, const std::vector<Shape>& operands
   BroadcastPlan plan;
   plan.size = CountOf(out, 0, out.size());
   plan.strides.resize(operands.size());
+  if (plan.size == 0) {
+    plan.dims.push_back(0);
+    for (auto& strides : plan.strides) strides.push_back(0);
+    return plan;
+  }
   std::vector<std::vector<std::int64_t>> full;
   for (const Shape& operand : operands) full.push_back(BroadcastStrides(out, operand));
   for (std::size_t d = 0; d < out.size(); ++d) {

@@ -10,16 +10,10 @@ constexpr std::int64_t kFewElements = 512;
 
 dnnl::algorithm AlgorithmOf(EltwiseFunction function) {
   switch (function) {
-    case EltwiseFunction::kExp:
-      return dnnl::algorithm::eltwise_exp;
-    case EltwiseFunction::kLog:
-      return dnnl::algorithm::eltwise_log;
     case EltwiseFunction::kTanh:
       return dnnl::algorithm::eltwise_tanh;
     case EltwiseFunction::kLogistic:
       return dnnl::algorithm::eltwise_logistic;
-    case EltwiseFunction::kElu:
-      return dnnl::algorithm::eltwise_elu;
     case EltwiseFunction::kGeluErf:
       return dnnl::algorithm::eltwise_gelu_erf;
     case EltwiseFunction::kGeluTanh:
@@ -62,13 +56,12 @@ std::string DeclineEltwise(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareEltwise(const NodeFacts& node, DeviceContext& device,
-                                                   EltwiseFunction function, float alpha,
-                                                   float beta) {
+                                                   EltwiseFunction function) {
   const dnnl::engine& engine = Cpu(device).engine();
   const Shape flat{CountOf(node.shape(0), 0, node.shape(0).size())};
   try {
     const dnnl::eltwise_forward::desc desc(dnnl::prop_kind::forward_inference,
-                                           AlgorithmOf(function), PlainDesc(flat), alpha, beta);
+                                           AlgorithmOf(function), PlainDesc(flat));
     const dnnl::eltwise_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
     return std::unique_ptr<Executable>(new EltwiseExecutable(primitive, engine));
   } catch (const dnnl::error& error) {

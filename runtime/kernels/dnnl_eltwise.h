@@ -9,15 +9,16 @@
 /// Elementwise functions by oneDNN.
 namespace slipway::runtime {
 
-/// Functions oneDNN has a primitive for. Source: oneDNN developer guide, "Eltwise".
-enum class EltwiseFunction { kExp, kLog, kTanh, kLogistic, kElu, kGeluErf, kGeluTanh };
+/// Functions oneDNN has a primitive for that is right at infinities, NaN and near zero; its
+/// exponential, logarithm, ELU, softplus and mish are not. Source: oneDNN developer guide,
+/// "Eltwise".
+enum class EltwiseFunction { kTanh, kLogistic, kGeluErf, kGeluTanh };
 
 /// Other element types than float32, and tensors too small to be worth a primitive.
 std::string DeclineEltwise(const NodeFacts& node);
 
 Result<std::unique_ptr<Executable>> PrepareEltwise(const NodeFacts& node, DeviceContext& device,
-                                                   EltwiseFunction function, float alpha = 0,
-                                                   float beta = 0);
+                                                   EltwiseFunction function);
 
 /// A ladder entry's prepare for a function without parameters.
 template <EltwiseFunction function>

@@ -108,7 +108,9 @@ bool Wanted(const NodeFacts& node, std::size_t index) {
 
 std::int64_t CountOf(const Shape& shape, std::size_t begin, std::size_t end) {
   std::int64_t count = 1;
-  for (std::size_t i = begin; i < end; ++i) count *= shape[i];
+  for (std::size_t i = begin; i < end; ++i) {
+    if (__builtin_mul_overflow(count, shape[i], &count)) return 0;
+  }
   return count;
 }
 

@@ -52,7 +52,8 @@ Result<Tensor*> OutputOf(const NodeFacts& node, KernelContext& context, std::siz
 /// Whether the node names output `index`.
 bool Wanted(const NodeFacts& node, std::size_t index);
 
-/// Elements of dimensions [begin, end), which are those of an existing tensor.
+/// Elements of dimensions [begin, end) of a tensor that exists; 0 where they are too many, which
+/// an empty tensor's other dimensions may be.
 std::int64_t CountOf(const Shape& shape, std::size_t begin, std::size_t end);
 
 /// `x` as the tensors of that size are: index of a non-negative number.

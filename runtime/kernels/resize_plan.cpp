@@ -283,7 +283,9 @@ Result<ResizePlan> PlanResize(const NodeFacts& node, const Shape& shape,
   ResizePlan plan{.options = TRY(ResizeOptionsOf(node)), .output = {}, .axes = {}};
   const std::vector<Line> lines = TRY(LinesOf(node, plan.options, shape, inputs));
   for (const Line& line : lines) plan.output.push_back(line.out);
-  TRY(ElementCount(plan.output));
+  const std::int64_t count = TRY(ElementCount(plan.output));
+  if (count > limits::kTensorBytes) return Invalid("the output of ", plan.output, " is too large");
+  if (count == 0) return plan;
   const bool crops = plan.options.coordinates == ResizeCoordinates::kCropAndResize;
   for (std::size_t d = 0; d < lines.size(); ++d) {
     const Line& line = lines[d];

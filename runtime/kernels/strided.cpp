@@ -136,7 +136,7 @@ Strides ContiguousStrides(const Shape& shape) {
   std::int64_t stride = 1;
   for (std::size_t d = shape.size(); d-- > 0;) {
     strides[d] = stride;
-    stride *= shape[d];
+    if (__builtin_mul_overflow(stride, shape[d], &stride)) stride = 0;
   }
   return strides;
 }

@@ -12,7 +12,7 @@ namespace slipway::runtime {
 /// Elements to advance per step of each dimension; may be 0 or negative.
 using Strides = std::vector<std::int64_t>;
 
-/// Of a row-major tensor.
+/// Of a row-major tensor; meaningless where it is empty.
 Strides ContiguousStrides(const Shape& shape);
 
 /// A box of elements and where it lies in two tensors.

@@ -23,9 +23,10 @@ void Window::Taps(std::int64_t at, std::vector<Tap>& taps) const {
   for (std::size_t d = 0; d < kernel.size(); ++d) {
     next.clear();
     for (const Tap& tap : taps) {
-      for (std::int64_t k = 0; k < kernel[d]; ++k) {
+      const std::int64_t first = start[d] < 0 ? (-start[d] - 1) / dilations[d] + 1 : 0;
+      for (std::int64_t k = first; k < kernel[d]; ++k) {
         const std::int64_t position = start[d] + k * dilations[d];
-        if (position < 0 || position >= input[d]) continue;
+        if (position >= input[d]) break;
         next.push_back({tap.kernel * kernel[d] + k, tap.input * input[d] + position});
       }
     }

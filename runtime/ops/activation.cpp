@@ -156,7 +156,7 @@ struct Gelu {
           std::sqrt(T{2} / std::numbers::pi_v<T>) * (x + static_cast<T>(0.044715) * x * x * x);
       return T{0.5} * x * (T{1} + std::tanh(inner));
     }
-    return T{0.5} * x * (T{1} + std::erf(x / std::numbers::sqrt2_v<T>));
+    return T{0.5} * x * std::erfc(-x / std::numbers::sqrt2_v<T>);
   }
 };
 
@@ -175,10 +175,6 @@ Result<Facts> InferGelu(const NodeFacts& node) {
     return Invalid("attribute `approximate` is `", approximate, "`, neither `none` nor `tanh`");
   }
   return InferSame(node);
-}
-
-Result<std::unique_ptr<Executable>> PrepareElu(const NodeFacts& node, DeviceContext& device) {
-  return PrepareEltwise(node, device, EltwiseFunction::kElu, node.attributes.Float("alpha", 1));
 }
 
 Result<std::unique_ptr<Executable>> PrepareGelu(const NodeFacts& node, DeviceContext& device) {
@@ -229,17 +225,16 @@ OpList ops_activation() {
       Row("Sigmoid", 1, kT<kFloatTypes>, "consumed_inputs:ints", kSigmoid),
       Row("Sigmoid", 6, kT<kFloatTypes>, "", kSigmoid),
       Row("Sigmoid", 13, kT<kFloatTypesB>, "", kSigmoid),
-      Row("Tanh", 1, kT<kFloatTypes>, "consumed_inputs:ints", kTanh),
-      Row("Tanh", 6, kT<kFloatTypes>, "", kTanh),
-      Row("Tanh", 13, kT<kFloatTypesB>, "", kTanh),
+      Row("Tanh", 1, kT<kFloatTypes>, "consumed_inputs:ints", kTanh, kInput),
+      Row("Tanh", 6, kT<kFloatTypes>, "", kTanh, kInput),
+      Row("Tanh", 13, kT<kFloatTypesB>, "", kTanh, kInput),
       Row("LeakyRelu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=0.01",
           kPlain<LeakyRelu>),
       Row("LeakyRelu", 6, kT<kFloatTypes>, "alpha:float=0.01", kPlain<LeakyRelu>),
       Row("LeakyRelu", 16, kT<kFloatTypesB>, "alpha:float=0.01", kPlain<LeakyRelu>),
-      Row("Elu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=1.0",
-          kFast<Elu, PrepareElu>),
-      Row("Elu", 6, kT<kFloatTypes>, "alpha:float=1.0", kFast<Elu, PrepareElu>),
-      Row("Elu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kFast<Elu, PrepareElu>),
+      Row("Elu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=1.0", kPlain<Elu>),
+      Row("Elu", 6, kT<kFloatTypes>, "alpha:float=1.0", kPlain<Elu>),
+      Row("Elu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Elu>),
       Row("Selu", 1, kT<kFloatTypes>,
           "alpha:float=1.6732, consumed_inputs:ints, gamma:float=1.0507", kPlain<Selu>),
       Row("Selu", 6, kT<kFloatTypes>, "alpha:float=1.6732632, gamma:float=1.050701", kPlain<Selu>),

@@ -33,6 +33,7 @@ Result<void> RunCompress(const NodeFacts& node, KernelContext& context) {
   Shape to = shape;
   to[axis] = kept;
   Tensor* out = TRY(context.Allocate(0, in.dtype(), to));
+  if (out->size() == 0) return {};
   const std::int64_t outer = CountOf(shape, 0, axis);
   const std::int64_t inner = CountOf(shape, axis + 1, shape.size());
   std::int64_t at = 0;

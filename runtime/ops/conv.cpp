@@ -63,6 +63,7 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   const Finish finish{TRY(ConvActivationOf(node)), node.attributes.Float("activation_alpha", 0),
                       node.attributes.Float("activation_beta", 0)};
+  if (context.output(0).size() == 0) return {};
   const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
   const Tensor* b = optional(2);
   const Tensor* z = optional(3);

@@ -47,6 +47,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Parameters p{node.attributes.Float("alpha", 1e-4F), node.attributes.Float("beta", 0.75F),
                      node.attributes.Float("bias", 1),
                      std::min(node.attributes.Int("size", 1), std::int64_t{1} << 40)};
+  if (x.size() == 0) return {};
   const std::int64_t channels = x.dim(1);
   const std::int64_t inner = CountOf(x.shape(), 2, x.shape().size());
   return Dispatch(FloatList{}, x.dtype(), [&](auto tag) {

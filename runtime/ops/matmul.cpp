@@ -38,6 +38,7 @@ Result<Facts> InferMatMul(const NodeFacts& node) {
 Result<void> RunMatMul(const NodeFacts& node, KernelContext& context) {
   const MatMulShape shape = TRY(MatMulShapeOf(node.shape(0), node.shape(1)));
   Tensor& y = context.output(0);
+  if (y.size() == 0) return {};
   const BroadcastPlan plan = PlanBroadcast(
       shape.batch,
       {Shape(shape.a.begin(), shape.a.end() - 2), Shape(shape.b.begin(), shape.b.end() - 2)});

@@ -67,6 +67,7 @@ Result<Facts> InferGroup(const NodeFacts& node) {
 template <class T>
 void NormalizePlanes(const NodeFacts& node, KernelContext& context, std::int64_t channels,
                      std::int64_t groups, bool per_row) {
+  if (context.input(0)->size() == 0) return;
   const T* x = context.input(0)->data<T>().data();
   const T* scale = context.input(1)->data<T>().data();
   const T* bias = context.input(2)->data<T>().data();
@@ -152,6 +153,7 @@ void NormalizeRows(const NodeFacts& node, KernelContext& context, std::size_t ax
       PlanBroadcast(shape, {node.shape(1), node.Has(2) ? node.shape(2) : Shape{}});
   Tensor* mean = Wanted(node, 1) ? &context.output(1) : nullptr;
   Tensor* inverse = Wanted(node, 2) ? &context.output(2) : nullptr;
+  if (plan.size == 0 && mean == nullptr && inverse == nullptr) return;
   const std::int64_t count = CountOf(shape, axis, shape.size());
   const std::int64_t rows = CountOf(shape, 0, axis);
   const double epsilon = node.attributes.Float("epsilon", 1e-5F);

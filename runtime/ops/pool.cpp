@@ -27,6 +27,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 /// Calls body(taps, output position, padded count) for each position, on several threads.
 template <class Body>
 void ForEachWindow(KernelContext& context, const Window& window, const Body& body) {
+  if (context.output(0).size() == 0) return;
   context.ParallelFor(window.output_size(), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<Tap> taps;
     for (std::int64_t at = begin; at < end; ++at) {

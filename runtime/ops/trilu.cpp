@@ -56,7 +56,7 @@ Result<void> RunEyeLike(const NodeFacts& node, KernelContext& context) {
   const std::int64_t rows = out.dim(0);
   const std::int64_t columns = out.dim(1);
   const std::int64_t k = std::clamp(node.attributes.Int("k", 0), -rows, columns);
-  for (std::int64_t row = 0; row < rows; ++row) {
+  for (std::int64_t row = 0; row < rows && columns > 0; ++row) {
     const std::int64_t column = row + k;
     if (column >= 0 && column < columns) CopyElements(value, 0, out, row * columns + column, 1);
   }

@@ -3,7 +3,6 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__Abs.html and the pages of the others.
 #include <cmath>
 
-#include "runtime/kernels/dnnl_eltwise.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/types.h"
 
@@ -121,11 +120,6 @@ constexpr DTypeSet kSignedTypesB = kFloatTypesB | kIntTypes;
 
 template <class F, class List = FloatList>
 constexpr Kernel kPlain[] = {{.name = "elementwise", .run = RunUnary<F, List>}};
-template <class F, EltwiseFunction function>
-constexpr Kernel kFast[] = {{.name = "eltwise_dnnl",
-                             .declines = DeclineEltwise,
-                             .prepare = PrepareEltwiseFunction<function>},
-                            {.name = "elementwise", .run = RunUnary<F, FloatList>}};
 
 constexpr std::string_view kX = "X:T -> Y:T";
 constexpr std::string_view kInput = "input:T -> output:T";
@@ -169,8 +163,7 @@ OpList ops_unary_math() {
       }) +
       FloatRows("Ceil", kX, kPlain<Ceil>) + FloatRows("Floor", kX, kPlain<Floor>) +
       FloatRows("Sqrt", kX, kPlain<Sqrt>) + FloatRows("Reciprocal", kX, kPlain<Reciprocal>) +
-      FloatRows("Exp", kInput, kFast<Exp, EltwiseFunction::kExp>) +
-      FloatRows("Log", kInput, kFast<Log, EltwiseFunction::kLog>);
+      FloatRows("Exp", kInput, kPlain<Exp>) + FloatRows("Log", kInput, kPlain<Log>);
   return kOps;
 }
 

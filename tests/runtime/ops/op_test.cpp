@@ -38,6 +38,7 @@ std::int64_t AccumulationLength(const OpCase& problem) {
   if (type == "MatMul" || type == "Gemm") return product(node.shape(0)) + 2;
   if (type.ends_with("Pool")) return product(node.attributes.Ints("kernel_shape", {}));
   if (type == "LRN") return node.attributes.Int("size", 1) + 8;
+  if (type == "Gelu") return 2;
   if (type.ends_with("oftmax")) return product(node.shape(0)) + 16;
   return 0;
 }

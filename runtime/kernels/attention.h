@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/op.h"
+
+namespace slipway::runtime {
+
+/// Dimensions of an Attention node, whether its inputs have three dimensions or four.
+struct AttentionShape {
+  std::int64_t batch = 0, q_heads = 0, kv_heads = 0, q_length = 0, kv_length = 0;
+  std::int64_t past = 0;  ///< keys of the cache before those of input K
+  std::int64_t head = 0, v_head = 0;
+  bool packed_heads = false;  ///< [batch, length, heads * head], not [batch, heads, length, head]
+
+  std::int64_t total() const { return past + kv_length; }
+};
+
+/// kInvalidArgument naming the input or attribute that does not fit.
+Result<AttentionShape> AttentionShapeOf(const NodeFacts& node);
+
+/// Computes in double; outputs in the inputs' type.
+Result<void> RunAttention(const NodeFacts& node, KernelContext& context);
+
+}  // namespace slipway::runtime

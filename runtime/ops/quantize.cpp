@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// QuantizeLinear, DequantizeLinear (opsets 10, 13, 19, 21, 23, 24, 25), DynamicQuantizeLinear
+// (11). Spec: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html and the others' pages.
+#include "runtime/kernels/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/kernels/convert.h"
+#include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/minifloat.h"
+#include "runtime/kernels/types.h"
+
+namespace slipway::runtime {
+namespace {
+
+Result<DType> TypeAttribute(const NodeFacts& node, std::string_view name, DType fallback) {
+  const std::int64_t number = node.attributes.Int(name, 0);
+  return number == 0 ? fallback : DTypeFromNumber(number);
+}
+
+Result<void> CheckZeroPoint(const NodeFacts& node) {
+  if (!node.Has(2) || node.shape(2) == node.shape(1)) return {};
+  const auto one = [](const Shape& s) { return CountOf(s, 0, s.size()) == 1 && s.size() < 2; };
+  if (one(node.shape(1)) && one(node.shape(2))) return {};
+  return Invalid("the zero point of ", node.shape(2), " and the scale of ", node.shape(1),
+                 " differ");
+}
+
+Result<Facts> InferQuantize(const NodeFacts& node) {
+  TRY(ScaleMapOf(node, node.shape(0), node.shape(1)));
+  TRY(CheckZeroPoint(node));
+  const DType given = node.Has(2) ? node.dtype(2) : DType::kUint8;
+  const DType to = TRY(TypeAttribute(node, "output_dtype", given));
+  if (node.Has(2) && to != given) {
+    return Invalid("attribute `output_dtype` is ", to, ", the zero point is ", given);
+  }
+  if (!node.op->types.back().dtypes.Has(to)) return Invalid("type ", to, " is not quantised to");
+  return Facts{TensorFacts(to, node.shape(0))};
+}
+
+/// The type that x / scale is computed in.
+DType Precision(const NodeFacts& node) {
+  const auto asked = static_cast<DType>(node.attributes.Int("precision", 0));
+  if (asked != DType::kUndefined) return asked;
+  if (node.dtype(0) == DType::kInt32) return DType::kFloat64;
+  return node.dtype(1) == DType::kFloat8E8M0 ? node.dtype(0) : node.dtype(1);
+}
+
+Result<void> RunQuantize(const NodeFacts& node, KernelContext& context) {
+  const ScaleMap map = TRY(ScaleMapOf(node, node.shape(0), node.shape(1)));
+  const Tensor x = TRY(Converted(context, *context.input(0), DType::kFloat64));
+  const Tensor scale = TRY(Converted(context, *context.input(1), DType::kFloat64));
+  Tensor zero;
+  if (node.Has(2)) zero = TRY(Converted(context, *context.input(2), DType::kFloat64));
+  Tensor& y = context.output(0);
+  Tensor wide = TRY(Tensor::Make(DType::kFloat64, y.shape()));
+  const bool floating = IsMiniFloat(y.dtype());
+  const IntegerRange range = floating ? IntegerRange{} : RangeOfInteger(y.dtype());
+  const DType precision = Precision(node);
+  auto out = wide.data<double>();
+  const auto in = x.data<double>();
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const auto at = At(map.At(i));
+    const double scaled = RoundedTo(precision, in[At(i)] / scale.data<double>()[at]);
+    const double offset = zero.size() > 0 ? zero.data<double>()[at] : 0;
+    out[At(i)] = floating ? scaled + offset : QuantizeOne(scaled, offset, range);
+  }
+  return ConvertElements(context, wide, y, {.saturate = node.attributes.Int("saturate", 1) != 0});
+}
+
+Result<Facts> InferDequantize(const NodeFacts& node) {
+  TRY(ScaleMapOf(node, node.shape(0), node.shape(1)));
+  TRY(CheckZeroPoint(node));
+  const DType scale = node.dtype(1) == DType::kFloat8E8M0 ? DType::kFloat32 : node.dtype(1);
+  return Facts{TensorFacts(TRY(TypeAttribute(node, "output_dtype", scale)), node.shape(0))};
+}
+
+Result<void> RunDequantize(const NodeFacts& node, KernelContext& context) {
+  const ScaleMap map = TRY(ScaleMapOf(node, node.shape(0), node.shape(1)));
+  const Tensor x = TRY(Converted(context, *context.input(0), DType::kFloat64));
+  const Tensor scale = TRY(Converted(context, *context.input(1), DType::kFloat64));
+  Tensor zero;
+  if (node.Has(2)) zero = TRY(Converted(context, *context.input(2), DType::kFloat64));
+  Tensor wide = TRY(Tensor::Make(DType::kFloat64, x.shape()));
+  auto out = wide.data<double>();
+  const auto in = x.data<double>();
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const auto at = At(map.At(i));
+    const double offset = zero.size() > 0 ? zero.data<double>()[at] : 0;
+    out[At(i)] = (in[At(i)] - offset) * scale.data<double>()[at];
+  }
+  return ConvertElements(context, wide, context.output(0));
+}
+
+Result<Facts> InferDynamic(const NodeFacts& node) {
+  return OutputFacts(node, {TensorFacts(DType::kUint8, node.shape(0)),
+                            TensorFacts(DType::kFloat32, {}), TensorFacts(DType::kUint8, {})});
+}
+
+Result<void> RunDynamic(const NodeFacts& node, KernelContext& context) {
+  const auto x = context.input(0)->data<float>();
+  float least = 0;
+  float most = 0;
+  for (const float value : x) {
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  float scale = (most - least) / 255.0F;
+  if (scale == 0) scale = 1;
+  const IntegerRange range{0, 255};
+  const double zero = QuantizeOne(static_cast<double>(-least / scale), 0, range);
+  if (Wanted(node, 0)) {
+    auto y = context.output(0).data<std::uint8_t>();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      y[i] = static_cast<std::uint8_t>(QuantizeOne(static_cast<double>(x[i] / scale), zero, range));
+    }
+  }
+  if (Wanted(node, 1)) context.output(1).data<float>()[0] = scale;
+  if (Wanted(node, 2)) {
+    context.output(2).data<std::uint8_t>()[0] = static_cast<std::uint8_t>(zero);
+  }
+  return {};
+}
+
+constexpr Kernel kQuantize[] = {{.name = "quantize_reference", .run = RunQuantize}};
+constexpr Kernel kDequantize[] = {{.name = "dequantize_reference", .run = RunDequantize}};
+constexpr Kernel kDynamic[] = {{.name = "dynamic_quantize_reference", .run = RunDynamic}};
+
+constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
+constexpr DTypeSet kInt32Type = Types({DType::kInt32});
+constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
+constexpr DTypeSet kX10 = Types({DType::kFloat32, DType::kInt32});
+constexpr DTypeSet kX19 = kHalf32 | kInt32Type;
+constexpr DTypeSet kScale24 = kX19 | Types({DType::kFloat8E8M0});
+constexpr DTypeSet kY19 = kBytes | kFloat8Types;
+constexpr DTypeSet kY21 =
+    kY19 | Types({DType::kInt16, DType::kUint16, DType::kInt4, DType::kUint4});
+constexpr DTypeSet kY23 = kY21 | Types({DType::kFloat4E2M1});
+constexpr DTypeSet kY25 = kY23 | Types({DType::kInt2, DType::kUint2});
+constexpr DTypeSet kFrom10 = kBytes | kInt32Type;
+constexpr DTypeSet kFrom19 = kY19 | kInt32Type;
+constexpr DTypeSet kFrom21 = kY21 | kInt32Type;
+constexpr DTypeSet kFrom23 = kY23 | kInt32Type;
+constexpr DTypeSet kFrom25 = kY25 | kInt32Type;
+constexpr DTypeSet kDequantizeScale24 = kHalf32 | Types({DType::kFloat8E8M0});
+
+consteval OpDef Quantize(int since, std::span<const TypeRule> types, std::string_view attributes) {
+  return {.type = "QuantizeLinear",
+          .since = since,
+          .signature = since < 19   ? "x:T1, y_scale:float, y_zero_point?:T2 -> y:T2"
+                       : since < 23 ? "x:T1, y_scale:T1, y_zero_point?:T2 -> y:T2"
+                                    : "x:T1, y_scale:T2, y_zero_point?:T3 -> y:T3",
+          .types = types,
+          .attributes = attributes,
+          .infer = InferQuantize,
+          .kernels = kQuantize};
+}
+
+consteval OpDef Dequantize(int since, std::span<const TypeRule> types,
+                           std::string_view attributes) {
+  return {.type = "DequantizeLinear",
+          .since = since,
+          .signature = since < 19   ? "x:T, x_scale:float, x_zero_point?:T -> y:float"
+                       : since < 23 ? "x:T1, x_scale:T2, x_zero_point?:T1 -> y:T2"
+                                    : "x:T1, x_scale:T2, x_zero_point?:T1 -> y:T3",
+          .types = types,
+          .attributes = attributes,
+          .infer = InferDequantize,
+          .kernels = kDequantize};
+}
+
+constexpr std::string_view kQuantize21 =
+    "axis:int=1, block_size:int=0, output_dtype:int=0, saturate:int=1";
+constexpr std::string_view kQuantize23 =
+    "axis:int=1, block_size:int=0, output_dtype:int=0, precision:int=0, saturate:int=1";
+constexpr std::string_view kDequantize23 = "axis:int=1, block_size:int=0, output_dtype:int=0";
+
+}  // namespace
+
+OpList ops_quantize() {
+  static constexpr auto kOps = Versions({
+      Quantize(10, kT1T2<kX10, kBytes>, ""),
+      Quantize(13, kT1T2<kX10, kBytes>, "axis:int=1"),
+      Quantize(19, kT1T2<kX19, kY19>, "axis:int=1, saturate:int=1"),
+      Quantize(21, kT1T2<kX19, kY21>, kQuantize21),
+      Quantize(23, kT1T2T3<kX19, kX19, kY23>, kQuantize23),
+      Quantize(24, kT1T2T3<kX19, kScale24, kY23>, kQuantize23),
+      Quantize(25, kT1T2T3<kX19, kScale24, kY25>, kQuantize23),
+      Dequantize(10, kT<kFrom10>, ""),
+      Dequantize(13, kT<kFrom10>, "axis:int=1"),
+      Dequantize(19, kT1T2<kFrom19, kHalf32>, "axis:int=1"),
+      Dequantize(21, kT1T2<kFrom21, kHalf32>, "axis:int=1, block_size:int=0"),
+      Dequantize(23, kT1T2T3<kFrom23, kHalf32, kHalf32>, kDequantize23),
+      Dequantize(24, kT1T2T3<kFrom23, kDequantizeScale24, kHalf32>, kDequantize23),
+      Dequantize(25, kT1T2T3<kFrom25, kDequantizeScale24, kHalf32>, kDequantize23),
+      OpDef{.type = "DynamicQuantizeLinear",
+            .since = 11,
+            .signature = "x:T1 -> y:T2, y_scale:float, y_zero_point:T2",
+            .types = kT1T2<kFloat32Type, Types({DType::kUint8})>,
+            .infer = InferDynamic,
+            .kernels = kDynamic},
+  });
+  return kOps;
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// MatMulInteger (opset 10), QLinearMatMul (10, 21).
+// Spec: https://onnx.ai/onnx/operators/onnx__MatMulInteger.html, onnx__QLinearMatMul.html
+#include "runtime/kernels/broadcast.h"
+#include "runtime/kernels/convert.h"
+#include "runtime/kernels/matmul.h"
+#include "runtime/kernels/minifloat.h"
+#include "runtime/kernels/quantize.h"
+#include "runtime/kernels/types.h"
+
+namespace slipway::runtime {
+namespace {
+
+/// A parameter of one operand (scale, zero point) as it broadcasts to the operand: a vector runs
+/// along the rows of A and the columns of B.
+Shape ParameterShape(const Shape& parameter, bool of_rows) {
+  Shape shape = parameter;
+  if (of_rows && shape.size() == 1) shape.push_back(1);
+  return shape;
+}
+
+/// Elements less their zero point, in double.
+Result<Tensor> Centered(KernelContext& context, const Tensor& x, const Tensor* zero_point,
+                        bool of_rows) {
+  Tensor wide = TRY(Tensor::Make(DType::kFloat64, x.shape()));
+  TRY(ConvertElements(context, x, wide));
+  if (zero_point == nullptr) return wide;
+  const Tensor zero = TRY(Converted(context, *zero_point, DType::kFloat64));
+  const Shape shape = ParameterShape(zero.shape(), of_rows);
+  const Shape joined = TRY(BroadcastShapes(x.shape(), shape));
+  if (joined != x.shape())
+    return Invalid("the zero point of ", zero.shape(), " does not fit ", x.shape());
+  const BroadcastPlan plan = PlanBroadcast(x.shape(), {shape});
+  double* out = wide.data<double>().data();
+  const double* from = zero.data<double>().data();
+  ForEachRun(plan, 0, plan.size,
+             [&](std::int64_t at, const std::vector<std::int64_t>& offset, std::int64_t count) {
+               for (std::int64_t i = 0; i < count; ++i) {
+                 out[at + i] -= from[offset[0] + i * plan.inner_stride(0)];
+               }
+             });
+  return wide;
+}
+
+/// The product of two tensors of double, exact for 8-bit operands.
+Result<Tensor> Product(KernelContext& context, const Tensor& a, const Tensor& b) {
+  const MatMulShape shape = TRY(MatMulShapeOf(a.shape(), b.shape()));
+  Tensor product = TRY(Tensor::Make(DType::kFloat64, shape.output));
+  if (product.size() == 0) return product;
+  const BroadcastPlan plan = PlanBroadcast(
+      shape.batch,
+      {Shape(shape.a.begin(), shape.a.end() - 2), Shape(shape.b.begin(), shape.b.end() - 2)});
+  const std::int64_t m = shape.m;
+  const std::int64_t k = shape.k;
+  const std::int64_t n = shape.n;
+  double* out = product.data<double>().data();
+  context.ParallelFor(plan.size * m, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::int64_t> from(2);
+    for (std::int64_t row = begin; row < end; ++row) {
+      plan.Locate(row / m / plan.inner(), from);
+      const std::int64_t within = row / m % plan.inner();
+      const double* left =
+          a.data<double>().data() + (from[0] + within * plan.inner_stride(0)) * m * k + row % m * k;
+      const double* right =
+          b.data<double>().data() + (from[1] + within * plan.inner_stride(1)) * k * n;
+      std::fill_n(out + row * n, n, 0.0);
+      for (std::int64_t i = 0; i < k; ++i) {
+        for (std::int64_t j = 0; j < n; ++j) out[row * n + j] += left[i] * right[i * n + j];
+      }
+    }
+  });
+  return product;
+}
+
+Result<Facts> InferInteger(const NodeFacts& node) {
+  return Facts{TensorFacts(DType::kInt32, TRY(MatMulShapeOf(node.shape(0), node.shape(1))).output)};
+}
+
+Result<void> RunInteger(const NodeFacts& node, KernelContext& context) {
+  const auto zero = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
+  const Tensor a = TRY(Centered(context, *context.input(0), zero(2), true));
+  const Tensor b = TRY(Centered(context, *context.input(1), zero(3), false));
+  return ConvertElements(context, TRY(Product(context, a, b)), context.output(0));
+}
+
+Result<Facts> InferQLinear(const NodeFacts& node) {
+  return Facts{TensorFacts(node.dtype(7), TRY(MatMulShapeOf(node.shape(0), node.shape(3))).output)};
+}
+
+Result<void> RunQLinear(const NodeFacts&, KernelContext& context) {
+  const Tensor a = TRY(Centered(context, *context.input(0), context.input(2), true));
+  const Tensor b = TRY(Centered(context, *context.input(3), context.input(5), false));
+  Tensor product = TRY(Product(context, a, b));
+  const Tensor a_scale = TRY(Converted(context, *context.input(1), DType::kFloat64));
+  const Tensor b_scale = TRY(Converted(context, *context.input(4), DType::kFloat64));
+  const Tensor y_scale = TRY(Converted(context, *context.input(6), DType::kFloat64));
+  const Tensor y_zero = TRY(Converted(context, *context.input(7), DType::kFloat64));
+  const std::vector<Shape> shapes{ParameterShape(a_scale.shape(), true), b_scale.shape(),
+                                  ParameterShape(y_scale.shape(), true),
+                                  ParameterShape(y_zero.shape(), true)};
+  for (const Shape& shape : shapes) {
+    const Result<Shape> joined = BroadcastShapes(product.shape(), shape);
+    if (!joined || *joined != product.shape()) {
+      return Invalid("a scale or zero point of ", shape, " does not fit ", product.shape());
+    }
+  }
+  Tensor& y = context.output(0);
+  const bool floating = IsMiniFloat(y.dtype());
+  const IntegerRange range = floating ? IntegerRange{} : RangeOfInteger(y.dtype());
+  const BroadcastPlan plan = PlanBroadcast(product.shape(), shapes);
+  double* out = product.data<double>().data();
+  const double* from[] = {a_scale.data<double>().data(), b_scale.data<double>().data(),
+                          y_scale.data<double>().data(), y_zero.data<double>().data()};
+  ForEachRun(plan, 0, plan.size,
+             [&](std::int64_t at, const std::vector<std::int64_t>& offset, std::int64_t count) {
+               for (std::int64_t i = 0; i < count; ++i) {
+                 const auto value = [&](std::size_t k) {
+                   return from[k][offset[k] + i * plan.inner_stride(k)];
+                 };
+                 const double scaled = out[at + i] * (value(0) * value(1) / value(2));
+                 out[at + i] = floating ? scaled + value(3) : QuantizeOne(scaled, value(3), range);
+               }
+             });
+  return ConvertElements(context, product, y);
+}
+
+constexpr Kernel kInteger[] = {{.name = "matmul_integer_reference", .run = RunInteger}};
+constexpr Kernel kQLinear[] = {{.name = "qlinear_matmul_reference", .run = RunQLinear}};
+
+constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
+constexpr DTypeSet kBytes21 = kBytes | kFloat8Types;
+constexpr DTypeSet kScales = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
+constexpr TypeRule kIntegerTypes[] = {
+    {"T1", kBytes}, {"T2", kBytes}, {"T3", Types({DType::kInt32})}};
+constexpr TypeRule kRules10[] = {{"T1", kBytes}, {"T2", kBytes}, {"T3", kBytes}};
+constexpr TypeRule kRules21[] = {
+    {"TS", kScales}, {"T1", kBytes21}, {"T2", kBytes21}, {"T3", kBytes21}};
+
+consteval OpDef Integer() {
+  return {.type = "MatMulInteger",
+          .since = 10,
+          .signature = "A:T1, B:T2, a_zero_point?:T1, b_zero_point?:T2 -> Y:T3",
+          .types = kIntegerTypes,
+          .infer = InferInteger,
+          .kernels = kInteger};
+}
+
+consteval OpDef QLinear(int since, std::string_view signature, std::span<const TypeRule> types) {
+  return {.type = "QLinearMatMul",
+          .since = since,
+          .signature = signature,
+          .types = types,
+          .infer = InferQLinear,
+          .kernels = kQLinear};
+}
+
+constexpr std::string_view kSignature10 =
+    "a:T1, a_scale:float, a_zero_point:T1, b:T2, b_scale:float, b_zero_point:T2, y_scale:float, "
+    "y_zero_point:T3 -> y:T3";
+constexpr std::string_view kSignature21 =
+    "a:T1, a_scale:TS, a_zero_point:T1, b:T2, b_scale:TS, b_zero_point:T2, y_scale:TS, "
+    "y_zero_point:T3 -> y:T3";
+
+}  // namespace
+
+OpList ops_quantized_matmul() {
+  static constexpr auto kOps = Versions({
+      Integer(),
+      QLinear(10, kSignature10, kRules10),
+      QLinear(21, kSignature21, kRules21),
+  });
+  return kOps;
+}
+
+}  // namespace slipway::runtime
