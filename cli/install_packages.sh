@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by cli/quickstart.sh and tests/run.sh: installs what packages.txt lists and is missing.
 
+# The same sources in another folder are the same to ccache.
+CCACHE_BASEDIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export CCACHE_BASEDIR CCACHE_NOHASHDIR=true
+
 say() { printf '\n== %s\n' "$*"; }
 
 die() {
