@@ -33,11 +33,9 @@ started=$SECONDS
 
 install_packages build
 [ -f "$build/build.ninja" ] || configure "$build" -DSLIPWAY_TESTS=OFF
-if ! ninja -C "$build" -n slipway slipwayd slipway-serve | grep -q 'no work to do'; then
-  say "Building with $(jobs_for_build) jobs; the first time takes some minutes"
-  ninja -C "$build" -j "$(jobs_for_build)" slipway slipwayd slipway-serve ||
-    die "the build failed" "read the lines above"
-fi
+say "Building with $(jobs_for_build) jobs: minutes the first time, nothing to do after that"
+ninja -C "$build" -j "$(jobs_for_build)" slipway slipwayd slipway-serve ||
+  die "the build failed" "read the lines above"
 
 mkdir -p "$state"
 export SLIPWAY_STATE=$(cd "$state" && pwd)
