@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
@@ -104,6 +105,10 @@ Result<Equation> EquationOf(const NodeFacts& node) {
   equation.output = arrow == std::string::npos ? ImpliedOutput(equation.inputs)
                                                : TRY(Expanded(text.substr(arrow + 2), wide));
   TRY(BindSizes(node, equation));
+  std::int64_t steps = 1;
+  for (const auto& [name, size] : equation.sizes) {
+    steps = TRY(CheckedMul(steps, size, "the equation's number of steps"));
+  }
   for (std::size_t i = 0; i < equation.output.size(); ++i) {
     const char name = equation.output[i];
     if (!equation.sizes.contains(name) || equation.output.find(name, i + 1) != std::string::npos) {
