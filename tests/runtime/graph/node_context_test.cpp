@@ -51,8 +51,7 @@ TEST(NodeContext, OutputsPlannedInTheArenaStayThere) {
   ASSERT_TRUE(arena);
   Value output(Tensor::Wrap(DType::kFloat32, {2}, arena->owner(), arena->raw()));
   Value* const slots[] = {&output};
-  NodeContext context(
-      {.inputs = {}, .outputs = slots, .arena = arena->raw(), .arena_bytes = 256});
+  NodeContext context({.inputs = {}, .outputs = slots, .arena = arena->raw(), .arena_bytes = 256});
   context.Set(0, Value(Tensor::FromVector<float>(DType::kFloat32, {2}, {1, 2})));
   ASSERT_TRUE(context.TakeError());
   EXPECT_EQ(output.tensor()->raw(), arena->raw());
