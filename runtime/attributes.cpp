@@ -47,7 +47,8 @@ std::string_view Attributes::String(std::string_view name, std::string_view fall
 std::vector<std::int64_t> Attributes::Ints(std::string_view name,
                                            std::vector<std::int64_t> fallback) const {
   const auto* value = Get<std::vector<std::int64_t>>(*this, name);
-  return value ? *value : std::move(fallback);
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 std::span<const float> Attributes::Floats(std::string_view name) const {

@@ -19,8 +19,8 @@ slipway_type MakeType(const TypeInfo& info) {
   return type;
 }
 
-slipway_port_items MakePort(std::span<const ValueInfo> infos) {
-  slipway_port_items port;
+PortItems MakePort(std::span<const ValueInfo> infos) {
+  PortItems port;
   for (const ValueInfo& info : infos) {
     port.names.push_back(info.name);
     port.types.push_back(MakeType(info.type));
@@ -36,7 +36,7 @@ slipway_model* Wrap(Model model) {
                            {std::move(inputs), std::move(outputs), std::move(overridable)}};
 }
 
-const slipway_port_items* PortOf(const slipway_model* model, int32_t port) {
+const PortItems* PortOf(const slipway_model* model, int32_t port) {
   return model != nullptr && port >= 0 && port <= 2 ? &model->ports[port] : nullptr;
 }
 
@@ -73,7 +73,10 @@ Result<SessionOptions> MakeOptions(const slipway_session_options* given) {
   return options;
 }
 
-const std::string kEmpty;
+const std::string& Empty() {
+  static const std::string empty;
+  return empty;
+}
 
 const std::string& TextOf(const ModelInfo& info, int32_t field) {
   switch (field) {
@@ -88,7 +91,7 @@ const std::string& TextOf(const ModelInfo& info, int32_t field) {
     case SLIPWAY_DESCRIPTION:
       return info.description;
     default:
-      return kEmpty;
+      return Empty();
   }
 }
 
@@ -109,7 +112,8 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
   if (output_count == 0) return {};
   auto values = TRY(session.session->Run(feeds, names));
   std::vector<std::unique_ptr<slipway_value>> made;
-  for (Value& value : values) made.push_back(std::make_unique<slipway_value>(std::move(value)));
+  made.reserve(values.size());
+  for (Value& value : values) made.emplace_back(new slipway_value{std::move(value)});
   for (size_t i = 0; i < made.size(); ++i) outputs[i] = made[i].release();
   return {};
 }

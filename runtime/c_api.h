@@ -22,14 +22,19 @@ struct slipway_type {
   std::vector<slipway_type> element;
 };
 
-struct slipway_port_items {
+namespace slipway::runtime {
+
+/// Names and types of a model's inputs, say.
+struct PortItems {
   std::vector<std::string> names;
   std::vector<slipway_type> types;
 };
 
+}  // namespace slipway::runtime
+
 struct slipway_model {
   slipway::runtime::Model model;
-  slipway_port_items ports[3];
+  slipway::runtime::PortItems ports[3];
 };
 
 struct slipway_value {

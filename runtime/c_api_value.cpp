@@ -11,8 +11,11 @@ Result<Shape> MakeShape(const int64_t* dims, size_t rank) {
 
 /// Calls the caller's release function when the last user of wrapped memory is gone.
 struct Borrowed {
-  void (*release)(void*);
-  void* context;
+  void (*release)(void*) = nullptr;
+  void* context = nullptr;
+  Borrowed() = default;
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
   ~Borrowed() {
     if (release != nullptr) release(context);
   }
@@ -88,7 +91,8 @@ slipway_status slipway_tensor_wrap(int32_t dtype, const int64_t* dims, size_t ra
     const Shape shape = TRY(MakeShape(dims, rank));
     const Tensor checked = TRY(WrapMemory(type, shape, data, bytes));
     auto made = std::make_unique<slipway_value>();
-    auto owner = std::make_shared<Borrowed>(nullptr, context);
+    auto owner = std::make_shared<Borrowed>();
+    owner->context = context;
     Tensor tensor = Tensor::Wrap(checked.dtype(), checked.shape(), owner, data);
     made->value = Value(std::move(tensor));
     owner->release = release;

@@ -59,8 +59,9 @@ ValueFacts TensorFacts(DType dtype, Shape shape) {
 
 ValueFacts TensorFacts(DType dtype) { return {.kind = TypeInfo::Kind::kTensor, .dtype = dtype}; }
 
-Result<std::vector<Value>> KernelContext::RunGraph(const GraphData& /*graph*/,
-                                                   std::vector<Value> /*inputs*/) {
+Result<std::vector<Value>> KernelContext::RunGraph(
+    const GraphData& /*graph*/,
+    std::vector<Value> /*inputs*/) {  // NOLINT(performance-unnecessary-value-param)
   return Error{.code = Code::kInternal, .message = "no graphs can be run here"};
 }
 

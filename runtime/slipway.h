@@ -29,6 +29,8 @@
  * Text is UTF-8 and ends with a zero byte.
  */
 
+/* NOLINTBEGIN(readability-identifier-naming): names of C */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -280,5 +282,7 @@ SLIPWAY_API void slipway_session_release(slipway_session *session);
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif /* SLIPWAY_SLIPWAY_H_ */

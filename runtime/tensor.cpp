@@ -125,6 +125,10 @@ Result<Tensor> Tensor::Make(DType dtype, Shape shape) {
   Tensor tensor;
   std::shared_ptr<void> owner = dtype == DType::kString ? TRY(AllocateStrings(size))
                                                         : TRY(AllocateBytes(BytesOf(dtype, size)));
+  // Elements that share a byte are written one by one, and the bits after the last are kept too.
+  if (DTypeBits(dtype) < 8) {
+    std::memset(owner.get(), 0, static_cast<std::size_t>(BytesOf(dtype, size)));
+  }
   tensor.data_ = owner.get();
   tensor.owner_ = std::move(owner);
   tensor.dtype_ = dtype;

@@ -67,16 +67,16 @@ Result<std::int64_t> ElementCount(const Shape& shape);
 class Tensor {
  public:
   Tensor() = default;
-  /// Uninitialised elements (strings: empty), 64-byte aligned.
+  /// Uninitialised elements (strings: empty, packed ones: 0), 64-byte aligned.
   /// kResourceExhausted above limits::kTensorBytes or without memory.
   static Result<Tensor> Make(DType dtype, Shape shape);
   /// Over memory that `owner` keeps alive; it must hold the bytes the shape asks for.
   static Tensor Wrap(DType dtype, Shape shape, std::shared_ptr<const void> owner, void* data);
   template <class T>
-  static Tensor FromVector(DType dtype, Shape shape, std::vector<T> elements) {
+  static Tensor FromVector(DType dtype, const Shape& shape, std::vector<T> elements) {
     auto owner = std::make_shared<std::vector<T>>(std::move(elements));
     void* data = owner->data();
-    return Wrap(dtype, std::move(shape), std::move(owner), data);
+    return Wrap(dtype, shape, std::move(owner), data);
   }
 
   DType dtype() const { return dtype_; }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -10,6 +9,13 @@
 
 #include "base/file.h"
 #include "runtime/device/device.h"
+
+// Of OpenMP's runtime; omp.h is out of the sight of clang's tools where only g++ is installed.
+extern "C" {
+int omp_get_max_threads();
+int omp_get_num_procs();
+void omp_set_num_threads(int threads);
+}
 
 namespace slipway::runtime {
 namespace {

@@ -195,7 +195,7 @@ std::string_view NpyName(DType dtype) {
 Result<Tensor> ReadNpy(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!text.starts_with(kMagic) || text.size() < 10) return Invalid("it has no NumPy header");
-  const int version = text[6];
+  const int version = static_cast<unsigned char>(text[6]);
   if (version < 1 || version > 3) return Invalid(fmt::format("version {}", version));
   std::size_t length = 0;
   const std::size_t start = version == 1 ? 10 : 12;

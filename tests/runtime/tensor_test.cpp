@@ -29,6 +29,18 @@ TEST(Tensor, IsAlignedAndCountsItsBytes) {
   EXPECT_NE(none->raw(), nullptr);
 }
 
+TEST(Tensor, BitsAfterTheLastPackedElementAreZero) {
+  for (int i = 0; i < 64; ++i) {
+    auto used = Tensor::Make(DType::kUint8, {64});
+    ASSERT_TRUE(used);
+    std::memset(used->raw(), 0xFF, 64);
+    used = Tensor();
+    const auto packed = Tensor::Make(DType::kUint4, {3});
+    ASSERT_TRUE(packed);
+    EXPECT_EQ(static_cast<const std::uint8_t*>(packed->raw())[1], 0);
+  }
+}
+
 TEST(Tensor, StringsAreObjects) {
   auto strings = Tensor::Make(DType::kString, {2});
   ASSERT_TRUE(strings);

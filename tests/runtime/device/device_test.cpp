@@ -2,10 +2,11 @@
 #include "runtime/device/device.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 #include <sched.h>
 
 #include <thread>
+
+extern "C" int omp_get_max_threads();
 
 namespace slipway::runtime {
 namespace {
