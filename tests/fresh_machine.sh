@@ -13,12 +13,12 @@ usage() {
 usage: bash tests/fresh_machine.sh [--folder DIR] [--mirror URL] [--only quickstart|tests]
 
   --folder DIR   where the machine is made (a temporary folder, removed at the end)
-  --mirror URL   Debian mirror (http://deb.debian.org/debian)
+  --mirror URL   Debian mirror (debootstrap's own choice)
   --only WHAT    only that one of the two commands
 TEXT
 }
 
-folder= mirror=http://deb.debian.org/debian only=
+folder= mirror= only=
 while [ $# -gt 0 ]; do
   case "$1" in
     --folder | --mirror | --only) [ $# -ge 2 ] || die "$1 needs a value"; declare "${1#--}=$2"; shift 2 ;;
@@ -36,7 +36,7 @@ machine=$folder/machine
 
 if [ ! -f "$machine/etc/debian_version" ]; then
   say "Making a Debian bookworm in $machine"
-  debootstrap --variant=minbase --include=git,bash bookworm "$machine" "$mirror" >"$folder/debootstrap.log" ||
+  debootstrap --variant=minbase --include=git,bash bookworm "$machine" ${mirror:+"$mirror"} >"$folder/debootstrap.log" ||
     die "debootstrap failed" "read $folder/debootstrap.log"
 fi
 rm -rf "$machine/root/slipway"
