@@ -113,9 +113,14 @@ UniqueFd::~UniqueFd() {
 
 Error SystemError(std::string_view what, int error_number) {
   const char* text = ::strerrordesc_np(error_number);
-  return Error{.code = CodeFromErrno(error_number),
-               .message = text != nullptr ? fmt::format("{}: {}", what, text)
-                                          : fmt::format("{}: error {}", what, error_number)};
+  Error error{.code = CodeFromErrno(error_number),
+              .message = text != nullptr ? fmt::format("{}: {}", what, text)
+                                         : fmt::format("{}: error {}", what, error_number)};
+  if (error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG) {
+    error.id = "Disk.Full";
+    error.fix = "free space on that disk, or raise its quota";
+  }
+  return error;
 }
 
 Result<std::string> ReadFile(const fs::path& path, std::int64_t max_bytes) {

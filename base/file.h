@@ -32,8 +32,9 @@ class UniqueFd {
 };
 
 /// Error for a failed system call: code from errno (ENOENT kNotFound, EEXIST kAlreadyExists,
-/// EACCES/EPERM kPermissionDenied, ENOSPC/EDQUOT/ENOMEM/EMFILE kResourceExhausted, EADDRINUSE
-/// kFailedPrecondition, ...) and a message `WHAT: strerror`.
+/// EACCES/EPERM kPermissionDenied, ENOSPC/EDQUOT/EFBIG kResourceExhausted with id `Disk.Full`,
+/// ENOMEM/EMFILE kResourceExhausted, EADDRINUSE kFailedPrecondition, ...) and a message
+/// `WHAT: strerror`.
 Error SystemError(std::string_view what, int error_number);
 
 /// Whole file as text. kResourceExhausted if it has more than `max_bytes`.

@@ -215,6 +215,10 @@ Result<bool> GetBoolOr(const Json& object, std::string_view name, bool fallback)
 }
 
 std::string Nearest(std::string_view word, std::initializer_list<std::string_view> known) {
+  return Nearest(word, std::span(known.begin(), known.size()));
+}
+
+std::string Nearest(std::string_view word, std::span<const std::string_view> known) {
   if (std::cmp_greater(word.size(), limits::kNameChars)) return {};
   std::string_view nearest;
   std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;

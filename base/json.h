@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,5 +37,6 @@ Result<bool> GetBoolOr(const Json& object, std::string_view name, bool fallback)
 
 /// The one of `known` that a typing error would most likely have meant; empty if none is near.
 std::string Nearest(std::string_view word, std::initializer_list<std::string_view> known);
+std::string Nearest(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace slipway

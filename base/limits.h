@@ -16,6 +16,7 @@ inline constexpr std::int64_t kJsonDepth = 128;
 inline constexpr std::int64_t kJsonBytes = 64 << 20;
 inline constexpr std::int64_t kHeaderBytes = 64 << 10;
 inline constexpr std::int64_t kHttpBodyBytes = std::int64_t{100} << 20;
+inline constexpr std::int64_t kScriptReplyBytes = std::int64_t{1} << 30;
 inline constexpr std::int64_t kBlobBytes = std::int64_t{64} << 30;
 inline constexpr std::int64_t kModelProtoBytes = (std::int64_t{2} << 30) - 1;
 inline constexpr std::int64_t kTensorBytes = std::int64_t{64} << 30;

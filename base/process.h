@@ -14,6 +14,12 @@
 
 namespace slipway {
 
+/// A descriptor `from` of the caller that a child has as number `to`, at most 15.
+struct GivenFd {
+  int from = -1;
+  int to = -1;
+};
+
 /// What to start. Never a shell: `argv[0]` is a path, seen from the caller's folder, or looked up
 /// in the caller's PATH.
 struct ProcessSpec {
@@ -22,6 +28,8 @@ struct ProcessSpec {
   std::filesystem::path folder = {};     ///< working folder; empty: the caller's
   std::filesystem::path log = {};        ///< stdout and stderr are appended here; empty: /dev/null
   std::vector<int> keep_fds = {};        ///< stay open in the child under the same number
+  std::vector<GivenFd> give_fds = {};    ///< open in the child under another number
+  bool dies_with_thread = false;         ///< SIGKILL when the thread that called Spawn ends
 };
 
 /// A process of this machine that can be found again by another program: the pid alone could

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,8 +23,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFirstOtherFd = 3;
+constexpr int kGivenFdsMax = 16;
 
-enum class Step : int { kSession, kFolder, kFiles, kExec };
+enum class Step : int { kSession, kParent, kFolder, kFiles, kExec };
 
 /// What the child reports through the pipe when it cannot become the program.
 struct Failure {
@@ -41,7 +43,10 @@ struct Plan {
   UniqueFd input;
   UniqueFd output;
   std::vector<int> keep_fds;
+  std::vector<UniqueFd> given_from;  // numbers that no `given_to` has
+  std::vector<int> given_to;
   int fds_max = 0;
+  pid_t parent = 0;  // 0: the child may outlive it
 };
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
@@ -85,6 +90,19 @@ Result<UniqueFd> OpenHigh(const fs::path& path, int flags) {
   return high;
 }
 
+Result<void> PlanGivenFds(const ProcessSpec& spec, Plan& plan) {
+  for (const GivenFd& given : spec.give_fds) {
+    if (given.to < 0 || given.to >= kGivenFdsMax) {
+      return Error{.code = Code::kInvalidArgument, .message = "descriptor number out of range"};
+    }
+    UniqueFd from(::fcntl(given.from, F_DUPFD_CLOEXEC, kGivenFdsMax));
+    if (!from) return SystemError("cannot give a descriptor", errno);
+    plan.given_from.push_back(std::move(from));
+    plan.given_to.push_back(given.to);
+  }
+  return {};
+}
+
 Result<Plan> MakePlan(const ProcessSpec& spec) {
   if (spec.argv.empty()) {
     return Error{.code = Code::kInvalidArgument, .message = "no program to start"};
@@ -98,6 +116,8 @@ Result<Plan> MakePlan(const ProcessSpec& spec) {
   plan.output = spec.log.empty() ? TRY(OpenHigh("/dev/null", O_WRONLY))
                                  : TRY(OpenHigh(spec.log, O_WRONLY | O_CREAT | O_APPEND));
   plan.keep_fds = spec.keep_fds;
+  TRY(PlanGivenFds(spec, plan));
+  plan.parent = spec.dies_with_thread ? ::getpid() : 0;
   struct rlimit limit {};
   constexpr rlim_t kFdsMax = 1 << 20;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = 1024;
@@ -119,9 +139,14 @@ bool SetUpFiles(const Plan& plan) {
     const int source = fd == STDIN_FILENO ? plan.input.get() : plan.output.get();
     if (!Keeps(plan, fd) && ::dup2(source, fd) < 0) return false;
   }
+  for (std::size_t i = 0; i < plan.given_to.size(); ++i) {
+    if (::dup2(plan.given_from[i].get(), plan.given_to[i]) < 0) return false;
+  }
   CloseAllOnExec(plan.fds_max);
-  for (const int fd : plan.keep_fds) {
-    if (::fcntl(fd, F_SETFD, 0) != 0) return false;
+  for (const std::vector<int>* fds : {&plan.keep_fds, &plan.given_to}) {
+    for (const int fd : *fds) {
+      if (::fcntl(fd, F_SETFD, 0) != 0) return false;
+    }
   }
   return true;
 }
@@ -142,6 +167,10 @@ void ResetSignals() {
     ::_exit(127);
   };
   if (::setsid() < 0) fail(Step::kSession);
+  if (plan.parent != 0) {
+    const bool bound = ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == plan.parent;
+    if (!bound) fail(Step::kParent);
+  }
   if (!plan.folder.empty() && ::chdir(plan.folder.c_str()) != 0) fail(Step::kFolder);
   if (!SetUpFiles(plan)) fail(Step::kFiles);
   ResetSignals();
@@ -168,6 +197,8 @@ Error ErrorOf(const Failure& failure, const Plan& plan) {
   switch (failure.step) {
     case Step::kSession:
       return SystemError("cannot start a session", failure.error_number);
+    case Step::kParent:
+      return SystemError("cannot bind a process to its starter", failure.error_number);
     case Step::kFolder:
       return SystemError(fmt::format("cannot enter folder {}", plan.folder), failure.error_number);
     case Step::kFiles:
@@ -186,7 +217,7 @@ Result<ProcessId> Spawn(const ProcessSpec& spec) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return SystemError("cannot make a pipe", errno);
   const UniqueFd report(ends[0]);
-  UniqueFd child_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, kFirstOtherFd));
+  UniqueFd child_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, kGivenFdsMax));
   ::close(ends[1]);
   if (!child_end) return SystemError("cannot make a pipe", errno);
   const pid_t pid = ForkQuietly(plan, child_end.get());

@@ -27,17 +27,24 @@ struct ClientOptions {
   std::int64_t response_bytes_max = std::int64_t{1} << 30;  ///< buffered bodies
   std::filesystem::path unix_socket = {};  ///< connect here whatever the target's host says
   std::filesystem::path ca_file = {};      ///< instead of the system's
+  std::string ca_pem = {};                 ///< the same as text
+  std::string certificate_pem = {};        ///< the client's own, with `key_pem`
+  std::string key_pem = {};
+  bool verify_tls = true;  ///< false only where the user has said so for that server
+  /// Name that the server's certificate must have, where it is not the host of the target.
+  std::string tls_server_name = {};
+  std::string proxy = {};  ///< instead of the environment's
   std::string user_agent = "slipway/" SLIPWAY_VERSION;
 };
 
 /// Called for each piece of a response body; an error stops the transfer and is returned.
 using Sink = std::function<Result<void>(std::span<const std::byte>)>;
 
-/// Sends requests. TLS is always verified. Connections are kept and used again. Thread-safe.
-/// Errors are about transport only (kUnavailable, kDeadlineExceeded, kResourceExhausted;
-/// kPermissionDenied for a server that TLS does not trust; kInvalidArgument for a request that
-/// cannot be sent) or come from the sink or reader. A response with a failing status is a value,
-/// a redirect too. Proxies of the environment are used, never for this machine.
+/// Sends requests. TLS is verified unless the options say otherwise. Connections are kept and used
+/// again. Thread-safe. Errors are about transport only (kUnavailable, kDeadlineExceeded,
+/// kResourceExhausted; kPermissionDenied for a server that TLS does not trust; kInvalidArgument for
+/// a request that cannot be sent) or come from the sink or reader. A response with a failing status
+/// is a value, a redirect too. Proxies of the environment are used, never for this machine.
 class Client {
  public:
   virtual ~Client() = default;

@@ -23,6 +23,7 @@ struct ServerShared {
   const ServerOptions options;
   const Handler handler;
   std::atomic<bool> draining = false;
+  std::atomic<bool> leaving = false;  ///< each response ends its connection
   HandlerPool handlers;
   /// For requests and responses that stream: they hold a thread for as long as the peer likes.
   HandlerPool streams;

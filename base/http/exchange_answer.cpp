@@ -52,7 +52,7 @@ void Exchange::Prepare(Response response) {
   if (response.status < 200 || response.status > 599) {
     response = InternalError(fmt::format("it gave status {}", response.status));
   }
-  if (shared_.draining) context_.close = true;
+  if (shared_.draining || shared_.leaving) context_.close = true;
   const Framing framing = FramingOf(response, context_);
   if (framing == Framing::kUntilClose) context_.close = true;
   closing_ = context_.close;

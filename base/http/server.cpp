@@ -343,6 +343,7 @@ class ServerImpl final : public Server {
 
   Result<void> Open();
   std::vector<std::string> addresses() const override { return addresses_; }
+  void Leave() override { shared_.leaving = true; }
   void Drain() override;
   std::int64_t connections() const override;
 

@@ -49,6 +49,9 @@ class Server {
   virtual ~Server() = default;
   /// Addresses bound, port 0 replaced, in the order asked for.
   virtual std::vector<std::string> addresses() const = 0;
+  /// From now on each response ends its connection, so that who keeps connections goes elsewhere
+  /// for the next request; new ones are still accepted.
+  virtual void Leave() = 0;
   /// Stops accepting, lets requests under way finish up to `drain_timeout`, closes the rest.
   virtual void Drain() = 0;
   /// Connections open now.

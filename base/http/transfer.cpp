@@ -95,6 +95,11 @@ Error ErrorOf(CURLcode code, const Request& request, std::string_view detail) {
       error.id = "Tls.Untrusted";
       error.fix = "trust the server's certificate authority";
       break;
+    case CURLE_SSL_CERTPROBLEM:
+      error.code = Code::kPermissionDenied;
+      error.id = "Tls.Certificate";
+      error.fix = "check the client's certificate and key";
+      break;
     case CURLE_OUT_OF_MEMORY:
       error.code = Code::kResourceExhausted;
       error.id = {};
@@ -155,6 +160,49 @@ void SetBody(CURL* easy, const Request& request, TransferState& state) {
   ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+/// The text must live as long as the transfer.
+void SetBlob(CURL* easy, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  curl_blob blob{
+      .data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+  ::curl_easy_setopt(easy, option, &blob);
+}
+
+void SetTls(CURL* easy, const ClientOptions& options) {
+  if (!options.ca_file.empty()) {
+    ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  }
+  SetBlob(easy, CURLOPT_CAINFO_BLOB, options.ca_pem);
+  SetBlob(easy, CURLOPT_SSLCERT_BLOB, options.certificate_pem);
+  SetBlob(easy, CURLOPT_SSLKEY_BLOB, options.key_pem);
+  if (!options.verify_tls) {
+    ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+/// The URL with `name` for its host, and where that host really is; nothing for a bad URL.
+struct Renamed {
+  std::string url, connect_to;
+};
+std::optional<Renamed> Rename(const std::string& url, const std::string& name) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(::curl_url(), &::curl_url_cleanup);
+  char *host = nullptr, *port = nullptr, *text = nullptr;
+  Renamed renamed;
+  if (parsed &&
+      ::curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_PATH_AS_IS) == CURLUE_OK &&
+      ::curl_url_get(parsed.get(), CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+      ::curl_url_get(parsed.get(), CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+    renamed.connect_to = fmt::format("::{}:{}", host, port);
+    ::curl_url_set(parsed.get(), CURLUPART_HOST, name.c_str(), 0);
+    ::curl_url_get(parsed.get(), CURLUPART_URL, &text, 0);
+    if (text != nullptr) renamed.url = text;
+  }
+  for (char* part : {host, port, text}) ::curl_free(part);
+  if (renamed.url.empty()) return std::nullopt;
+  return renamed;
+}
+
 void SetConnection(CURL* easy, const Request& request, const ClientOptions& options) {
   ::curl_easy_setopt(easy, CURLOPT_URL, request.target.c_str());
   ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -166,13 +214,12 @@ void SetConnection(CURL* easy, const Request& request, const ClientOptions& opti
   ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      static_cast<long>(options.connect_timeout.count()));
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-  if (!options.ca_file.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-  }
+  SetTls(easy, options);
+  if (!options.proxy.empty()) ::curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy.c_str());
   if (!options.unix_socket.empty()) {
     ::curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
   }
-  if (!options.unix_socket.empty() || IsLoopbackUrl(request.target)) {
+  if (options.proxy.empty() && (!options.unix_socket.empty() || IsLoopbackUrl(request.target))) {
     ::curl_easy_setopt(easy, CURLOPT_PROXY, "");
   }
 }
@@ -228,6 +275,14 @@ Result<Response> TransferHandle::Send(const Request& request, const Sink* sink,
                                       const TransferLimits& limits, bool& sink_used) {
   TRY(CheckRequest(request));
   const HeaderList headers = TRY(MakeHeaders(request));
+  HeaderList connect_to;
+  std::string named_url;
+  if (!limits.options.tls_server_name.empty()) {
+    const auto renamed = Rename(request.target, limits.options.tls_server_name);
+    if (!renamed) return BadRequest("the server's name for TLS is not valid");
+    TRY(AddHeader(connect_to, renamed->connect_to));
+    named_url = renamed->url;
+  }
   if (state_->easy == nullptr || state_->multi == nullptr) {
     return Error{.code = Code::kResourceExhausted, .message = "libcurl cannot start"};
   }
@@ -239,6 +294,10 @@ Result<Response> TransferHandle::Send(const Request& request, const Sink* sink,
   SetBody(easy, request, transfer);
   SetCallbacks(easy, transfer);
   ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
+  if (connect_to) {
+    ::curl_easy_setopt(easy, CURLOPT_URL, named_url.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect_to.get());
+  }
   if (::curl_multi_add_handle(state_->multi, easy) != CURLM_OK) {
     return Error{.code = Code::kInternal, .message = "libcurl cannot start"};
   }
