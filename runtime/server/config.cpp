@@ -41,24 +41,77 @@ Result<ModelConfig> ReadModel(const Json& json, const fs::path& base, const fs::
   return model;
 }
 
-Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
-  TRY(OnlyKnownFields(json, {"models", "port"}));
-  ServeConfig config;
-  const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
-  if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
-  config.port = static_cast<int>(port);
-  const auto models = json.find("models");
-  if (models == json.end() || !models->is_array() || models->empty()) {
-    return Bad("member 'models' must be a list of at least one model");
+/// A path of the configuration: relative ones lie beside it.
+fs::path PathFrom(const std::string& text, const fs::path& base, const fs::path& root) {
+  const fs::path path = text;
+  return path.is_absolute() ? Rooted(path, root) : base / path;
+}
+
+Result<std::vector<fs::path>> ReadPaths(const Json& json, const char* name, const fs::path& base,
+                                        const fs::path& root) {
+  std::vector<fs::path> paths;
+  const auto list = json.find(name);
+  if (list == json.end() || list->is_null()) return paths;
+  if (!list->is_array()) return Bad(fmt::format("member '{}' must be a list of paths", name));
+  for (const Json& item : *list) {
+    if (!item.is_string() || item.get_ref<const std::string&>().empty()) {
+      return Bad(fmt::format("member '{}' must be a list of paths", name));
+    }
+    paths.push_back(PathFrom(item.get<std::string>(), base, root));
   }
-  for (const Json& item : *models) {
+  return paths;
+}
+
+Result<ScriptConfig> ReadScript(const Json& json, const fs::path& base, const fs::path& root) {
+  TRY(OnlyKnownFields(
+      json, {"entry", "source_directory", "python", "python_path", "library_path", "loader"}));
+  ScriptConfig script{.root = root};
+  const std::string entry = TRY(GetString(json, "entry"));
+  if (entry.empty()) return Bad("member 'entry' must not be empty");
+  script.entry = PathFrom(entry, base, root);
+  const std::string source = TRY(GetStringOr(json, "source_directory", ""));
+  script.source_directory =
+      source.empty() ? script.entry.parent_path() : PathFrom(source, base, root);
+  script.app_root = script.source_directory;
+  script.python = TRY(GetStringOr(json, "python", script.python.string()));
+  script.loader = TRY(GetStringOr(json, "loader", script.loader.string()));
+  script.python_path = TRY(ReadPaths(json, "python_path", base, root));
+  script.library_path = TRY(ReadPaths(json, "library_path", base, root));
+  return script;
+}
+
+Result<std::vector<ModelConfig>> ReadModels(const Json& json, const fs::path& base,
+                                            const fs::path& root) {
+  std::vector<ModelConfig> models;
+  for (const Json& item : json) {
     ModelConfig model = TRY(ReadModel(item, base, root));
-    for (const ModelConfig& other : config.models) {
+    for (const ModelConfig& other : models) {
       if (other.name == model.name && other.version == model.version) {
         return Bad(fmt::format("model {}:{} is listed twice", model.name, model.version));
       }
     }
-    config.models.push_back(std::move(model));
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
+  TRY(OnlyKnownFields(json, {"models", "port", "script"}));
+  ServeConfig config;
+  const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
+  if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
+  config.port = static_cast<int>(port);
+  if (const auto script = json.find("script"); script != json.end() && !script->is_null()) {
+    auto read = ReadScript(*script, base, root);
+    if (!read) return Within("member 'script'", std::move(read).error());
+    config.script = *std::move(read);
+  }
+  const auto models = json.find("models");
+  const bool listed = models != json.end() && models->is_array();
+  if (listed) config.models = TRY(ReadModels(*models, base, root));
+  const bool wrong_type = models != json.end() && !listed;
+  if (wrong_type || (config.models.empty() && !config.script)) {
+    return Bad("member 'models' must be a list of at least one model");
   }
   return config;
 }
@@ -90,6 +143,18 @@ Result<Environment> WithTimeout(Environment environment, std::string_view text) 
   }
   environment.scoring_timeout = std::chrono::milliseconds(ms);
   return environment;
+}
+
+Result<std::chrono::milliseconds> StopDelay(const std::string& text) {
+  constexpr std::int64_t kMsMax = 600'000;
+  if (text.empty()) return std::chrono::milliseconds(0);
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc() || end != text.data() + text.size() || ms < 0 || ms > kMsMax) {
+    return Bad(
+        fmt::format("SLIPWAY_STOP_DELAY_MS must be 0 to {} milliseconds, not '{}'", kMsMax, text));
+  }
+  return std::chrono::milliseconds(ms);
 }
 
 }  // namespace
@@ -180,6 +245,7 @@ Result<Environment> ReadEnvironment(const GetVariable& get) {
   }
   environment.model_folder = read("AZUREML_MODEL_DIR");
   environment.cors_origins = read("AML_CORS_ORIGINS");
+  environment.stop_delay = TRY(StopDelay(read("SLIPWAY_STOP_DELAY_MS")));
   const std::string timeout = read("SCORING_TIMEOUT_MS");
   if (timeout.empty()) return environment;
   return WithTimeout(std::move(environment), timeout);

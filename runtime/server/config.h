@@ -20,11 +20,28 @@ struct ModelConfig {
   std::filesystem::path path;
 };
 
+/// A scoring script and the Python that runs it. Paths are those of this machine's file tree, but
+/// `python` and `loader`, which are the image's own: they are looked up below `root`.
+struct ScriptConfig {
+  std::filesystem::path entry = {};  ///< empty: module `main` of the app root
+  std::filesystem::path source_directory = {};
+  std::filesystem::path app_root = {};
+  std::filesystem::path python = "/usr/bin/python3";
+  std::vector<std::filesystem::path> python_path = {};      ///< before the image's own modules
+  std::vector<std::filesystem::path> python_fallback = {};  ///< behind them
+  std::vector<std::filesystem::path> library_path = {};     ///< for the loader
+  std::filesystem::path loader = "/lib64/ld-linux-x86-64.so.2";
+  std::filesystem::path root = {};  ///< of an image that is run without a chroot; may be empty
+};
+
 /// What `serve.json` holds:
-/// `{"models": [{"name": "mnist", "version": "1", "path": "/…/mnist.onnx"}], "port": 5001}`.
+/// `{"models": [{"name": "mnist", "version": "1", "path": "/…/mnist.onnx"}], "port": 5001}` and,
+/// where a script answers instead of the models, `"script": {"entry": "/…/score.py",
+/// "source_directory": …, "python": …, "python_path": […], "library_path": […], "loader": …}`.
 struct ServeConfig {
   std::vector<ModelConfig> models;
   int port = 5001;
+  std::optional<ScriptConfig> script = {};
 };
 
 /// Reads `serve.json`. Absolute paths are looked up under `root` unless they lie there already.
@@ -50,6 +67,8 @@ struct Environment {
   std::filesystem::path model_folder = {};
   std::string cors_origins = {};
   std::optional<std::chrono::milliseconds> scoring_timeout = {};
+  /// How long it goes on serving after it was told to stop, until whoever sends requests has heard.
+  std::chrono::milliseconds stop_delay{0};
 };
 using GetVariable = std::function<const char*(const char*)>;
 /// kInvalidArgument naming a variable that holds no sensible value.

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/server/serve.h"
 #include "runtime/server/wait_policy.h"
@@ -17,7 +22,8 @@ constexpr int kFailed = 1, kWrongUse = 2, kInitFailed = 3;
 
 struct Arguments {
   std::string model, config, root, name, version = "1";
-  std::vector<std::string> listen, health_listen;
+  std::string script, python = "/usr/bin/python3", model_dir;
+  std::vector<std::string> listen, health_listen, python_path;
   int port = -1, threads = 0;
   bool access_log = false;
 };
@@ -28,6 +34,11 @@ void Describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--root", arguments.root, "Folder under which absolute paths are looked up");
   app.add_option("--name", arguments.name, "Name of MODEL; its file's stem if not given");
   app.add_option("--version", arguments.version, "Version of MODEL")->capture_default_str();
+  app.add_option("--script", arguments.script, "A scoring script with init() and run()");
+  app.add_option("--python", arguments.python, "The Python that runs the script")
+      ->capture_default_str();
+  app.add_option("--python-path", arguments.python_path, "Folders for its modules");
+  app.add_option("--model-dir", arguments.model_dir, "AZUREML_MODEL_DIR of the script");
   app.add_option("--port", arguments.port, "Port on all addresses, instead of 5001")
       ->check(CLI::Range(0, 65535));
   app.add_option("--listen", arguments.listen,
@@ -37,18 +48,80 @@ void Describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--threads", arguments.threads, "Cores to use; 0: all")
       ->check(CLI::Range(0, 4096));
   app.add_flag("--access-log", arguments.access_log, "Log each request");
-  app.footer("Example: slipway-serve mnist.onnx --port 5001");
+  app.footer(
+      "Examples:\n"
+      "  slipway-serve mnist.onnx --port 5001\n"
+      "  slipway-serve --script score.py --model-dir models/mnist/1");
 }
 
-Result<ServeOptions> OptionsOf(const Arguments& arguments) {
-  ServeOptions options;
-  Environment environment = TRY(ReadEnvironment([](const char* name) { return getenv(name); }));
-  ServeConfig config;
-  if (!arguments.config.empty() && !arguments.model.empty()) {
-    return Error{.code = Code::kInvalidArgument, .message = "give MODEL or --config, not both"};
+const char* GetVariableOfProcess(const char* name) { return std::getenv(name); }
+
+/// Sets the variables of AZUREML_CONFIG_FILE that the environment does not have.
+Result<void> ApplyConfigFile(const std::filesystem::path& root) {
+  const char* file = std::getenv("AZUREML_CONFIG_FILE");
+  if (file == nullptr || *file == '\0') return {};
+  for (const auto& [name, value] : TRY(ReadConfigFile(Rooted(file, root)))) {
+    ::setenv(name.c_str(), value.c_str(), 0);
   }
+  return {};
+}
+
+std::vector<std::string> OwnEnvironment() {
+  std::vector<std::string> all;
+  for (char** item = environ; *item != nullptr; ++item) all.emplace_back(*item);
+  return all;
+}
+
+/// A script that is tried by hand: with the Python modules that lie beside this program.
+ScriptConfig ScriptByHand(const Arguments& arguments) {
+  namespace fs = std::filesystem;
+  ScriptConfig config{.python = arguments.python, .root = arguments.root};
+  if (!arguments.script.empty()) config.entry = fs::absolute(arguments.script);
+  for (const std::string& folder : arguments.python_path) {
+    config.python_path.push_back(fs::absolute(folder));
+  }
+  const fs::path modules = ThisProgram().parent_path().parent_path() / "lib/slipway/python";
+  config.python_path.push_back(modules / "worker");
+  config.python_fallback = {modules / "onnxruntime", modules / "azureml"};
+  return config;
+}
+
+Result<ScriptHostOptions> ScriptOptionsOf(const Arguments& arguments, ScriptConfig config,
+                                          const std::vector<ModelConfig>& models) {
+  ScriptHostOptions options;
+  const bool by_hand = !arguments.script.empty();
+  if (by_hand) config.source_directory = config.app_root = config.entry.parent_path();
+  options.config = by_hand
+                       ? std::move(config)
+                       : WithEnvironment(std::move(config), GetVariableOfProcess, arguments.root);
+  options.settings = TRY(ReadScriptSettings(GetVariableOfProcess, UsableMemory()));
+  options.around.environment = OwnEnvironment();
+  const char* folder = std::getenv("AZUREML_MODEL_DIR");
+  if (!arguments.model_dir.empty()) {
+    options.around.model_folder = std::filesystem::absolute(arguments.model_dir);
+  } else if (folder != nullptr && *folder != '\0') {
+    options.around.model_folder = Rooted(folder, arguments.root);
+  } else {
+    options.around.model_folder = ModelFolder(models);
+  }
+  return options;
+}
+
+/// What is to be served, by the arguments or else by the environment.
+Result<ServeConfig> ConfigOf(const Arguments& arguments, const Environment& environment) {
+  ServeConfig config;
+  const int given = (arguments.config.empty() ? 0 : 1) + (arguments.model.empty() ? 0 : 1) +
+                    (arguments.script.empty() ? 0 : 1);
+  if (given > 1) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "give one of MODEL, --script and --config"};
+  }
+  const bool named =
+      std::getenv("AZUREML_ENTRY_SCRIPT") != nullptr || std::getenv("AML_ENTRY_SCRIPT") != nullptr;
   if (!arguments.config.empty()) {
     config = TRY(ReadConfig(arguments.config, arguments.root));
+  } else if (!arguments.script.empty() || (given == 0 && named)) {
+    config.script = ScriptByHand(arguments);
   } else if (!arguments.model.empty()) {
     const std::filesystem::path path = Rooted(arguments.model, arguments.root);
     const std::filesystem::path file = TRY(ModelFile(path));
@@ -58,14 +131,28 @@ Result<ServeOptions> OptionsOf(const Arguments& arguments) {
   } else if (!environment.model_folder.empty()) {
     config.models = TRY(FindModels(Rooted(environment.model_folder, arguments.root)));
   } else {
-    return Error{.code = Code::kInvalidArgument,
-                 .message = "nothing to serve: give MODEL, --config or AZUREML_MODEL_DIR"};
+    return Error{
+        .code = Code::kInvalidArgument,
+        .message = "nothing to serve: give MODEL, --script, --config or AZUREML_MODEL_DIR"};
   }
+  return config;
+}
+
+Result<ServeOptions> OptionsOf(const Arguments& arguments) {
+  ServeOptions options;
+  TRY(ApplyConfigFile(arguments.root));
+  Environment environment = TRY(ReadEnvironment(GetVariableOfProcess));
+  ServeConfig config = TRY(ConfigOf(arguments, environment));
   const int port = arguments.port >= 0 ? arguments.port : config.port;
   options.listen = arguments.listen;
   if (options.listen.empty()) options.listen.push_back(fmt::format("0.0.0.0:{}", port));
   options.health_listen = arguments.health_listen;
   options.access_log = arguments.access_log;
+  options.keys = TRY(ServiceKeys::Read(GetVariableOfProcess));
+  if (config.script) {
+    options.script = TRY(ScriptOptionsOf(arguments, *std::move(config.script), config.models));
+    config.models.clear();
+  }
   options.scorer = {.models = std::move(config.models),
                     .threads = arguments.threads,
                     .timeout = environment.scoring_timeout,
@@ -78,27 +165,47 @@ int Fail(const Error& error, int status) {
   return status;
 }
 
+void Announce(Service& service) {
+  const ScriptHost* script = service.script();
+  log::Info("serving", {{"listen", Join(service.addresses(), ",")},
+                        {"models", service.scorer().models().size()},
+                        {"state", script != nullptr ? script->ready().detail
+                                                    : service.scorer().ready().detail}});
+}
+
 int Serve(const Arguments& arguments) {
   auto options = OptionsOf(arguments);
   if (!options) {
     const bool use = options.error().code == Code::kInvalidArgument && options.error().id.empty();
     return Fail(options.error(), use ? kWrongUse : kInitFailed);
   }
+  const std::chrono::milliseconds stop_delay = options->scorer.environment.stop_delay;
   auto service = Service::Start(*std::move(options));
   if (!service) return Fail(service.error(), kFailed);
-  if (auto loaded = (*service)->Load(); !loaded) {
-    if (loaded.error().id != "Model.WrongAnswer") {
-      return Fail(loaded.error(), loaded.error().id == "Port.InUse" ? kFailed : kInitFailed);
-    }
-    Fail(loaded.error(), kFailed);
-  } else {
-    log::Info("serving", {{"listen", Join((*service)->addresses(), ",")},
-                          {"models", (*service)->scorer().models().size()},
-                          {"state", (*service)->scorer().ready().detail}});
+  std::atomic<int> signal = 0;
+  // init() of a script may take long, and must not keep the program from stopping.
+  std::thread waiter([&signal, &service] {
+    signal = http::WaitForStopSignal();
+    (*service)->Interrupt();
+  });
+  const auto loaded = (*service)->Load();
+  const bool stopped = !loaded && loaded.error().id == "Script.Stopped";
+  const bool serves = loaded || loaded.error().id == "Model.WrongAnswer";
+  if (loaded) Announce(**service);
+  int status = loaded || stopped ? 0 : kInitFailed;
+  if (!loaded && !stopped) {
+    const bool failed = serves || loaded.error().id == "Port.InUse";
+    status = Fail(loaded.error(), failed ? kFailed : kInitFailed);
   }
-  const int signal = http::WaitForStopSignal();
+  if (!serves && !stopped) ::pthread_kill(waiter.native_handle(), SIGTERM);
+  waiter.join();
+  if (!serves && !stopped) return status;
+  if (!stopped && stop_delay.count() > 0) {
+    (*service)->Leave();
+    SystemClock().Sleep(stop_delay);
+  }
   (*service)->Drain();
-  log::Info("stopped", {{"signal", signal}});
+  log::Info("stopped", {{"signal", signal.load()}});
   return 0;
 }
 

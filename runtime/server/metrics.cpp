@@ -81,6 +81,11 @@ void Metrics::RunEnded(std::string_view model, Duration took) {
   runs_.try_emplace(std::string(model)).first->second.Add(Seconds(took));
 }
 
+void Metrics::QueueEnded(Duration took) {
+  const std::lock_guard lock(mutex_);
+  queue_.try_emplace("/score").first->second.Add(Seconds(took));
+}
+
 void Metrics::ModelLoaded(std::string_view model, Duration took) {
   const std::lock_guard lock(mutex_);
   load_seconds_[std::string(model)] = Seconds(took);
@@ -97,6 +102,9 @@ std::string Metrics::Text() const {
   WriteAll("slipway_request_seconds", "Time from a request's last byte to its answer.", "route",
            latency_, out);
   WriteAll("slipway_run_seconds", "Time the model ran.", "model", runs_, out);
+  if (!queue_.empty()) {
+    WriteAll("slipway_queue_seconds", "Time a request waited for a worker.", "route", queue_, out);
+  }
   Describe("slipway_requests_in_flight", "gauge", "Requests being answered now.", out);
   out += fmt::format("slipway_requests_in_flight {}\n", in_flight_.load());
   Describe("slipway_model_load_seconds", "gauge", "Time it took to load the model.", out);

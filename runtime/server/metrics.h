@@ -23,6 +23,8 @@ class Metrics {
   /// `route` is a route's pattern, never a path that a client chose.
   void RequestEnded(std::string_view route, int status, Duration took);
   void RunEnded(std::string_view model, Duration took);
+  /// `took`: what a request waited for a worker.
+  void QueueEnded(Duration took);
   void ModelLoaded(std::string_view model, Duration took);
   std::string Text() const;
 
@@ -43,7 +45,7 @@ class Metrics {
   std::atomic<std::int64_t> in_flight_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::pair<std::string, int>, std::int64_t> requests_;
-  Histograms latency_, runs_;
+  Histograms latency_, runs_, queue_;
   std::map<std::string, double> load_seconds_;
 };
 

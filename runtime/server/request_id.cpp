@@ -9,6 +9,7 @@ namespace slipway::server {
 namespace {
 
 constexpr std::size_t kIdChars = 100;
+constexpr std::string_view kServerVersion = "slipway/" SLIPWAY_VERSION;
 
 /// A random UUID. Source: RFC 9562 section 5.4.
 std::string NewId() {
@@ -33,11 +34,16 @@ Result<RequestIds> RequestIds::Of(const http::Request& request) {
   RequestIds ids;
   ids.request_id = request.headers.Get("x-request-id");
   if (ids.request_id.empty()) ids.request_id = NewId();
-  ids.ms_request_id = request.headers.Get("x-ms-request-id");
-  const bool predict = request.target.substr(0, request.target.find('?')).ends_with(":predict");
-  if (predict) ids.ms_request_id = NewId();
+  const std::string_view ms = request.headers.Get("x-ms-request-id");
+  const std::string_view client = request.headers.Get("x-ms-client-request-id");
+  ids.client_request_id = client.empty() ? ms : client;
+  ids.ms_request_id = ms.empty() ? client : ms;
   if (ids.ms_request_id.empty()) ids.ms_request_id = ids.request_id;
-  ids.client_request_id = request.headers.Get("x-ms-client-request-id");
+  const bool predict = request.target.substr(0, request.target.find('?')).ends_with(":predict");
+  if (predict) {
+    ids.ms_request_id = NewId();
+    ids.client_request_id = client;
+  }
   ids.trace_id = request.headers.Get("TraceId");
   return ids;
 }
@@ -49,7 +55,14 @@ void RequestIds::AddTo(http::Response& response) const {
     response.headers.Set("x-ms-client-request-id", client_request_id);
   }
   if (!trace_id.empty()) response.headers.Set("TraceId", trace_id);
-  response.headers.Set("x-ms-server-version", "slipway/" SLIPWAY_VERSION);
+  response.headers.Set("x-ms-server-version", kServerVersion);
+}
+
+void RequestIds::AddRefused(const http::Request& request, http::Response& response) {
+  const std::string_view id = request.headers.Get("x-request-id");
+  if (id.size() <= kIdChars)
+    response.headers.Set("x-request-id", id.empty() ? NewId() : std::string(id));
+  response.headers.Set("x-ms-server-version", kServerVersion);
 }
 
 }  // namespace slipway::server

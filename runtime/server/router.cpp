@@ -10,11 +10,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "runtime/server/reply.h"
-#include "runtime/server/request_id.h"
 #include "runtime/server/scorer.h"
 
 namespace slipway::server {
 namespace {
+
+constexpr const char* kRunFailed = "x-ms-run-function-failed";
 
 using Params = std::vector<std::pair<std::string, std::string>>;
 
@@ -46,14 +47,19 @@ std::optional<Params> Match(const std::vector<std::string>& pattern,
   return params;
 }
 
-void AddCors(std::string_view origins, std::string_view origin, http::Response& response) {
+void AddCors(std::string_view origins, const http::Headers& asked, http::Response& response) {
+  const std::string_view origin = asked.Get("Origin");
   if (origins.empty() || origin.empty()) return;
+  const std::string_view headers = asked.Get("Access-Control-Request-Headers");
   for (const std::string& allowed : Split(origins, ',')) {
     if (Trim(allowed) != "*" && Trim(allowed) != origin) continue;
     response.headers.Set("Access-Control-Allow-Origin", origin);
     response.headers.Set("Vary", "Origin");
     response.headers.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    response.headers.Set("Access-Control-Allow-Headers", "*");
+    response.headers.Set("Access-Control-Allow-Headers", headers.empty() ? "*" : headers);
+    response.headers.Set("Access-Control-Expose-Headers",
+                         "x-request-id, x-ms-request-id, x-ms-client-request-id, TraceId, "
+                         "x-ms-run-fn-exec-ms, x-ms-run-function-failed");
     return;
   }
 }
@@ -77,7 +83,10 @@ std::vector<Route> AllRoutes() {
 
 Router::Router(Scorer& scorer, RouterOptions options)
     : scorer_(scorer), options_(options), prefix_(PathSegments(scorer.environment().path_prefix)) {
-  for (const Route& route : AllRoutes()) routes_.push_back({route, PathSegments(route.path)});
+  for (const Route& route : AllRoutes()) {
+    if (options_.script != nullptr && route.serves == Serves::kModels) continue;
+    routes_.push_back({route, PathSegments(route.path)});
+  }
   std::stable_sort(routes_.begin(), routes_.end(), [](const Compiled& a, const Compiled& b) {
     return std::count_if(a.segments.begin(), a.segments.end(), IsWord) >
            std::count_if(b.segments.begin(), b.segments.end(), IsWord);
@@ -103,49 +112,81 @@ Router::Found Router::Find(std::string_view method,
   return found;
 }
 
-http::Response Router::Dispatch(http::Request& request, http::Target target,
-                                std::string_view& pattern) const {
+http::Target Router::WithoutPrefix(http::Target target) const {
   const bool prefixed = !prefix_.empty() && target.segments.size() >= prefix_.size() &&
                         std::equal(prefix_.begin(), prefix_.end(), target.segments.begin());
   if (prefixed) {
     target.segments.erase(target.segments.begin(),
                           target.segments.begin() + static_cast<std::ptrdiff_t>(prefix_.size()));
   }
-  Found found = Find(request.method, target.segments);
-  if (found.route != nullptr) {
-    pattern = found.route->route.path;
-    Call call{
-        .request = request, .target = target, .params = std::move(found.params), .scorer = scorer_};
-    return found.route->route.handle(call);
-  }
+  return target;
+}
+
+http::Response Router::NotFound(const Asked& asked, const Found& found) const {
+  const http::Target& target = asked.target;
   const std::string_view member =
       !target.segments.empty() && target.segments[0] == "v2" ? "error" : "message";
-  if (found.allowed.empty()) {
-    return TextReply(404, member, fmt::format("there is no {}", target.path));
-  }
   http::Response response =
-      TextReply(405, member, fmt::format("{} does not take {}", target.path, request.method));
-  response.headers.Set("Allow", Join(found.allowed, ", "));
+      found.allowed.empty()
+          ? TextReply(404, member, fmt::format("there is no {}", target.path))
+          : TextReply(405, member,
+                      fmt::format("{} does not take {}", target.path, asked.request.method));
+  if (!found.allowed.empty()) response.headers.Set("Allow", Join(found.allowed, ", "));
+  response.headers.Set(kRunFailed, "False");
   return response;
 }
 
-http::Response Router::Answer(http::Request& request, std::string_view& pattern) const {
-  auto target = http::ParseTarget(request.target);
+http::Response Router::AnswerRoute(Asked& asked, Found found) const {
+  const Route& route = found.route->route;
+  asked.pattern = route.path;
+  if (!asked.ids) {
+    http::Response response = TextReply(431, "message", asked.ids.error().message);
+    response.headers.Set(kRunFailed, "False");
+    return response;
+  }
+  if (route.access == Access::kKey && options_.keys != nullptr &&
+      !options_.keys->Allow(asked.request.headers.Get("Authorization"))) {
+    http::Response response = TextReply(
+        401, "message", "a key of this service is wanted, as 'Authorization: Bearer KEY'");
+    response.headers.Set("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  // The service's key is not for its script.
+  if (options_.keys != nullptr && options_.keys->required()) {
+    asked.request.headers.Remove("Authorization");
+  }
+  Call call{.request = asked.request,
+            .target = asked.target,
+            .params = std::move(found.params),
+            .scorer = scorer_,
+            .script = options_.script,
+            .request_id = asked.ids->request_id};
+  return route.handle(call);
+}
+
+http::Response Router::Answer(Asked& asked) const {
+  auto target = http::ParseTarget(asked.request.target);
   if (!target) return MessageReply(target.error());
-  return Dispatch(request, *std::move(target), pattern);
+  asked.target = WithoutPrefix(*std::move(target));
+  Found found = Find(asked.request.method, asked.target.segments);
+  if (found.route == nullptr) return NotFound(asked, found);
+  http::Response response = AnswerRoute(asked, std::move(found));
+  if (asked.ids) {
+    asked.ids->AddTo(response);
+  } else {
+    RequestIds::AddRefused(asked.request, response);
+  }
+  return response;
 }
 
 http::Response Router::Handle(http::Request& request) const {
   const auto began = std::chrono::steady_clock::now();
   scorer_.metrics().RequestBegan();
-  std::string_view pattern = "other";
-  auto ids = RequestIds::Of(request);
-  http::Response response =
-      ids ? Answer(request, pattern) : TextReply(431, "message", ids.error().message);
-  if (ids) ids->AddTo(response);
-  AddCors(scorer_.environment().cors_origins, request.headers.Get("Origin"), response);
+  Asked asked{.request = request, .target = {}, .ids = RequestIds::Of(request)};
+  http::Response response = Answer(asked);
+  AddCors(scorer_.environment().cors_origins, request.headers, response);
   const auto took = std::chrono::steady_clock::now() - began;
-  scorer_.metrics().RequestEnded(pattern, response.status, took);
+  scorer_.metrics().RequestEnded(asked.pattern, response.status, took);
   if (options_.access_log) {
     log::Info("request", {{"method", request.method},
                           {"path", request.target.substr(0, 200)},

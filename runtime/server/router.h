@@ -4,12 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "runtime/server/auth.h"
+#include "runtime/server/request_id.h"
 #include "runtime/server/route.h"
 
 namespace slipway::server {
 
 struct RouterOptions {
   bool access_log = false;
+  ScriptHost* script = nullptr;  ///< answers instead of the models; must outlive the router
+  ServiceKeys* keys = nullptr;   ///< null: none is asked for; must outlive the router
 };
 
 /// Finds the route of a request: 404 where no path matches, 405 with Allow where only the method
@@ -32,9 +36,17 @@ class Router {
     std::vector<std::string> allowed;  ///< methods of routes with a path that matches
   };
   Found Find(std::string_view method, const std::vector<std::string>& segments) const;
-  http::Response Answer(http::Request& request, std::string_view& pattern) const;
-  http::Response Dispatch(http::Request& request, http::Target target,
-                          std::string_view& pattern) const;
+  /// What the answer to a request is made with.
+  struct Asked {
+    http::Request& request;
+    http::Target target;
+    Result<RequestIds> ids;
+    std::string_view pattern = "other";  ///< of the route that was found
+  };
+  http::Response Answer(Asked& asked) const;
+  http::Response NotFound(const Asked& asked, const Found& found) const;
+  http::Response AnswerRoute(Asked& asked, Found found) const;
+  http::Target WithoutPrefix(http::Target target) const;
 
   Scorer& scorer_;
   const RouterOptions options_;

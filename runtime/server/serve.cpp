@@ -2,18 +2,36 @@
 #include "runtime/server/serve.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace slipway::server {
 namespace {
 
-constexpr int kScoringThreads = 32, kHealthThreads = 1;
+constexpr int kScoringThreads = 32, kHealthThreads = 1, kSpareThreads = 8;
+/// What orchestrators grant between asking a service to stop and ending it is 30 s.
+constexpr std::chrono::milliseconds kScriptDrain{25'000};
+
+std::unique_ptr<ScriptHost> HostOf(const ServeOptions& options, Metrics& metrics) {
+  if (!options.script) return nullptr;
+  return std::make_unique<ScriptHost>(*options.script, metrics);
+}
+
+/// Requests that run or wait hold a thread each; health is to be answered beside them.
+int ThreadsOf(const ServeOptions& options) {
+  if (!options.script) return kScoringThreads;
+  const ScriptSettings& settings = options.script->settings;
+  return settings.workers + settings.waiting_max + kSpareThreads;
+}
 
 }  // namespace
 
 Service::Service(ServeOptions options)
     : options_(std::move(options)),
       scorer_(options_.scorer),
-      router_(scorer_, {.access_log = options_.access_log}) {}
+      script_(HostOf(options_, scorer_.metrics())),
+      router_(scorer_, {.access_log = options_.access_log,
+                        .script = script_.get(),
+                        .keys = options_.keys.get()}) {}
 
 Service::~Service() { Drain(); }
 
@@ -22,6 +40,7 @@ Result<std::unique_ptr<http::Server>> Service::Listen(std::vector<std::string> a
   http::ServerOptions options;
   options.listen = std::move(addresses);
   options.handler_threads = threads;
+  if (script_) options.drain_timeout = kScriptDrain;
   return http::Server::Start(std::move(options),
                              [this](http::Request& request) { return router_.Handle(request); });
 }
@@ -32,7 +51,8 @@ Result<std::unique_ptr<Service>> Service::Start(ServeOptions options) {
   for (const std::string& address : service->options_.listen) {
     (address.starts_with("fd:") ? service->inherited_ : own).push_back(address);
   }
-  if (!own.empty()) service->server_ = TRY(service->Listen(std::move(own), kScoringThreads));
+  if (!own.empty())
+    service->server_ = TRY(service->Listen(std::move(own), ThreadsOf(service->options_)));
   if (!service->options_.health_listen.empty()) {
     service->health_ = TRY(service->Listen(service->options_.health_listen, kHealthThreads));
   }
@@ -40,16 +60,31 @@ Result<std::unique_ptr<Service>> Service::Start(ServeOptions options) {
 }
 
 Result<void> Service::Load() {
-  TRY(scorer_.Load());
-  TRY(scorer_.CheckGolden());
-  if (!inherited_.empty()) inherited_server_ = TRY(Listen(inherited_, kScoringThreads));
+  if (script_) {
+    TRY(script_->Load());
+  } else {
+    TRY(scorer_.Load());
+    TRY(scorer_.CheckGolden());
+  }
+  if (!inherited_.empty()) inherited_server_ = TRY(Listen(inherited_, ThreadsOf(options_)));
   return {};
+}
+
+void Service::Interrupt() {
+  if (script_) script_->StopLoading();
+}
+
+void Service::Leave() {
+  for (auto* server : {&inherited_server_, &server_}) {
+    if (*server) (*server)->Leave();
+  }
 }
 
 void Service::Drain() {
   for (auto* server : {&inherited_server_, &server_}) {
     if (*server) (*server)->Drain();
   }
+  if (script_) script_->Stop();
   scorer_.Stop();
   if (health_) health_->Drain();
 }

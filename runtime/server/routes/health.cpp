@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /          200 text "Healthy" while the process runs
 // GET /healthz   same
-// GET /readyz    200 once the golden samples are reproduced, else 503 and why
+// OPTIONS /      empty
+// GET /readyz    200 once the golden samples are reproduced or, of a script, the workers have run
+//                init(), else 503 and why
 #include "runtime/server/json_tensor.h"
 #include "runtime/server/reply.h"
 #include "runtime/server/route.h"
 #include "runtime/server/scorer.h"
+#include "runtime/server/script/host.h"
 
 namespace slipway::server {
 namespace {
@@ -16,6 +19,8 @@ http::Response Healthy(Call&) {
   response.body = "Healthy";
   return response;
 }
+
+http::Response Nothing(Call&) { return {}; }
 
 std::string_view StateName(Readiness readiness) {
   switch (readiness) {
@@ -34,7 +39,7 @@ std::string_view StateName(Readiness readiness) {
 }
 
 http::Response Ready(Call& call) {
-  const ReadyState state = call.scorer.ready();
+  const ReadyState state = call.script != nullptr ? call.script->ready() : call.scorer.ready();
   std::string json = R"({"state": ")";
   json += StateName(state.readiness);
   json += R"(", "message": )";
@@ -47,9 +52,12 @@ http::Response Ready(Call& call) {
 
 RouteList routes_health() {
   static constexpr Route kRoutes[] = {
-      {"GET", "/", "Whether the server is alive", Healthy},
-      {"GET", "/healthz", "Whether the server is alive", Healthy},
-      {"GET", "/readyz", "Whether the golden samples are reproduced", Ready},
+      {"GET", "/", "Whether the server is alive", Healthy, Serves::kAll, Access::kOpen},
+      {"OPTIONS", "/", "What a browser asks first", Nothing, Serves::kAll, Access::kOpen},
+      {"GET", "/healthz", "Whether the server is alive", Healthy, Serves::kAll, Access::kOpen},
+      {"GET", "/readyz",
+       "Whether the golden samples are reproduced, or every worker has run init()", Ready,
+       Serves::kAll, Access::kOpen},
   };
   return kRoutes;
 }

@@ -87,16 +87,19 @@ http::Response Infer(Call& call) {
 
 RouteList routes_oip() {
   static constexpr Route kRoutes[] = {
-      {"GET", "/v2", "Server metadata", Server},
-      {"GET", "/v2/health/live", "Whether the server is alive", Live},
-      {"GET", "/v2/health/ready", "Whether every model is ready", Ready},
-      {"GET", "/v2/models/{model}", "Model metadata", Metadata},
-      {"GET", "/v2/models/{model}/versions/{version}", "Model metadata", Metadata},
-      {"GET", "/v2/models/{model}/ready", "Whether the model is ready", ModelReady},
+      {"GET", "/v2", "Server metadata", Server, Serves::kModels, Access::kOpen},
+      {"GET", "/v2/health/live", "Whether the server is alive", Live, Serves::kModels,
+       Access::kOpen},
+      {"GET", "/v2/health/ready", "Whether every model is ready", Ready, Serves::kModels,
+       Access::kOpen},
+      {"GET", "/v2/models/{model}", "Model metadata", Metadata, Serves::kModels},
+      {"GET", "/v2/models/{model}/versions/{version}", "Model metadata", Metadata, Serves::kModels},
+      {"GET", "/v2/models/{model}/ready", "Whether the model is ready", ModelReady, Serves::kModels,
+       Access::kOpen},
       {"GET", "/v2/models/{model}/versions/{version}/ready", "Whether the model is ready",
-       ModelReady},
-      {"POST", "/v2/models/{model}/infer", "Inference", Infer},
-      {"POST", "/v2/models/{model}/versions/{version}/infer", "Inference", Infer},
+       ModelReady, Serves::kModels, Access::kOpen},
+      {"POST", "/v2/models/{model}/infer", "Inference", Infer, Serves::kModels},
+      {"POST", "/v2/models/{model}/versions/{version}/infer", "Inference", Infer, Serves::kModels},
   };
   return kRoutes;
 }

@@ -4,16 +4,22 @@
 #include "runtime/server/openapi.h"
 
 #include "runtime/server/reply.h"
+#include "runtime/server/script/answer.h"
 
 namespace slipway::server {
 namespace {
 
 http::Response OpenApi(Call& call) {
+  if (call.script != nullptr) {
+    call.target.query = {{"version", "3"}};
+    return SwaggerOfScript(call);
+  }
   return http::JsonResponse(
       200, OpenApiText(AllRoutes(), call.scorer.models(), call.scorer.environment()));
 }
 
 http::Response Swagger(Call& call) {
+  if (call.script != nullptr) return SwaggerOfScript(call);
   const std::string version = call.target.Query("version", "2");
   if (version == "3") return OpenApi(call);
   if (version == "2") {

@@ -33,8 +33,9 @@ http::Response Predict(Call& call) {
 RouteList routes_predict() {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/models/{model}/versions/{version}:predict", "Score one version of a model",
-       Predict},
-      {"POST", "/v1/models/{model}:predict", "Score the newest version of a model", Predict},
+       Predict, Serves::kModels},
+      {"POST", "/v1/models/{model}:predict", "Score the newest version of a model", Predict,
+       Serves::kModels},
   };
   return kRoutes;
 }

@@ -2,6 +2,7 @@
 // POST    /score   PredictRequest (JSON or protobuf), Open Inference request (JSON), plain JSON
 // GET     /score   plain JSON by query parameters
 // OPTIONS /score   empty
+// Where a script answers instead of the models, they are its own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "runtime/server/oip_form.h"
 #include "runtime/server/predict.h"
 #include "runtime/server/reply.h"
+#include "runtime/server/script/answer.h"
 
 namespace slipway::server {
 namespace {
@@ -132,16 +134,20 @@ Result<http::Response> AnswerGet(Call& call) {
 }
 
 http::Response Post(Call& call) {
+  if (call.script != nullptr) return AnswerByScript(call);
   auto response = AnswerPost(call);
   return response ? *std::move(response) : MessageReply(response.error());
 }
 
 http::Response Get(Call& call) {
+  if (call.script != nullptr) return AnswerByScript(call);
   auto response = AnswerGet(call);
   return response ? *std::move(response) : MessageReply(response.error());
 }
 
-http::Response Options(Call&) { return {}; }
+http::Response Options(Call& call) {
+  return call.script != nullptr ? AnswerByScript(call) : http::Response{};
+}
 
 }  // namespace
 
@@ -149,7 +155,8 @@ RouteList routes_score() {
   static constexpr Route kRoutes[] = {
       {"POST", "/score", "Score the model", Post},
       {"GET", "/score", "Score the model with inputs from the query", Get},
-      {"OPTIONS", "/score", "What a browser asks before it posts", Options},
+      {"OPTIONS", "/score", "What a browser asks before it posts", Options, Serves::kAll,
+       Access::kOpen},
   };
   return kRoutes;
 }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+def init():
+    pass
+
+
+def run(a, b):
+    return 1
