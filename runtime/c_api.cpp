@@ -95,6 +95,17 @@ const std::string& TextOf(const ModelInfo& info, int32_t field) {
   }
 }
 
+}  // namespace
+
+slipway_status MakeStatus(Error error) noexcept {
+  try {
+    std::string id = ErrorId(error);
+    return new slipway_status_object{std::move(error), std::move(id)};
+  } catch (const std::exception&) {
+    return &NoMemoryStatus();
+  }
+}
+
 Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
                         slipway_value** outputs) {
@@ -116,17 +127,6 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
   for (Value& value : values) made.emplace_back(new slipway_value{std::move(value)});
   for (size_t i = 0; i < made.size(); ++i) outputs[i] = made[i].release();
   return {};
-}
-
-}  // namespace
-
-slipway_status MakeStatus(Error error) noexcept {
-  try {
-    std::string id = ErrorId(error);
-    return new slipway_status_object{std::move(error), std::move(id)};
-  } catch (const std::exception&) {
-    return &NoMemoryStatus();
-  }
 }
 
 Error NullArgument(std::string_view name) {
@@ -259,6 +259,7 @@ slipway_status slipway_session_create(const slipway_model* model,
   return Guarded([&]() -> Result<void> {
     if (model == nullptr || session == nullptr) return NullArgument("model or session");
     const SessionOptions wanted = TRY(MakeOptions(options));
+    SurviveForks();
     auto made = TRY(Session::Create(model->model, wanted));
     *session = new slipway_session{std::move(made)};
     return {};

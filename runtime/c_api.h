@@ -62,6 +62,19 @@ slipway_status Guarded(const Body& body) noexcept {
   }
 }
 
+/// A tensor over memory that somebody keeps. kInvalidArgument where the bytes are not as many as
+/// the type and shape have.
+Result<Tensor> WrapMemory(int32_t number, const int64_t* dims, size_t rank, void* data,
+                          size_t bytes);
+
+/// slipway_session_run over feeds.
+Result<void> RunSession(slipway_session& session, const Feeds& feeds,
+                        const char* const* output_names, size_t output_count,
+                        slipway_value** outputs);
+
+/// Makes sessions usable in the child of a fork. Once for the process, whoever asks first.
+void SurviveForks();
+
 /// kInvalidArgument: a pointer that must not be null is.
 Error NullArgument(std::string_view name);
 

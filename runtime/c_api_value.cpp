@@ -42,7 +42,12 @@ const std::vector<Value>* ItemsOf(const slipway_value* value) {
   return map == nullptr ? nullptr : &map->items;
 }
 
-Result<Tensor> WrapMemory(DType dtype, Shape shape, void* data, size_t bytes) {
+}  // namespace
+
+Result<Tensor> WrapMemory(int32_t number, const int64_t* dims, size_t rank, void* data,
+                          size_t bytes) {
+  const DType dtype = TRY(DTypeFromNumber(number));
+  Shape shape = TRY(MakeShape(dims, rank));
   if (dtype == DType::kString) {
     return Error{.code = Code::kInvalidArgument, .message = "strings cannot be wrapped"};
   }
@@ -62,7 +67,6 @@ Result<Tensor> WrapMemory(DType dtype, Shape shape, void* data, size_t bytes) {
   return Tensor::Wrap(dtype, std::move(shape), nullptr, data);
 }
 
-}  // namespace
 }  // namespace slipway::runtime
 
 using namespace slipway::runtime;
@@ -87,9 +91,7 @@ slipway_status slipway_tensor_wrap(int32_t dtype, const int64_t* dims, size_t ra
                                    slipway_value** value) {
   return Guarded([&]() -> Result<void> {
     if (value == nullptr) return NullArgument("value");
-    const DType type = TRY(DTypeFromNumber(dtype));
-    const Shape shape = TRY(MakeShape(dims, rank));
-    const Tensor checked = TRY(WrapMemory(type, shape, data, bytes));
+    const Tensor checked = TRY(WrapMemory(dtype, dims, rank, data, bytes));
     auto made = std::make_unique<slipway_value>();
     auto owner = std::make_shared<Borrowed>();
     owner->context = context;

@@ -22,6 +22,9 @@
  * meanwhile, nor be changed after the tensor was put into a sequence or map. A status belongs to
  * one thread.
  *
+ * Forks. A process may fork while no other thread of it is inside this library; the child goes on
+ * with the sessions there are.
+ *
  * Stability. Functions and enumerators are added, never changed or removed, while
  * `slipway_abi_version` stays the same. Option structs begin with their size, so that a caller
  * built against an older header keeps working: fields it does not know have their defaults.
@@ -236,7 +239,41 @@ SLIPWAY_API slipway_status slipway_value_item(const slipway_value *value, size_t
                                               slipway_value **item);
 /** The keys of a map, a tensor. */
 SLIPWAY_API slipway_status slipway_map_keys(const slipway_value *value, slipway_value **keys);
+/**
+ * The items of a map as one tensor [count], where all of them are tensors of one element of one
+ * type. SLIPWAY_FAILED_PRECONDITION where they are not: ask for them one by one.
+ */
+SLIPWAY_API slipway_status slipway_map_items(const slipway_value *value, slipway_value **items);
 SLIPWAY_API void slipway_value_release(slipway_value *value);
+
+/**
+ * Sets all elements of a string tensor at once: element i is what lies in `text` from
+ * `offsets[i]` to `offsets[i + 1]`; there is one offset more than there are elements.
+ */
+SLIPWAY_API slipway_status slipway_tensor_set_strings(slipway_value *value, const char *text,
+                                                      const int64_t *offsets);
+/**
+ * The elements of a string tensor one after the other in `text`, which the caller releases with
+ * slipway_text_release, and where each begins; `offsets` has room for one more than there are
+ * elements.
+ */
+SLIPWAY_API slipway_status slipway_tensor_get_strings(const slipway_value *value, char **text,
+                                                      int64_t *offsets);
+
+/** A value and where its elements lie: many facts in one call, for bindings of other languages. */
+typedef struct slipway_view {
+  slipway_value *value;
+  void *data; /**< of a tensor of no strings, else NULL */
+  const int64_t *dims;
+  size_t rank;
+  size_t bytes;
+  int32_t kind;    /**< slipway_kind */
+  int32_t dtype;   /**< slipway_dtype */
+  int64_t head[6]; /**< of what is described: the first dimensions once more, then zeros */
+} slipway_view;
+
+/** Describes `value`, which stays the caller's; what it points to lives as long as the value. */
+SLIPWAY_API void slipway_value_view(slipway_value *value, slipway_view *view);
 
 /* ---- sessions ---- */
 
@@ -272,11 +309,26 @@ SLIPWAY_API slipway_status slipway_session_run(slipway_session *session,
                                                const slipway_value *const *inputs,
                                                size_t input_count, const char *const *output_names,
                                                size_t output_count, slipway_value **outputs);
+/**
+ * slipway_session_run over views. An input is its `value`, or where that is NULL a tensor over
+ * the caller's memory, which is only read and only until the call returns. Outputs are written
+ * whole, each with a value that the caller releases.
+ */
+SLIPWAY_API slipway_status slipway_session_run_views(slipway_session *session,
+                                                     const char *const *input_names,
+                                                     const slipway_view *inputs, size_t input_count,
+                                                     const char *const *output_names,
+                                                     size_t output_count, slipway_view *outputs);
 /** Per node the kernel chosen and those passed over, for inputs like these; for people. */
 SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
                                                    const char *const *input_names,
                                                    const slipway_value *const *inputs,
                                                    size_t input_count, char **text);
+/**
+ * What each node took so far, where slipway_session_options.profile was set: a JSON list of
+ * `{"node", "op_type", "kernel", "runs", "total_ms"}`, the slowest first.
+ */
+SLIPWAY_API slipway_status slipway_session_profile(slipway_session *session, char **json);
 SLIPWAY_API void slipway_session_release(slipway_session *session);
 
 #ifdef __cplusplus

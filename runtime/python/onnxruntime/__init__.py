@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slipway's runtime under the names of ONNX Runtime's Python package.
+
+Code written for `import onnxruntime` runs unchanged. `__version__` is the version of ONNX Runtime
+whose interface this package follows; `slipway_version` is the library's own.
+"""
+
+try:
+    import numpy as _numpy  # noqa: F401
+except ImportError as _error:
+    raise ImportError(
+        "onnxruntime needs numpy, which this Python cannot import (%s); "
+        "fix: pip install numpy, or apt-get install python3-numpy" % _error
+    ) from _error
+
+from .capi._pybind_state import (
+    ExecutionMode,
+    ExecutionOrder,
+    GraphOptimizationLevel,
+    ModelMetadata,
+    NodeArg,
+    OrtAllocatorType,
+    OrtMemType,
+    RunOptions,
+    SessionIOBinding,
+    SessionOptions,
+    __version__,
+    disable_telemetry_events,
+    enable_telemetry_events,
+    get_all_providers,
+    get_available_providers,
+    get_build_info,
+    get_device,
+    get_version_string,
+    set_default_logger_severity,
+    set_default_logger_verbosity,
+    set_seed,
+    slipway_version,
+)
+from .capi.onnxruntime_inference_collection import (
+    InferenceSession,
+    IOBinding,
+    OrtDevice,
+    OrtValue,
+)
+
+__author__ = "Slipway"
+
+__all__ = [
+    "ExecutionMode",
+    "ExecutionOrder",
+    "GraphOptimizationLevel",
+    "IOBinding",
+    "InferenceSession",
+    "ModelMetadata",
+    "NodeArg",
+    "OrtAllocatorType",
+    "OrtDevice",
+    "OrtMemType",
+    "OrtValue",
+    "RunOptions",
+    "SessionIOBinding",
+    "SessionOptions",
+    "__version__",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
+    "get_all_providers",
+    "get_available_providers",
+    "get_build_info",
+    "get_device",
+    "get_version_string",
+    "set_default_logger_severity",
+    "set_default_logger_verbosity",
+    "set_seed",
+    "slipway_version",
+]
