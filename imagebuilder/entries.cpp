@@ -30,7 +30,11 @@ Result<void> CheckContent(const FileEntry& entry) {
                entry.link_target.size() > kPathBytes)) {
     return SpecError(fmt::format("{}: the link's target is no path in UTF-8", entry.path));
   }
-  if (entry.kind != FileEntry::Kind::kFile && !(entry.text.empty() && entry.source.empty())) {
+  const bool file = entry.kind == FileEntry::Kind::kFile;
+  if (entry.removes && !(file && entry.text.empty() && entry.source.empty())) {
+    return SpecError(fmt::format("{}: what is removed has no content", entry.path));
+  }
+  if (!file && !(entry.text.empty() && entry.source.empty())) {
     return SpecError(fmt::format("{}: only a file has content", entry.path));
   }
   return {};
@@ -79,6 +83,7 @@ Result<std::vector<FileEntry>> ArrangeEntries(std::vector<FileEntry> entries) {
   for (FileEntry& entry : entries) {
     TRY(CheckPath(entry.path));
     TRY(CheckContent(entry));
+    if (entry.removes) entry.path.insert(entry.path.rfind('/') + 1, kWhiteoutPrefix);
     entry.path.erase(0, 1);
     const auto [place, added] = arranged.try_emplace(entry.path, entry);
     if (!added && !SameFolder(place->second, entry)) {

@@ -93,7 +93,7 @@ class Extractor {
     if (size != entry.size) {
       return Damaged(fmt::format("{}: {} of {} bytes are there", entry.path, size, entry.size));
     }
-    if (::fchmod(file.get(), (entry.mode & 0555U) | 0400U) != 0 || ::fdatasync(file.get()) != 0) {
+    if (::fchmod(file.get(), (entry.mode & 0555U) | 0400U) != 0) {
       return EntryError(entry.path, errno);
     }
     return {};

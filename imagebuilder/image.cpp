@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "base/limits.h"
 #include "imagebuilder/errors.h"
 #include "imagebuilder/imagebuilder.h"
+#include "imagebuilder/layer_tree.h"
 #include "imagebuilder/manifest.h"
 #include "imagebuilder/recipe.h"
 #include "imagebuilder/spec.h"
+#include "imagebuilder/unpack.h"
 
 namespace slipway::imagebuilder {
 namespace {
@@ -61,18 +64,38 @@ Documents Describe(const ImageConfig& config, std::vector<Layer> layers) {
   return documents;
 }
 
-Result<Layer> MakeLayer(const LayerRecipe& recipe, BuildContext& context) {
-  if (std::optional<Layer> cached = FindLayer(recipe, context)) {
-    Say(context, fmt::format("layer {}: cached", recipe.name));
-    return *std::move(cached);
-  }
+std::optional<Layer> TakeCached(const LayerRecipe& recipe, BuildContext& context) {
+  std::optional<Layer> cached = FindLayer(recipe, context);
+  if (cached) Say(context, fmt::format("layer {}: cached", recipe.name));
+  return cached;
+}
+
+Result<Layer> StoreLayer(const LayerRecipe& recipe, BuildContext& context,
+                         const TreePlaces* places) {
   Say(context, fmt::format("layer {}: packing {} bytes", recipe.name, recipe.unpacked_size));
-  auto layer = PackLayer(recipe, context);
+  std::optional<LayerTree> tree;
+  if (places != nullptr) tree.emplace(*places);
+  auto layer = PackLayer(recipe, context, tree ? &*tree : nullptr);
   if (!layer) return Within(fmt::format("layer {}", recipe.name), std::move(layer).error());
+  if (tree) static_cast<void>(tree->Finish(*layer).has_value());
   context.cache.Put(recipe.key, *layer);
   Say(context, fmt::format("layer {}: stored {}, {} bytes", recipe.name, layer->blob.digest,
                            layer->blob.size));
   return layer;
+}
+
+/// Packs the layer unless it is there; with `places`, a tree of it on the way.
+Result<Layer> MakeLayer(const LayerRecipe& recipe, BuildContext& context,
+                        const TreePlaces* places = nullptr) {
+  if (std::optional<Layer> cached = TakeCached(recipe, context)) return *std::move(cached);
+  const Turns::Turn turn = TRY(context.cache.turns().Take(recipe.key, context.cancelled));
+  if (std::optional<Layer> cached = TakeCached(recipe, context)) return *std::move(cached);
+  if (recipe.complete) {
+    auto full = recipe.complete(context);
+    if (!full) return Within(fmt::format("layer {}", recipe.name), std::move(full).error());
+    return StoreLayer(*full, context, places);
+  }
+  return StoreLayer(recipe, context, places);
 }
 
 }  // namespace
@@ -82,17 +105,24 @@ Result<ImagePlan> Plan(const BuildSpec& given, BuildContext& context) {
   const ImageConfig config = TRY(MakeConfig(spec));
   const std::vector<LayerRecipe> recipes = TRY(MakeRecipes(spec, context));
   ImagePlan plan;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers = spec.base_layers;
+  for (const Layer& layer : spec.base_layers) {
+    plan.layers.push_back({.name = layer.name,
+                           .summary = layer.summary,
+                           .key = layer.blob.digest,
+                           .unpacked_size = layer.unpacked_size,
+                           .cached = layer});
+  }
   for (const LayerRecipe& recipe : recipes) {
     std::optional<Layer> cached = FindLayer(recipe, context);
     if (cached) layers.push_back(*cached);
     plan.layers.push_back({.name = recipe.name,
                            .summary = recipe.summary,
                            .key = recipe.key,
-                           .unpacked_size = recipe.unpacked_size,
+                           .unpacked_size = cached ? cached->unpacked_size : recipe.unpacked_size,
                            .cached = std::move(cached)});
   }
-  if (layers.size() == recipes.size()) {
+  if (layers.size() == plan.layers.size()) {
     plan.digest = Describe(config, std::move(layers)).image.manifest.digest;
   }
   return plan;
@@ -102,9 +132,14 @@ Result<Image> Build(const BuildSpec& given, BuildContext& context) {
   const BuildSpec spec = TRY(NormalSpec(given));
   const ImageConfig config = TRY(MakeConfig(spec));
   const std::vector<LayerRecipe> recipes = TRY(MakeRecipes(spec, context));
-  std::vector<Layer> layers;
+  if (std::cmp_greater(spec.base_layers.size() + recipes.size(), limits::kImageLayers)) {
+    return SpecError(fmt::format("the base has {} layers, an image can have {}",
+                                 spec.base_layers.size(), limits::kImageLayers));
+  }
+  std::vector<Layer> layers = spec.base_layers;
   for (const LayerRecipe& recipe : recipes) {
     if (context.cancelled && context.cancelled()) return Cancelled();
+    context.below = layers;
     layers.push_back(TRY(MakeLayer(recipe, context)));
   }
   const Documents documents = Describe(config, std::move(layers));
@@ -112,6 +147,16 @@ Result<Image> Build(const BuildSpec& given, BuildContext& context) {
   TRY(PutOnce(context.blobs, documents.image.manifest, documents.manifest));
   Say(context, fmt::format("image: {}", documents.image.manifest.digest));
   return documents.image;
+}
+
+Result<std::vector<Layer>> PackAhead(const BuildSpec& spec, BuildContext& context,
+                                     const TreePlaces& places) {
+  std::vector<Layer> layers;
+  for (const LayerRecipe& recipe : TRY(MakeRecipesOfAll(spec, context))) {
+    layers.push_back(TRY(MakeLayer(recipe, context, &places)));
+    TRY(UnpackLayer(context.blobs, layers.back(), places.shared));
+  }
+  return layers;
 }
 
 }  // namespace slipway::imagebuilder

@@ -16,6 +16,9 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "base/unit.h"
+#include "imagebuilder/python/docker_steps.h"
+#include "imagebuilder/python/lock.h"
+#include "imagebuilder/turns.h"
 
 namespace slipway::imagebuilder {
 
@@ -30,6 +33,7 @@ struct FileEntry {
   std::filesystem::path source = {};  ///< file to copy
   std::string source_digest = {};     ///< known digest of `source`; empty: to be computed
   std::string link_target = {};
+  bool removes = false;  ///< an empty file: what lower layers have at `path` is not in the image
 };
 
 /// A model as the image carries it: `/var/azureml-app/azureml-models/<name>/<version>/<path>`.
@@ -44,16 +48,6 @@ struct ModelInput {
   std::int64_t version = 0;
   std::string main_file;
   std::vector<File> files;
-};
-
-/// Everything an image is made of. Same spec, same digest.
-struct BuildSpec {
-  std::vector<ModelInput> models;
-  std::filesystem::path server_program;  ///< slipway-serve of this build
-  std::map<std::string, std::string> environment = {};
-  std::map<std::string, std::string> labels = {};
-  std::string architecture = "amd64";
-  int port = 5001;
 };
 
 /// What a manifest says of one of its parts. Source: OCI image-spec, descriptor.md.
@@ -74,6 +68,40 @@ struct Layer {
   bool operator==(const Layer&) const = default;
 };
 
+class PythonTools;
+
+/// A file that goes into the image's application folder, `/var/azureml-app/<path>`.
+struct AppFile {
+  std::string path;                   ///< relative
+  std::filesystem::path source = {};  ///< where its bytes are
+  std::string digest = {};
+};
+
+/// What an image with Python has beyond one without.
+struct PythonSpec {
+  PythonLock lock;
+  std::string entry;                     ///< the scoring script: one of `files`
+  std::vector<AppFile> files = {};       ///< the script and what lies beside it
+  std::filesystem::path modules = {};    ///< folder of Slipway's Python folders of this build
+  std::filesystem::path library = {};    ///< libslipway.so.1, which they load; may be empty
+  std::vector<DockerStep> steps = {};    ///< run in a container of what is below
+  std::filesystem::path base_root = {};  ///< a given base, unpacked, where the lock names one
+  std::map<std::string, std::string> base_environment = {};
+  std::map<std::string, std::string> base_labels = {};
+};
+
+/// Everything an image is made of. Same spec, same digest.
+struct BuildSpec {
+  std::vector<ModelInput> models;
+  std::filesystem::path server_program;  ///< slipway-serve of this build
+  std::map<std::string, std::string> environment = {};
+  std::map<std::string, std::string> labels = {};
+  std::string architecture = "amd64";
+  int port = 5001;
+  std::shared_ptr<const PythonSpec> python = {};  ///< none: the server alone scores
+  std::vector<Layer> base_layers = {};            ///< of a given base, taken as they are
+};
+
 /// A built image: blobs of manifest, config and layers are all stored. Immutable.
 struct Image {
   Descriptor manifest;
@@ -90,6 +118,8 @@ class LayerCache {
   virtual void Put(const std::string& key, const Layer& layer) = 0;
   /// Digest of a file's content, remembered by path, inode, size and times.
   virtual Result<std::string> FileDigest(const std::filesystem::path& file) = 0;
+  /// By layer key: builds that need one layer at a time have it packed by the first of them.
+  virtual Turns& turns() = 0;
 };
 /// A cache that lives as long as the object.
 std::unique_ptr<LayerCache> MakeMemoryLayerCache();
@@ -101,6 +131,9 @@ struct BuildContext {
   std::function<void(std::string_view)> progress = {};
   /// Polled between pieces of work; true ends the build with kUnavailable, id `Image.Cancelled`.
   std::function<bool()> cancelled = {};
+  PythonTools* tools = nullptr;        ///< for images with Python
+  std::filesystem::path scratch = {};  ///< for trees that become layers; the caller removes it
+  std::vector<Layer> below = {};       ///< layers made so far
 };
 
 /// A kind of layer: lists entries, and one shared writer sorts them, adds parents, clears owner
@@ -110,7 +143,12 @@ struct LayerType {
   int order = 0;  ///< bottom first
   std::string_view summary;
   /// Empty list: this image has no such layer.
-  Result<std::vector<FileEntry>> (*files)(const BuildSpec&) = nullptr;
+  Result<std::vector<FileEntry>> (*files)(const BuildSpec&, BuildContext&) = nullptr;
+  /// Made of the server program alone, the same in all images: PackAhead makes it.
+  bool in_all_images = false;
+  /// What decides the layer, where that is known without its files; these are then listed only
+  /// when the layer is not remembered. Nothing: this image has no such layer. May be null.
+  Result<std::optional<std::string>> (*key)(const BuildSpec&) = nullptr;
 };
 std::span<const Unit<LayerType>> layers_table();
 
@@ -128,6 +166,16 @@ Result<ImagePlan> Plan(const BuildSpec& spec, BuildContext& context);
 
 /// Builds the image and stores its blobs. kInvalidArgument (id `Image.Spec`), kNotFound.
 Result<Image> Build(const BuildSpec& spec, BuildContext& context);
+
+/// Where the tree of a layer is put that is packed before an image needs it.
+struct TreePlaces {
+  std::filesystem::path shared;   ///< of Unpack
+  std::filesystem::path scratch;  ///< on the same file system, for temporary files
+};
+/// Packs, and unpacks on the way, the layers that every image has, so that the first image finds
+/// them made. `spec` needs the server program only.
+Result<std::vector<Layer>> PackAhead(const BuildSpec& spec, BuildContext& context,
+                                     const TreePlaces& places);
 
 /// Reads an image back from its manifest blob, everything verified against the OCI rules.
 Result<Image> Load(const BlobStore& blobs, const std::string& manifest_digest);

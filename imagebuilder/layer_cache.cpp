@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
-#include <time.h>
-
-#include <cerrno>
 #include <mutex>
 #include <unordered_map>
 
-#include "base/file.h"
+#include "imagebuilder/file_state.h"
 #include "imagebuilder/imagebuilder.h"
 
 namespace slipway::imagebuilder {
 namespace {
-
-/// File times advance in ticks: a later write within the same tick would go unseen.
-constexpr std::int64_t kTickNs = 20'000'000;
-
-std::int64_t Nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-struct FileState {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t size = 0;
-  std::int64_t modified_ns = 0, changed_ns = 0;
-  bool operator==(const FileState&) const = default;
-};
-
-Result<FileState> StateOf(const std::filesystem::path& file) {
-  struct stat facts {};
-  if (::stat(file.c_str(), &facts) != 0) return SystemError(file.string(), errno);
-  return FileState{.device = facts.st_dev,
-                   .inode = facts.st_ino,
-                   .size = facts.st_size,
-                   .modified_ns = Nanoseconds(facts.st_mtim),
-                   .changed_ns = Nanoseconds(facts.st_ctim)};
-}
-
-bool IsSettled(const FileState& state) {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return Nanoseconds(now) - state.changed_ns > kTickNs;
-}
 
 class MemoryLayerCache final : public LayerCache {
  public:
@@ -58,6 +23,7 @@ class MemoryLayerCache final : public LayerCache {
   }
 
   Result<std::string> FileDigest(const std::filesystem::path& file) override {
+    const Turns::Turn turn = TRY(turns_.Take("file " + file.native(), {}));
     const FileState before = TRY(StateOf(file));
     {
       const std::lock_guard lock(mutex_);
@@ -73,11 +39,14 @@ class MemoryLayerCache final : public LayerCache {
     return digest.text();
   }
 
+  Turns& turns() override { return turns_; }
+
  private:
   struct Known {
     FileState state;
     std::string digest;
   };
+  Turns turns_;
   std::mutex mutex_;  // guards layers_, digests_
   std::unordered_map<std::string, Layer> layers_;
   std::unordered_map<std::string, Known> digests_;

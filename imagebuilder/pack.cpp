@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "imagebuilder/errors.h"
 #include "imagebuilder/gzip.h"
+#include "imagebuilder/layer_tree.h"
 #include "imagebuilder/recipe.h"
 #include "imagebuilder/tar.h"
 
@@ -33,9 +34,10 @@ std::span<const std::byte> AsBytes(std::string_view text) { return std::as_bytes
 /// Writes one layer's archive into the blob store. Not thread-safe.
 class Packer {
  public:
-  Packer(BuildContext& context, std::unique_ptr<BlobStore::Writer> blob)
+  Packer(BuildContext& context, std::unique_ptr<BlobStore::Writer> blob, LayerTree* tree)
       : context_(context),
         blob_(std::move(blob)),
+        tree_(tree),
         gzip_([this](std::span<const std::byte> bytes) { return blob_->Write(bytes); }),
         piece_(kPieceBytes) {}
 
@@ -72,6 +74,7 @@ class Packer {
   Result<void> Write(std::span<const std::byte> bytes) {
     if (context_.cancelled && context_.cancelled()) return Cancelled();
     plain_.Update(bytes);
+    if (tree_ != nullptr) tree_->Write(bytes);
     size_ += static_cast<std::int64_t>(bytes.size());
     return gzip_.Write(bytes);
   }
@@ -89,16 +92,19 @@ class Packer {
       if (got < 0) return SystemError(source, errno);
       if (got == 0) return Changed(item.entry);
       const auto bytes = std::span<const std::byte>(piece_).first(static_cast<std::size_t>(got));
-      content.Update(bytes);
+      if (!item.remembered) content.Update(bytes);
       TRY(Write(bytes));
       left -= got;
     }
-    if (content.Finish().text() != item.entry.source_digest) return Changed(item.entry);
+    const std::string digest = item.remembered ? TRY(context_.cache.FileDigest(item.entry.source))
+                                               : content.Finish().text();
+    if (digest != item.entry.source_digest) return Changed(item.entry);
     return {};
   }
 
   BuildContext& context_;
   std::unique_ptr<BlobStore::Writer> blob_;
+  LayerTree* tree_;
   GzipWriter gzip_;
   std::vector<std::byte> piece_;
   Sha256 plain_;
@@ -107,8 +113,8 @@ class Packer {
 
 }  // namespace
 
-Result<Layer> PackLayer(const LayerRecipe& recipe, BuildContext& context) {
-  Packer packer(context, TRY(context.blobs.NewWriter()));
+Result<Layer> PackLayer(const LayerRecipe& recipe, BuildContext& context, LayerTree* tree) {
+  Packer packer(context, TRY(context.blobs.NewWriter()), tree);
   for (const LayerRecipe::Item& item : recipe.items) TRY(packer.Add(item));
   return packer.Finish(recipe);
 }

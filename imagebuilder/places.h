@@ -13,6 +13,8 @@ inline constexpr std::string_view kModelsFolder = "/var/azureml-app/azureml-mode
 inline constexpr std::string_view kServerProgram = "/opt/slipway/bin/slipway-serve";
 inline constexpr std::string_view kLibraryFolder = "/opt/slipway/lib";
 inline constexpr std::string_view kServerConfig = "/opt/slipway/serve.json";
+/// One folder below for each entry that Slipway adds to Python's module search path.
+inline constexpr std::string_view kModulesFolder = "/opt/slipway/python";
 /// Owner of the server's process.
 inline constexpr int kUserId = 65532;
 

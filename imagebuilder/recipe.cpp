@@ -29,11 +29,12 @@ std::string KeyOf(const LayerRecipe& recipe) {
   std::string text;
   AddField(text, kForm);
   AddField(text, recipe.name);
-  for (const auto& [entry, size] : recipe.items) {
+  for (const LayerRecipe::Item& item : recipe.items) {
+    const FileEntry& entry = item.entry;
     AddField(text, entry.path);
     AddField(text, std::to_string(static_cast<int>(entry.kind)));
     AddField(text, std::to_string(entry.mode));
-    AddField(text, std::to_string(size));
+    AddField(text, std::to_string(item.size));
     AddField(text, entry.source.empty() ? entry.text : entry.source_digest);
     AddField(text, entry.link_target);
   }
@@ -54,12 +55,13 @@ Result<LayerRecipe::Item> MakeItem(FileEntry entry, LayerCache& cache) {
                  .message = fmt::format("{}: {} bytes are too many for a layer",
                                         entry.source.string(), bytes)};
   }
-  if (entry.source_digest.empty()) {
+  const bool remembered = entry.source_digest.empty();
+  if (remembered) {
     entry.source_digest = TRY(cache.FileDigest(entry.source));
   } else {
     entry.source_digest = TRY(Digest::Parse(entry.source_digest)).text();
   }
-  return LayerRecipe::Item{.entry = std::move(entry), .size = bytes};
+  return LayerRecipe::Item{.entry = std::move(entry), .size = bytes, .remembered = remembered};
 }
 
 Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> files,
@@ -73,12 +75,12 @@ Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> fil
   for (FileEntry& entry : arranged) {
     if (context.cancelled && context.cancelled()) return Cancelled();
     recipe.items.push_back(TRY(MakeItem(std::move(entry), context.cache)));
-    const auto& [item, size] = recipe.items.back();
-    const std::int64_t bytes = TarMemberBytes({.path = item.path,
-                                               .kind = item.kind,
-                                               .mode = item.mode,
-                                               .size = size,
-                                               .link_target = item.link_target});
+    const FileEntry& added = recipe.items.back().entry;
+    const std::int64_t bytes = TarMemberBytes({.path = added.path,
+                                               .kind = added.kind,
+                                               .mode = added.mode,
+                                               .size = recipe.items.back().size,
+                                               .link_target = added.link_target});
     recipe.unpacked_size = TRY(CheckedAdd(recipe.unpacked_size, bytes, "the layer"));
   }
   if (recipe.unpacked_size > limits::kBlobBytes) {
@@ -90,22 +92,59 @@ Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> fil
   return recipe;
 }
 
-}  // namespace
+/// Only its key is known; the files are listed when it must be packed.
+LayerRecipe LateRecipe(const LayerType& type, const std::string& key, const BuildSpec& spec) {
+  LayerRecipe recipe{.name = std::string(type.name), .summary = std::string(type.summary)};
+  std::string text;
+  for (const std::string_view field : {kForm, type.name, std::string_view(key)}) {
+    AddField(text, field);
+  }
+  recipe.key = Digest::OfText(text).text();
+  recipe.complete = [type, spec, known = recipe.key](BuildContext& context) -> Result<LayerRecipe> {
+    std::vector<FileEntry> files = TRY(type.files(spec, context));
+    LayerRecipe full = TRY(MakeRecipe(type, std::move(files), context));
+    full.key = known;
+    return full;
+  };
+  return recipe;
+}
 
-Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context) {
-  std::vector<LayerType> types;
-  for (const Unit<LayerType>& unit : layers_table()) types.push_back(unit.make());
+Result<std::vector<LayerRecipe>> RecipesOf(std::vector<LayerType> types, const BuildSpec& spec,
+                                           BuildContext& context) {
   std::ranges::sort(types, {},
                     [](const LayerType& type) { return std::pair(type.order, type.name); });
   std::vector<LayerRecipe> recipes;
   for (const LayerType& type : types) {
-    std::vector<FileEntry> files = TRY(type.files(spec));
+    if (type.key != nullptr) {
+      const std::optional<std::string> key = TRY(type.key(spec));
+      if (key) recipes.push_back(LateRecipe(type, *key, spec));
+      continue;
+    }
+    std::vector<FileEntry> files = TRY(type.files(spec, context));
     if (files.empty()) continue;
     auto recipe = MakeRecipe(type, std::move(files), context);
     if (!recipe) return Within(fmt::format("layer {}", type.name), std::move(recipe).error());
     recipes.push_back(*std::move(recipe));
   }
   return recipes;
+}
+
+std::vector<LayerType> AllTypes() {
+  std::vector<LayerType> types;
+  for (const Unit<LayerType>& unit : layers_table()) types.push_back(unit.make());
+  return types;
+}
+
+}  // namespace
+
+Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context) {
+  return RecipesOf(AllTypes(), spec, context);
+}
+
+Result<std::vector<LayerRecipe>> MakeRecipesOfAll(const BuildSpec& spec, BuildContext& context) {
+  std::vector<LayerType> types = AllTypes();
+  std::erase_if(types, [](const LayerType& type) { return !type.in_all_images; });
+  return RecipesOf(std::move(types), spec, context);
 }
 
 }  // namespace slipway::imagebuilder

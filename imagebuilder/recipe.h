@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,24 +11,33 @@
 
 namespace slipway::imagebuilder {
 
+class LayerTree;
+
 /// Everything that decides a layer's bytes, known before they are made.
 struct LayerRecipe {
   struct Item {
     FileEntry entry;  ///< arranged; a source has its digest
     std::int64_t size = 0;
+    bool remembered = false;  ///< the cache took the digest, and can say whether it still holds
   };
   std::string name, summary;
-  std::vector<Item> items;
-  std::string key;  ///< digest of name, items and the form of the archive
+  std::vector<Item> items = {};
+  std::string key = {};  ///< digest of name, items and the form of the archive
   std::int64_t unpacked_size = 0;
+  /// Where the key was known first: gives the recipe with its items.
+  std::function<Result<LayerRecipe>(BuildContext&)> complete = {};
 };
 
 /// The layers an image of `spec` has, bottom first. kInvalidArgument (id `Image.Spec`),
 /// kNotFound for a source that is not there.
 Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context);
 
-/// Packs, hashes and stores the layer. kDataLoss (id `Image.SourceChanged`) if a source does not
-/// have the bytes its digest promised.
-Result<Layer> PackLayer(const LayerRecipe& recipe, BuildContext& context);
+/// The same, of the layers alone that every image has.
+Result<std::vector<LayerRecipe>> MakeRecipesOfAll(const BuildSpec& spec, BuildContext& context);
+
+/// Packs, hashes and stores the layer; its tree too where there is one. kDataLoss (id
+/// `Image.SourceChanged`) if a source does not have the bytes its digest promised.
+Result<Layer> PackLayer(const LayerRecipe& recipe, BuildContext& context,
+                        LayerTree* tree = nullptr);
 
 }  // namespace slipway::imagebuilder

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <tuple>
 
 #include "base/digest.h"
@@ -15,6 +16,7 @@
 #include "imagebuilder/entries.h"
 #include "imagebuilder/errors.h"
 #include "imagebuilder/places.h"
+#include "imagebuilder/python/run_steps.h"
 
 namespace slipway::imagebuilder {
 namespace {
@@ -38,7 +40,7 @@ Result<void> CheckFile(const ModelInput& model, const ModelInput::File& file) {
   return {};
 }
 
-Result<void> CheckModel(const ModelInput& model) {
+Result<void> CheckModel(const ModelInput& model, bool with_script) {
   const auto names = SplitPath(model.name);
   if (!names || names->size() != 1 || !IsUtf8(model.name)) {
     return SpecError(fmt::format("{} cannot be a model's folder", model.name));
@@ -53,10 +55,32 @@ Result<void> CheckModel(const ModelInput& model) {
                                  model.files.size(), limits::kModelFiles));
   }
   for (const ModelInput::File& file : model.files) TRY(CheckFile(model, file));
+  // A script loads its models itself, whatever they are.
+  if (with_script && model.main_file.empty()) return {};
   if (std::ranges::find(model.files, model.main_file, &ModelInput::File::path) ==
       model.files.end()) {
     return SpecError(fmt::format("model {}: its main file {} is not one of its files", model.name,
                                  model.main_file));
+  }
+  return {};
+}
+
+Result<void> CheckScript(const PythonSpec& script) {
+  std::set<std::string> paths;
+  for (const AppFile& file : script.files) {
+    const auto names = SplitPath(file.path);
+    if (!names || !IsUtf8(file.path)) {
+      return SpecError(fmt::format("{} is no path for a file of the image", file.path));
+    }
+    if (fmt::format("{}/{}", kAppRoot, names->front()) == kModelsFolder) {
+      return SpecError(fmt::format("{}: that folder holds the models", file.path));
+    }
+    if (!paths.insert(file.path).second) {
+      return SpecError(fmt::format("{} is given twice", file.path));
+    }
+  }
+  if (!paths.contains(script.entry)) {
+    return SpecError(fmt::format("the script {} is none of the files", script.entry));
   }
   return {};
 }
@@ -94,14 +118,38 @@ std::vector<std::string> Entrypoint(const ElfFacts& server) {
   return words;
 }
 
+std::map<std::string, std::string> BaseEnvironment(const BuildSpec& spec) {
+  std::map<std::string, std::string> environment;
+  if (spec.python) {
+    environment = spec.python->base_environment;
+    for (const auto& [name, value] : SettingsOf(spec.python->steps).environment) {
+      environment[name] = value;
+    }
+  }
+  environment["AML_APP_ROOT"] = kAppRoot;
+  if (spec.models.size() == 1) {
+    const ModelInput& only = spec.models.front();
+    environment["AZUREML_MODEL_DIR"] = ModelFolder(only.name, only.version);
+  } else {
+    environment["AZUREML_MODEL_DIR"] = kModelsFolder;
+  }
+  if (!spec.python) return environment;
+  environment["AZUREML_ENTRY_SCRIPT"] = spec.python->entry;
+  environment.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  environment.try_emplace("LANG", "C.UTF-8");
+  return environment;
+}
+
 }  // namespace
 
 Result<BuildSpec> NormalSpec(const BuildSpec& spec) {
-  if (spec.models.empty()) return SpecError("an image needs at least one model");
+  if (spec.models.empty() && !spec.python) return SpecError("an image needs at least one model");
   if (spec.port < 1 || spec.port > 65535) {
     return SpecError(fmt::format("{} is no port", spec.port));
   }
-  for (const ModelInput& model : spec.models) TRY(CheckModel(model));
+  const bool with_script = spec.python != nullptr;
+  for (const ModelInput& model : spec.models) TRY(CheckModel(model, with_script));
+  if (with_script) TRY(CheckScript(*spec.python));
   TRY(CheckMaps(spec));
   BuildSpec normal = spec;
   std::ranges::sort(normal.models, {},
@@ -127,20 +175,20 @@ Result<ImageConfig> MakeConfig(const BuildSpec& spec) {
                                  built_for.empty() ? "an unknown machine" : built_for,
                                  spec.architecture));
   }
-  const ModelInput& first = spec.models.front();
-  ImageConfig config{
-      .architecture = spec.architecture,
-      .user = fmt::format("{}:{}", kUserId, kUserId),
-      .entrypoint = Entrypoint(*server),
-      .environment = {{"AML_APP_ROOT", std::string(kAppRoot)},
-                      {"AZUREML_MODEL_DIR", spec.models.size() == 1
-                                                ? ModelFolder(first.name, first.version)
-                                                : std::string(kModelsFolder)}},
-      .labels = {{"org.opencontainers.image.title", Title(spec)},
-                 {"org.opencontainers.image.vendor", "Slipway"}},
-      .working_folder = std::string(kAppRoot),
-      .port = spec.port};
+  ImageConfig config{.architecture = spec.architecture,
+                     .user = fmt::format("{}:{}", kUserId, kUserId),
+                     .entrypoint = Entrypoint(*server),
+                     .environment = BaseEnvironment(spec),
+                     .labels = {{"org.opencontainers.image.title", Title(spec)},
+                                {"org.opencontainers.image.vendor", "Slipway"}},
+                     .working_folder = std::string(kAppRoot),
+                     .port = spec.port};
   for (const auto& [name, value] : spec.environment) config.environment[name] = value;
+  if (spec.python) {
+    for (const auto& [name, value] : SettingsOf(spec.python->steps).labels) {
+      config.labels[name] = value;
+    }
+  }
   for (const auto& [name, value] : spec.labels) config.labels[name] = value;
   return config;
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "imagebuilder/unpack.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -6,6 +8,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/digest.h"
@@ -23,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTempPrefix = ".unpack-";
+constexpr std::string_view kTree = "tree";
 constexpr std::int64_t kMarkBytes = 4096;
 
 /// A folder that goes with the object unless it was moved away before.
@@ -67,23 +72,58 @@ Result<void> Rename(const fs::path& from, const fs::path& to) {
   std::error_code failed;
   fs::rename(from, to, failed);
   if (failed) return SystemError(to.string(), failed.value());
-  return SyncFolder(to.parent_path());
+  return {};
 }
 
-/// The layer's folder below `shared`, filled once for all images.
-Result<fs::path> SharedLayer(const BlobStore& blobs, const Layer& layer, const fs::path& shared) {
-  const fs::path folder = shared / std::string(TRY(Digest::Parse(layer.diff_id)).hex());
+/// Nothing that is unpacked is synced: it can be unpacked again. A mark with this says that it is
+/// whole for as long as the machine runs, whatever becomes of the processes; after a start of the
+/// machine, when files may be missing or cut, it no longer counts.
+std::string BootText() {
+  const auto id = ReadFile("/proc/sys/kernel/random/boot_id", kMarkBytes);
+  return id && !id->empty() ? *id : "";
+}
+
+bool HasMark(const fs::path& mark, const std::string& text) {
+  const std::string boot = BootText();
+  const auto found = ReadFile(mark, kMarkBytes);
+  return found && !boot.empty() && *found == text + boot;
+}
+
+Result<void> WriteMark(const fs::path& mark, const std::string& text) {
+  const UniqueFd file(::open(mark.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return SystemError(mark.string(), errno);
+  const std::string content = text + BootText();
+  return WriteAll(file.get(), std::as_bytes(std::span(content)));
+}
+
+Result<fs::path> LayerFolder(const Layer& layer, const fs::path& shared) {
+  return shared / std::string(TRY(Digest::Parse(layer.diff_id)).hex());
+}
+
+bool IsUnpacked(const fs::path& folder) {
   std::error_code failed;
-  if (fs::is_directory(folder, failed)) return folder;
+  return fs::is_directory(folder / kTree, failed) && HasMark(folder / "boot", "");
+}
+
+/// Gives a folder that holds the whole tree its name; the lock is held.
+Result<void> KeepTree(const fs::path& made, const fs::path& folder) {
+  TRY(WriteMark(made / "boot", ""));
+  TRY(RemoveTree(folder));
+  return Rename(made, folder);
+}
+
+/// The layer's tree below `shared`, made once for all images; the lock is held.
+Result<fs::path> SharedLayer(const BlobStore& blobs, const Layer& layer, const fs::path& shared) {
+  const fs::path folder = TRY(LayerFolder(layer, shared));
+  if (IsUnpacked(folder)) return folder / kTree;
   const auto temp = TRY(TempFolder::Make(shared));
-  const fs::path content = temp->path() / "layer";
-  TRY(MakeFolders(content));
+  TRY(MakeFolders(temp->path() / kTree));
   const auto stream = TRY(LayerStream::Open(blobs, layer));
   TarReader tar(stream->Source());
-  TRY(ExtractLayer(tar, content));
+  TRY(ExtractLayer(tar, temp->path() / kTree));
   TRY(stream->Finish());
-  TRY(Rename(content, folder));
-  return folder;
+  TRY(KeepTree(temp->path(), folder));
+  return folder / kTree;
 }
 
 Result<void> Assemble(const BlobStore& blobs, const Image& image, const fs::path& root,
@@ -102,9 +142,8 @@ Result<void> Assemble(const BlobStore& blobs, const Image& image, const fs::path
 
 bool IsComplete(const fs::path& folder, const Image& image) {
   std::error_code failed;
-  if (!fs::is_directory(folder / "rootfs", failed)) return false;
-  const auto mark = ReadFile(folder / "rootfs.digest", kMarkBytes);
-  return mark && *mark == image.manifest.digest + "\n";
+  return fs::is_directory(folder / "rootfs", failed) &&
+         HasMark(folder / "rootfs.digest", image.manifest.digest + "\n");
 }
 
 }  // namespace
@@ -125,8 +164,22 @@ Result<fs::path> Unpack(const BlobStore& blobs, const Image& image, const fs::pa
   TRY(RemoveTree(folder / "rootfs.digest"));
   if (fs::exists(rootfs, failed)) TRY(Rename(rootfs, temp->path() / "old"));
   TRY(Rename(fresh, rootfs));
-  TRY(WriteFileAtomic(folder / "rootfs.digest", image.manifest.digest + "\n"));
+  TRY(WriteMark(folder / "rootfs.digest", image.manifest.digest + "\n"));
   return rootfs;
+}
+
+Result<void> UnpackLayer(const BlobStore& blobs, const Layer& layer, const fs::path& shared) {
+  const UniqueFd lock = TRY(LockFolder(shared));
+  TRY(RemoveLeftovers(shared));
+  TRY(SharedLayer(blobs, layer, shared));
+  return {};
+}
+
+Result<void> KeepLayerTree(const Layer& layer, const fs::path& made, const fs::path& shared) {
+  const fs::path folder = TRY(LayerFolder(layer, shared));
+  const UniqueFd lock = TRY(LockFolder(shared));
+  if (IsUnpacked(folder)) return {};
+  return KeepTree(made, folder);
 }
 
 }  // namespace slipway::imagebuilder

@@ -7,7 +7,7 @@
 namespace slipway::imagebuilder {
 namespace {
 
-Result<std::vector<FileEntry>> Files(const BuildSpec& spec) {
+Result<std::vector<FileEntry>> Files(const BuildSpec& spec, BuildContext&) {
   std::vector<FileEntry> files;
   for (const ModelInput& model : spec.models) {
     const std::string folder = ModelFolder(model.name, model.version);

@@ -55,10 +55,11 @@ Image MustBuild(const BuildSpec& spec, BlobStore& blobs) {
 TEST(Build, GivesAValidImageThatReadsBackEqual) {
   BlobFixture place;
   const Image image = MustBuild(MakeSpec(place), place.blobs());
-  ASSERT_EQ(image.layers.size(), 3U);
+  ASSERT_EQ(image.layers.size(), 4U);
   EXPECT_EQ(image.layers[0].name, "server");
-  EXPECT_EQ(image.layers[1].name, "model");
-  EXPECT_EQ(image.layers[2].name, "config");
+  EXPECT_EQ(image.layers[1].name, "system");
+  EXPECT_EQ(image.layers[2].name, "model");
+  EXPECT_EQ(image.layers[3].name, "config");
   const auto loaded = Load(place.blobs(), image.manifest.digest);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   EXPECT_EQ(loaded->config, image.config);
@@ -184,9 +185,9 @@ TEST(Build, MakesEachLayerOnce) {
   const auto second = Build(spec, context);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->manifest, first->manifest);
-  EXPECT_EQ(lines,
-            (std::vector<std::string>{"layer server: cached", "layer model: cached",
-                                      "layer config: cached", "image: " + first->manifest.digest}));
+  EXPECT_EQ(lines, (std::vector<std::string>{"layer server: cached", "layer system: cached",
+                                             "layer model: cached", "layer config: cached",
+                                             "image: " + first->manifest.digest}));
   EXPECT_TRUE(Validate(place.blobs(), *second).has_value());
 }
 
@@ -196,11 +197,11 @@ TEST(Build, MakesALayerAgainWhoseBlobIsGone) {
   BuildContext context{.blobs = place.blobs(), .cache = *cache};
   const auto first = Build(MakeSpec(place), context);
   ASSERT_TRUE(first.has_value());
-  const auto digest = Digest::Parse(first->layers[1].blob.digest);
+  const auto digest = Digest::Parse(first->layers[2].blob.digest);
   fs::remove(*place.blobs().Path(*digest));
   const auto plan = Plan(MakeSpec(place), context);
   ASSERT_TRUE(plan.has_value());
-  EXPECT_FALSE(plan->layers[1].cached.has_value());
+  EXPECT_FALSE(plan->layers[2].cached.has_value());
   EXPECT_EQ(plan->digest, "");
   const auto second = Build(MakeSpec(place), context);
   ASSERT_TRUE(second.has_value());
@@ -282,7 +283,7 @@ TEST(Build, AtOnceGivesTheSame) {
   const auto image = Load(place.blobs(), digests.front());
   ASSERT_TRUE(image.has_value());
   EXPECT_TRUE(Validate(place.blobs(), *image).has_value());
-  EXPECT_EQ(place.FilesStored(), 5);
+  EXPECT_EQ(place.FilesStored(), std::ssize(image->layers) + 2);
 }
 
 TEST(Build, NoticesASourceThatIsNotWhatItsDigestSays) {

@@ -161,6 +161,26 @@ TEST_F(Unpacking, FinishesWhatAKilledProcessLeft) {
   EXPECT_FALSE(fs::exists(place_ / "shared/.unpack-dead"));
 }
 
+/// Nothing is synced: what was unpacked before the machine started may be cut, and does not count.
+TEST_F(Unpacking, WhatAnEarlierRunOfTheMachineLeftIsMadeAgain) {
+  const fs::path rootfs = Must({{{.name = "a", .content = "whole"}}});
+  int marks = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(place_.folder())) {
+    const std::string name = entry.path().filename();
+    if (name != "boot" && name != "rootfs.digest") continue;
+    std::string text = Slurp(entry.path());
+    ASSERT_GT(text.size(), 2U);
+    text[text.size() - 2] = text[text.size() - 2] == '0' ? '1' : '0';
+    place_.Write(entry.path().lexically_relative(place_.folder()), text);
+    ++marks;
+  }
+  EXPECT_EQ(marks, 2);
+  fs::permissions(rootfs / "a", fs::perms(0600));
+  fs::resize_file(rootfs / "a", 0);
+  ASSERT_TRUE(Again().has_value());
+  EXPECT_EQ(Slurp(rootfs / "a"), "whole");
+}
+
 TEST_F(Unpacking, ManyAtOnceAgree) {
   std::vector<RawMember> members;
   for (int i = 0; i < 200; ++i) {

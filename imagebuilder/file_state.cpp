@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "imagebuilder/file_state.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+
+namespace slipway::imagebuilder {
+namespace {
+
+constexpr std::int64_t kTickNs = 20'000'000;
+
+std::int64_t Nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+Result<FileState> StateOf(const std::filesystem::path& file) {
+  struct stat facts {};
+  if (::stat(file.c_str(), &facts) != 0) return SystemError(file.string(), errno);
+  return FileState{.device = static_cast<std::int64_t>(facts.st_dev),
+                   .inode = static_cast<std::int64_t>(facts.st_ino),
+                   .size = static_cast<std::int64_t>(facts.st_size),
+                   .modified_ns = Nanoseconds(facts.st_mtim),
+                   .changed_ns = Nanoseconds(facts.st_ctim)};
+}
+
+bool IsSettled(const FileState& state) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return Nanoseconds(now) - state.changed_ns > kTickNs;
+}
+
+}  // namespace slipway::imagebuilder

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace slipway::imagebuilder {
+
+/// What tells whether a file was written since it was last looked at, without reading it.
+struct FileState {
+  std::int64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified_ns = 0, changed_ns = 0;
+  bool operator==(const FileState&) const = default;
+};
+
+/// kNotFound and what else SystemError gives.
+Result<FileState> StateOf(const std::filesystem::path& file);
+
+/// Whether a later write would show: file times advance in ticks, and one within the tick of the
+/// last change would not.
+bool IsSettled(const FileState& state);
+
+}  // namespace slipway::imagebuilder

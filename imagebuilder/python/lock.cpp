@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "imagebuilder/python/lock.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "imagebuilder/entries.h"
+
+namespace slipway::imagebuilder {
+namespace {
+
+constexpr std::int64_t kForm = 1;
+
+Error Bad(std::string_view message) {
+  return {.code = Code::kInvalidArgument,
+          .message = fmt::format("the lock file is wrong: {}", message),
+          .id = "Image.Lock"};
+}
+
+Json ToJson(const LockedFile& file) {
+  return {{"name", file.name}, {"version", file.version}, {"file", file.file},
+          {"url", file.url},   {"digest", file.digest},   {"size", file.size}};
+}
+
+Result<LockedFile> ReadFileEntry(const Json& json) {
+  TRY(OnlyKnownFields(json, {"name", "version", "file", "url", "digest", "size"}));
+  LockedFile file{.name = TRY(GetString(json, "name")),
+                  .version = TRY(GetString(json, "version")),
+                  .file = TRY(GetString(json, "file")),
+                  .url = TRY(GetString(json, "url")),
+                  .digest = TRY(GetString(json, "digest")),
+                  .size = TRY(GetInt(json, "size"))};
+  TRY(Digest::Parse(file.digest));
+  const bool plain = !file.file.empty() && file.file.find('/') == std::string::npos &&
+                     file.file.find('\0') == std::string::npos && !file.file.starts_with('.');
+  if (!plain) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("'{}' is no name of a file", file.file)};
+  }
+  return file;
+}
+
+Result<std::vector<LockedFile>> ReadFiles(const Json& json, const char* member) {
+  const auto found = json.find(member);
+  std::vector<LockedFile> files;
+  if (found == json.end()) return files;
+  if (!found->is_array()) {
+    return Error{.code = Code::kInvalidArgument, .message = fmt::format("{} is no list", member)};
+  }
+  for (const Json& item : *found) files.push_back(TRY(ReadFileEntry(item)));
+  std::ranges::sort(files, {}, &LockedFile::name);
+  return files;
+}
+
+Result<std::vector<std::string>> ReadTexts(const Json& json, const char* member) {
+  std::vector<std::string> texts;
+  const auto found = json.find(member);
+  if (found == json.end()) return texts;
+  if (!found->is_array()) {
+    return Error{.code = Code::kInvalidArgument, .message = fmt::format("{} is no list", member)};
+  }
+  for (const Json& item : *found) {
+    if (!item.is_string() || item.get_ref<const std::string&>().find('\n') != std::string::npos) {
+      return Error{.code = Code::kInvalidArgument,
+                   .message = fmt::format("{} holds no line of text", member)};
+    }
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
+/// Texts that go into scripts and configuration: a plain absolute path.
+Result<std::string> ReadPath(const Json& json, std::string_view member) {
+  std::string path = TRY(GetString(json, member));
+  const auto names = SplitPath(path.empty() ? path : path.substr(1));
+  if (path.starts_with('/') && names) return path;
+  return Error{.code = Code::kInvalidArgument,
+               .message = fmt::format("{} is '{}', which is no absolute path", member, path)};
+}
+
+Json ToJson(const PythonPlace& place) {
+  return {{"version", place.version},
+          {"interpreter", place.interpreter},
+          {"loader", place.loader},
+          {"home", place.home},
+          {"pure", place.pure},
+          {"platform", place.platform},
+          {"scripts", place.scripts},
+          {"data", place.data},
+          {"library_path", place.library_path}};
+}
+
+Result<PythonPlace> ReadPlace(const Json& json) {
+  TRY(OnlyKnownFields(json, {"version", "interpreter", "loader", "home", "pure", "platform",
+                             "scripts", "data", "library_path"}));
+  PythonPlace place{.version = TRY(GetString(json, "version")),
+                    .interpreter = TRY(ReadPath(json, "interpreter")),
+                    .loader = TRY(ReadPath(json, "loader")),
+                    .home = TRY(ReadPath(json, "home")),
+                    .pure = TRY(ReadPath(json, "pure")),
+                    .platform = TRY(ReadPath(json, "platform")),
+                    .scripts = TRY(ReadPath(json, "scripts")),
+                    .data = TRY(ReadPath(json, "data")),
+                    .library_path = TRY(ReadTexts(json, "library_path"))};
+  return place;
+}
+
+Result<PythonLock> Read(const Json& json) {
+  TRY(OnlyKnownFields(json, {"form", "python", "base", "architecture", "debian", "wheels",
+                             "provided", "pip_options"}));
+  if (const std::int64_t form = TRY(GetInt(json, "form")); form != kForm) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("form {} is not known, {} is", form, kForm)};
+  }
+  const auto python = json.find("python");
+  if (python == json.end()) {
+    return Error{.code = Code::kInvalidArgument, .message = "member 'python' is missing"};
+  }
+  return PythonLock{.python = TRY(ReadPlace(*python)),
+                    .base = TRY(GetStringOr(json, "base", "")),
+                    .architecture = TRY(GetString(json, "architecture")),
+                    .debian = TRY(ReadFiles(json, "debian")),
+                    .wheels = TRY(ReadFiles(json, "wheels")),
+                    .provided = TRY(ReadTexts(json, "provided")),
+                    .pip_options = TRY(ReadTexts(json, "pip_options"))};
+}
+
+std::string FileLines(const std::vector<LockedFile>& files) {
+  std::string lines;
+  for (const LockedFile& file : files) {
+    lines += fmt::format("{}\n    {}", lines.empty() ? "" : ",", DumpJson(ToJson(file)));
+  }
+  return lines.empty() ? "[]" : fmt::format("[{}\n  ]", lines);
+}
+
+}  // namespace
+
+std::string LockText(const PythonLock& lock) {
+  return fmt::format(
+      "{{\n  \"form\": {},\n  \"python\": {},\n  \"architecture\": {},\n  \"base\": {},\n"
+      "  \"provided\": {},\n  \"pip_options\": {},\n  \"debian\": {},\n  \"wheels\": {}\n}}\n",
+      kForm, DumpJson(ToJson(lock.python)), DumpJson(lock.architecture), DumpJson(lock.base),
+      DumpJson(lock.provided), DumpJson(lock.pip_options), FileLines(lock.debian),
+      FileLines(lock.wheels));
+}
+
+Result<PythonLock> ParseLock(std::string_view text) {
+  const auto json = ParseJson(text);
+  if (!json) return Bad(json.error().message);
+  auto lock = Read(*json);
+  if (!lock) return Bad(lock.error().message);
+  return lock;
+}
+
+}  // namespace slipway::imagebuilder

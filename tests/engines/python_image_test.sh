@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# An image with a scoring script is built from a dependency file, answers on this machine and in
+# podman, and is no work when nothing has changed.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need apt-get curl python3
+build_image "$1"
+[ -d "$bin/../lib/slipway/python/onnxruntime" ] || skip "the Python modules were not built"
+cat >score.py <<'PY'
+import json
+
+import numpy as np
+import onnxruntime
+from azureml.core.model import Model
+
+
+def init():
+    global session
+    session = onnxruntime.InferenceSession(Model.get_model_path("digits"))
+
+
+def run(data):
+    image = np.array(json.loads(data)["image"], dtype=np.float32).reshape(-1, 1, 8, 8)
+    answer = session.run([], {session.get_inputs()[0].name: image})[0]
+    return {"digit": int(np.argmax(answer[0]))}
+PY
+cat >env.yml <<'YML'
+name: project_environment
+dependencies:
+- python=3.6.2
+- pip:
+  - azureml-defaults
+  - onnxruntime
+- numpy
+YML
+create() { "$bin/slipway" image create script --model digits --script score.py --conda env.yml "$@"; }
+if ! create -o json >image.json 2>build.log; then
+  if grep -qE "cause: Image\.(Apt|Index)Unreachable" build.log; then skip "$(grep -m1 slipway: build.log)"; fi
+  cat build.log >&2
+  fail "the image was not built"
+fi
+field() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])" "$1" "$2"; }
+[ "$(field image.json runtime)" = python ] || fail "the image has no Python"
+[ "$(field image.json size)" -lt 250000000 ] || fail "the image has $(field image.json size) bytes"
+grep -q "Image.PythonReplaced" build.log || fail "nothing says that Python 3.6.2 was replaced"
+create -o json >again.json 2>/dev/null
+[ "$(field again.json digest)" = "$(field image.json digest)" ] || fail "the same inputs, another digest"
+"$bin/slipway" image show script --lock >lock.json
+create --lock lock.json -o json >locked.json 2>/dev/null
+[ "$(field locked.json digest)" = "$(field image.json digest)" ] || fail "the same lock, another digest"
+
+# check ADDRESS: the script answers there with the digit that a sample shows.
+check() {
+  local sample answer
+  for sample in 0 4 9; do
+    python3 -c "import json, sys
+def numbers(value):
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return [value] if values is None else [n for v in values for n in numbers(v)]
+found = [n for n in numbers(json.load(open(sys.argv[1]))) if isinstance(n, (int, float))]
+print(json.dumps({'image': found[-64:]}))" "$digits/samples/digits_$sample.json" >request.json
+    answer=$(curl -sS --max-time 30 "$1" -d @request.json)
+    [ "$answer" = "{\"digit\": $sample}" ] || fail "sample $sample: $answer"
+  done
+}
+"$bin/slipway" service create script --image script:1 --target process -o json >service.json
+check "$(field service.json scoring_uri)"
+echo "answers on this machine"
