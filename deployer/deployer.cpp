@@ -64,6 +64,14 @@ std::string_view PhaseName(Phase phase) {
   return "";
 }
 
+bool RunsUnpacked(std::string_view target) {
+  for (const auto& unit : targets_table()) {
+    const Target row = unit.make();
+    if (row.name == target) return row.runs_unpacked;
+  }
+  return false;
+}
+
 std::unique_ptr<Targets> Targets::Make(DriverContext context) {
   return std::make_unique<AllTargets>(std::move(context));
 }

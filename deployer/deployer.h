@@ -16,6 +16,7 @@
 #include "base/http/client.h"
 #include "base/result.h"
 #include "base/unit.h"
+#include "deployer/deployment.h"
 
 namespace slipway::deployer {
 
@@ -34,6 +35,11 @@ struct DeploySpec {
   double cpu_cores = 0;            ///< 0: no bound
   double memory_gb = 0;            ///< 0: no bound
   std::map<std::string, std::string> labels = {};
+  Deployment deployment = {};       ///< with its keys, if it has any
+  std::string image_location = {};  ///< where a cluster pulls the image: `HOST/NAME@sha256:…`
+  /// Writes the image as a docker-archive, or finds it, for engines that load one; it stays for as
+  /// long as Apply runs. Empty: there is none.
+  std::function<Result<std::filesystem::path>()> archive = {};
 };
 
 enum class Phase : std::uint8_t { kPending, kHealthy, kUnhealthy, kFailed, kStopped };
@@ -88,8 +94,11 @@ struct Target {
   std::string_view name;     ///< `process`
   std::string_view summary;  ///< one line for people
   Result<std::unique_ptr<Driver>> (*open)(DriverContext context) = nullptr;
+  bool runs_unpacked = false;  ///< needs DeploySpec::rootfs
 };
 std::span<const Unit<Target>> targets_table();
+/// Whether services of the target run from their image's unpacked tree.
+bool RunsUnpacked(std::string_view target);
 
 /// One driver for each target, opened when first asked for. Thread-safe.
 class Targets {

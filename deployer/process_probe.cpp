@@ -25,8 +25,12 @@ std::unique_ptr<http::Client> MakeProbeClient() {
 }
 
 ProbeResult Probe(http::Client& client, int health_port) {
+  return Probe(client, fmt::format("http://127.0.0.1:{}", health_port));
+}
+
+ProbeResult Probe(http::Client& client, const std::string& server) {
   http::Request request;
-  request.target = fmt::format("http://127.0.0.1:{}/readyz", health_port);
+  request.target = server + "/readyz";
   auto response = client.Send(request);
   using State = ProbeResult::State;
   if (!response) return {.state = State::kSilent, .detail = response.error().message};

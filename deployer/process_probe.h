@@ -23,5 +23,7 @@ struct ProbeResult {
 /// A client for probes: short timeouts, no retries.
 std::unique_ptr<http::Client> MakeProbeClient();
 ProbeResult Probe(http::Client& client, int health_port);
+/// `server`: `http://HOST:PORT`
+ProbeResult Probe(http::Client& client, const std::string& server);
 
 }  // namespace slipway::deployer

@@ -123,6 +123,11 @@ Result<void> ProcessService::Apply(const DeploySpec& spec) {
     applied = StartCandidate(spec);
   } else {
     if (record_.current) TRY(Terminate(record_.current->id, times_.grace));
+    // A candidate that an earlier program left holds the port as long as it lives.
+    while (!listener_ && !draining_.empty()) {
+      TRY(Terminate(draining_.back().id, times_.grace));
+      draining_.pop_back();
+    }
     applied = StartFirst(spec);
     if (!applied) trouble_ = TroubleOf(applied.error());
   }

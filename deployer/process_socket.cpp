@@ -77,7 +77,10 @@ Result<Listener> ListenOn(const std::string& host, int port) {
       bind(fd.get(), address.get(), address.size) != 0 || listen(fd.get(), kBacklog) != 0) {
     const int number = errno;
     Error error = SystemError(what, number);
-    if (number == EADDRINUSE) error.id = "Port.InUse";
+    if (number == EADDRINUSE) {
+      error.id = "Port.InUse";
+      error.fix = "stop the program that listens there, or choose another port";
+    }
     return error;
   }
   const int bound = PortOf(fd.get());

@@ -171,7 +171,10 @@ Result<std::unique_ptr<Driver>> Open(DriverContext context) {
 }  // namespace
 
 Target targets_process() {
-  return {.name = "process", .summary = "A process of this machine", .open = Open};
+  return {.name = "process",
+          .summary = "A process of this machine",
+          .open = Open,
+          .runs_unpacked = true};
 }
 
 }  // namespace slipway::deployer

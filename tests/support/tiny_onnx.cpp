@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/tiny_onnx.h"
 
+#include <cstring>
+
 namespace slipway::testing {
 namespace {
 
@@ -51,6 +53,17 @@ std::string MakeTinyOnnx(const TinyOnnx& wanted) {
   model.Number(1, kIrVersion).Text(2, "slipway-tests").Part(7, graph);
   model.Part(8, Message().Text(1, "").Number(2, wanted.opset));
   return model.bytes();
+}
+
+std::string MakeTinyTensor(const std::vector<std::int64_t>& dims,
+                           const std::vector<float>& values) {
+  constexpr int kFloat = 1;
+  Message tensor;
+  for (const std::int64_t dim : dims) tensor.Number(1, dim);
+  std::string raw(values.size() * sizeof(float), '\0');
+  std::memcpy(raw.data(), values.data(), raw.size());
+  tensor.Number(2, kFloat).Text(9, raw);
+  return tensor.bytes();
 }
 
 }  // namespace slipway::testing

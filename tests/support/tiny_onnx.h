@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace slipway::testing {
 
@@ -14,5 +15,8 @@ struct TinyOnnx {
   std::int64_t opset = 13;
 };
 std::string MakeTinyOnnx(const TinyOnnx& wanted = {});
+
+/// The bytes of a TensorProto of floats, as golden samples hold them.
+std::string MakeTinyTensor(const std::vector<std::int64_t>& dims, const std::vector<float>& values);
 
 }  // namespace slipway::testing
