@@ -3,6 +3,10 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Validators.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "cli/config_file.h"
 
 namespace slipway::cli {
 
@@ -39,12 +43,41 @@ void AddWaitOptions(CLI::App& app, WaitOptions& wait) {
       ->capture_default_str();
 }
 
+void AddScriptOptions(CLI::App& app, ScriptArguments& script) {
+  app.add_option("--script", script.script, "Scoring script with init() and run()")
+      ->type_name("FILE");
+  app.add_option("--conda", script.conda, "Dependency file: what the script imports")
+      ->type_name("FILE");
+  app.add_option("--dependency", script.dependencies,
+                 "File or folder to put beside the script; may be given again")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  app.add_option("--docker-file", script.docker_file, "Further steps: RUN, COPY, ENV; no FROM")
+      ->type_name("FILE");
+  app.add_option("--base", script.base, "Image to build on, instead of Debian packages")
+      ->type_name("REF|DIR|ARCHIVE");
+  app.add_option("--keep", script.keep,
+                 "Package to install although Slipway has a module of its own for it")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_option("--lock", script.lock, "Packages of an image built before: nothing is resolved")
+      ->type_name("FILE");
+  app.add_option("--runtime", script.runtime, "python or native; python if there is a script");
+  app.add_option("--python", script.python_version, "Python version, if the file names none")
+      ->type_name("VERSION");
+  app.add_option("--preflight", script.preflight, "What becomes of faults found before building")
+      ->check(CLI::IsMember({"strict", "warn", "off"}))
+      ->capture_default_str();
+  app.add_flag("--gpu", script.gpu, "For a machine with a GPU");
+  app.add_flag("--fresh", script.fresh, "Resolve anew what was resolved today");
+}
+
 void AddImageOptions(CLI::App& app, ImageArguments& image) {
   app.add_option("NAME", image.name, "Name of the image")->required();
   app.add_option("--model", image.models, "Model to serve; may be given again")
       ->type_name("NAME[:VERSION]")
-      ->allow_extra_args(false)
-      ->required();
+      ->allow_extra_args(false);
+  AddScriptOptions(app, image.script);
   AddLabelOptions(app, image.labels);
 }
 
@@ -56,10 +89,24 @@ Result<api::CreateImage> ReadImageArguments(const ImageArguments& image) {
                           .properties = TRY(ParsePairs("--property", image.labels.properties))};
 }
 
-void AddServiceOptions(CLI::App& app, api::CreateService& service) {
-  app.add_option("--target", service.target, "Where it runs: process")->capture_default_str();
-  app.add_option("--port", service.port, "Port it listens on; any free one if not given")
+void AddServiceOptions(CLI::App& app, ServiceArguments& arguments) {
+  app.add_option("--target", arguments.service.target,
+                 "Where it runs: process, docker, aci or kubernetes; process if nothing says");
+  app.add_option("--port", arguments.service.port, "Port it listens on; any free one if not given")
       ->check(CLI::Range(0, 65535));
+  app.add_option("--config", arguments.config, "Deployment file, YAML or JSON")->type_name("FILE");
+}
+
+Result<api::Object> ReadDeployment(const std::string& file, const std::filesystem::path& folder) {
+  if (file.empty()) return api::Object();
+  return api::Object{DumpJson(TRY(ReadConfigFile(folder / file)))};
+}
+
+Result<api::CreateService> ReadServiceArguments(const ServiceArguments& arguments,
+                                                const std::filesystem::path& folder) {
+  api::CreateService service = arguments.service;
+  service.deployment = TRY(ReadDeployment(arguments.config, folder));
+  return service;
 }
 
 void AddSessionOptions(CLI::App& app, SessionArguments& session) {
@@ -107,6 +154,9 @@ Columns ImageRows() {
           {"state", "state"},
           {"description", "description"},
           {"models", "models"},
+          {"runtime", "runtime"},
+          {"script", "script"},
+          {"Python", "python_version"},
           {"size", "size", Column::Kind::kBytes},
           {"digest", "digest"},
           {"error", "error"},
@@ -123,6 +173,7 @@ Columns ServiceRows() {
           {"image", "image"},
           {"revision", "revision"},
           {"scoring URI", "scoring_uri"},
+          {"keys", "auth_enabled"},
           {"cause", "cause"},
           {"detail", "detail"},
           {"restarts", "restarts"},

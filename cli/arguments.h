@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,17 +31,37 @@ void AddLabelOptions(CLI::App& app, Labels& labels);
 /// `--no-wait`, `--timeout`.
 void AddWaitOptions(CLI::App& app, WaitOptions& wait);
 
+/// What a scoring script comes with; for `image create`, `image plan` and `deploy`.
+struct ScriptArguments {
+  std::string script, conda, docker_file, lock, base, runtime, python_version;
+  std::string preflight = "strict";
+  std::vector<std::string> dependencies, keep;
+  bool gpu = false, fresh = false;
+};
+void AddScriptOptions(CLI::App& app, ScriptArguments& script);
+
 /// What an image is to be made of; for `image create` and `image plan`.
 struct ImageArguments {
   std::string name;
   std::vector<std::string> models;
   Labels labels;
+  ScriptArguments script;
 };
 void AddImageOptions(CLI::App& app, ImageArguments& image);
 Result<api::CreateImage> ReadImageArguments(const ImageArguments& image);
 
-/// `--target`, `--port`; for `service create` and `deploy`.
-void AddServiceOptions(CLI::App& app, api::CreateService& service);
+/// `--target`, `--port`, `--config`; for `service create` and `deploy`.
+struct ServiceArguments {
+  api::CreateService service;
+  std::string config;
+};
+void AddServiceOptions(CLI::App& app, ServiceArguments& arguments);
+/// The service with its deployment file read. `folder` is where relative paths begin.
+Result<api::CreateService> ReadServiceArguments(const ServiceArguments& arguments,
+                                                const std::filesystem::path& folder);
+
+/// A deployment file as what the service takes; empty for no file.
+Result<api::Object> ReadDeployment(const std::string& file, const std::filesystem::path& folder);
 
 /// `--device`, `--threads` and the rest of how a model file is run.
 struct SessionArguments {

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "cli/arguments.h"
 #include "cli/context.h"
 #include "cli/remote.h"
 #include "workspace/api.h"
@@ -31,5 +32,10 @@ Result<std::vector<ModelSource>> FindModelFiles(const std::filesystem::path& pat
 /// Uploads the files that the service does not have and registers them; gives the model.
 Result<Json> RegisterFiles(Context& context, Remote& remote, const std::filesystem::path& path,
                            const std::vector<std::string>& children, api::RegisterModel model);
+
+/// Uploads the script and what comes with it, and names them in the request. kNotFound for a file
+/// that is not there; kInvalidArgument (id `Usage`) for two files of one path.
+Result<void> UploadScript(Context& context, Remote& remote, const ScriptArguments& arguments,
+                          api::CreateImage& image);
 
 }  // namespace slipway::cli

@@ -154,6 +154,12 @@ Result<Signature> StoredRegistry::SignatureOf(const RegisterRequest& request,
       !IsOnnxFramework(request.framework)) {
     return Signature{};
   }
+  if (!signature && signature.error().code == Code::kUnimplemented &&
+      signature.error().fix.empty()) {
+    Error error = std::move(signature).error();
+    error.fix = "slipway ops lists the operators there are";
+    return error;
+  }
   return signature;
 }
 
@@ -181,6 +187,7 @@ Result<ModelVersion> StoredRegistry::Register(const RegisterRequest& request) {
   model.updated_time = model.created_time;
   ModelKey key{.workspace = request.workspace, .name = request.name};
   return InTransaction<ModelVersion>(database_, [&]() -> Result<ModelVersion> {
+    if (request.condition) TRY(request.condition());
     key.version = TRY(store_.NextVersion(key));
     model.version = key.version;
     TRY(store_.Insert(model));

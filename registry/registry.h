@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,6 +67,8 @@ struct RegisterRequest {
   std::string framework = {}, framework_version = {}, description = {};
   std::map<std::string, std::string> tags = {};
   std::map<std::string, std::string> properties = {};
+  /// Runs in the transaction that writes the version; its error undoes that and is the answer.
+  std::function<Result<void>()> condition = {};
 };
 
 struct ModelFilter {

@@ -31,7 +31,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"deployer", {"base", "base/http"}},
     {"workspace/api", {"base"}},
     {"workspace",
-     {"base", "base/http", "runtime", "registry", "imagebuilder", "deployer", "workspace/api"}},
+     {"base", "base/http", "runtime", "runtime/tools", "registry", "imagebuilder", "deployer",
+      "workspace/api"}},
     {"cli", {"base", "base/http", "runtime", "runtime/tools", "workspace/api"}},
 };
 
@@ -58,8 +59,8 @@ constexpr ThirdParty kThirdParty[] = {
     {"archive", R"((imagebuilder/.*|cli/download)\.cpp)"},
     {"libdeflate.h", R"(imagebuilder/.*\.cpp)"},
     {"zlib.h", R"(imagebuilder/.*\.cpp)"},
-    {"CLI/", R"((cli/.*|workspace/main|runtime/server/main)\.cpp)"},
-    {"yaml-cpp/", R"((cli|workspace)/.*\.cpp)"},
+    {"CLI/", R"((cli/.*|workspace/main|runtime/server/main|deployer/relay/main)\.cpp)"},
+    {"yaml-cpp/", R"((cli|workspace|deployer|imagebuilder)/.*\.cpp)"},
 };
 
 /// A folder of units: each file `<stem>.cpp` defines `<type> <kind>_<stem>()`.

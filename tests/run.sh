@@ -8,21 +8,25 @@ source "$root/cli/install_packages.sh"
 
 usage() {
   cat <<TEXT
-usage: bash tests/run.sh [--long] [--sanitize] [--bench] [-R REGEX]
+usage: bash tests/run.sh [--long] [--sanitize] [--engines] [--bench] [-R REGEX]
 
 Installs the Debian packages of cli/packages.txt that are missing (as root, or with sudo), builds
 into build/, checks the format, runs every test. The closing line counts test cases.
   --sanitize  the same with address and undefined-behaviour sanitizers, in build-sanitize/
-  --long      also clang-tidy, the sanitizers, and what tests do when SLIPWAY_LONG=1
+  --engines   also installs the container engines and tools of other people that tests/engines
+              tries images with, where it can; so does a run with CI set. Tests of what is missing
+              are skipped
+  --long      also --engines, clang-tidy, the sanitizers, and what tests do when SLIPWAY_LONG=1
   --bench     also the benchmarks of tests/bench
   -R REGEX    only tests whose name matches
 TEXT
 }
 
-long= bench= sanitize= only=()
+long= bench= sanitize= engines=${CI:-} only=()
 while [ $# -gt 0 ]; do
   case "$1" in
-    --long) long=1 sanitize=1; shift ;;
+    --long) long=1 sanitize=1 engines=1; shift ;;
+    --engines) engines=1; shift ;;
     --bench) bench=1; shift ;;
     --sanitize) sanitize=1; shift ;;
     -R) [ $# -ge 2 ] || die "-R needs a regular expression"; only=(-R "$2"); shift 2 ;;
@@ -35,6 +39,9 @@ done
 uses=(build test)
 [ -z "$long" ] || uses+=(long)
 install_packages "${uses[@]}"
+if [ -n "$engines" ] && ! (install_packages engines); then
+  say "The engines of tests/engines could not all be installed: tests of the missing ones are skipped"
+fi
 
 passed=0 failed=0 skipped=0
 

@@ -106,6 +106,12 @@ constexpr auto FieldsOf(const Layer*) {
                 Field{"unpacked_size", &T::unpacked_size});
 }
 
+constexpr auto FieldsOf(const ImageWarning*) {
+  using T = ImageWarning;
+  return Fields(Field{"code", &T::code}, Field{"line", &T::line}, Field{"message", &T::message},
+                Field{"fix", &T::fix});
+}
+
 constexpr auto FieldsOf(const Image*) {
   using T = Image;
   return Fields(Field{"name", &T::name}, Field{"version", &T::version}, Field{"id", &T::id},
@@ -114,14 +120,22 @@ constexpr auto FieldsOf(const Image*) {
                 Field{"operation_id", &T::operation_id}, Field{"models", &T::models},
                 Field{"layers", &T::layers}, Field{"tags", &T::tags}, Field{"kv_tags", &T::kv_tags},
                 Field{"properties", &T::properties}, Field{"created_time", &T::created_time},
-                Field{"etag", &T::etag});
+                Field{"etag", &T::etag}, Field{"runtime", &T::runtime}, Field{"script", &T::script},
+                Field{"python_version", &T::python_version},
+                Field{"generated_dockerfile", &T::generated_dockerfile}, Field{"lock", &T::lock},
+                Field{"warnings", &T::warnings});
 }
 
 constexpr auto FieldsOf(const CreateImage*) {
   using T = CreateImage;
   return Fields(Field{"name", &T::name, Need::kRequired},
                 Field{"models", &T::models, Need::kRequired}, Field{"description", &T::description},
-                Field{"tags", &T::tags, Need::kTags}, Field{"properties", &T::properties});
+                Field{"tags", &T::tags, Need::kTags}, Field{"properties", &T::properties},
+                Field{"script", &T::script}, Field{"conda", &T::conda},
+                Field{"dependencies", &T::dependencies}, Field{"docker_file", &T::docker_file},
+                Field{"lock", &T::lock}, Field{"base", &T::base}, Field{"runtime", &T::runtime},
+                Field{"python_version", &T::python_version}, Field{"preflight", &T::preflight},
+                Field{"keep", &T::keep}, Field{"gpu", &T::gpu}, Field{"fresh", &T::fresh});
 }
 
 constexpr auto FieldsOf(const PlannedLayer*) {
@@ -138,8 +152,10 @@ constexpr auto FieldsOf(const ImagePlan*) {
 constexpr auto FieldsOf(const Service*) {
   using T = Service;
   return Fields(Field{"name", &T::name}, Field{"state", &T::state}, Field{"target", &T::target},
-                Field{"image", &T::image}, Field{"image_digest", &T::image_digest},
-                Field{"endpoint", &T::endpoint}, Field{"scoring_uri", &T::scoring_uri},
+                Field{"compute_type", &T::compute_type}, Field{"image", &T::image},
+                Field{"image_digest", &T::image_digest}, Field{"endpoint", &T::endpoint},
+                Field{"scoring_uri", &T::scoring_uri}, Field{"swagger_uri", &T::swagger_uri},
+                Field{"auth_enabled", &T::auth_enabled}, Field{"deployment", &T::deployment},
                 Field{"cause", &T::cause}, Field{"detail", &T::detail},
                 Field{"description", &T::description}, Field{"revision", &T::revision},
                 Field{"restarts", &T::restarts}, Field{"kv_tags", &T::kv_tags},
@@ -153,11 +169,105 @@ constexpr auto FieldsOf(const CreateService*) {
                 Field{"model", &T::model}, Field{"target", &T::target},
                 Field{"description", &T::description}, Field{"tags", &T::tags, Need::kTags},
                 Field{"properties", &T::properties}, Field{"port", &T::port},
-                Field{"overwrite", &T::overwrite});
+                Field{"overwrite", &T::overwrite}, Field{"deployment", &T::deployment});
 }
 
 constexpr auto FieldsOf(const UpdateService*) {
-  return Fields(Field{"image", &UpdateService::image, Need::kRequired});
+  using T = UpdateService;
+  return Fields(Field{"image", &T::image}, Field{"description", &T::description},
+                Field{"tags", &T::tags, Need::kTags}, Field{"add_properties", &T::add_properties},
+                Field{"deployment", &T::deployment});
+}
+
+constexpr auto FieldsOf(const ServiceKeys*) {
+  using T = ServiceKeys;
+  return Fields(Field{"primary", &T::primary}, Field{"secondary", &T::secondary});
+}
+
+constexpr auto FieldsOf(const PushImage*) {
+  using T = PushImage;
+  return Fields(Field{"reference", &T::reference, Need::kRequired}, Field{"username", &T::username},
+                Field{"password", &T::password}, Field{"plain_http", &T::plain_http});
+}
+
+constexpr auto FieldsOf(const PullImage*) {
+  using T = PullImage;
+  return Fields(Field{"name", &T::name, Need::kRequired},
+                Field{"reference", &T::reference, Need::kRequired}, Field{"username", &T::username},
+                Field{"password", &T::password}, Field{"description", &T::description},
+                Field{"plain_http", &T::plain_http}, Field{"tags", &T::tags},
+                Field{"properties", &T::properties});
+}
+
+constexpr auto FieldsOf(const SetServiceKey*) {
+  using T = SetServiceKey;
+  return Fields(Field{"key", &T::key, Need::kRequired}, Field{"value", &T::value});
+}
+
+constexpr auto FieldsOf(const Environment*) {
+  using T = Environment;
+  return Fields(Field{"name", &T::name}, Field{"description", &T::description},
+                Field{"target", &T::target}, Field{"service", &T::service},
+                Field{"alias", &T::alias}, Field{"deployment", &T::deployment},
+                Field{"gates", &T::gates}, Field{"approvers", &T::approvers},
+                Field{"own_approval", &T::own_approval}, Field{"created_time", &T::created_time},
+                Field{"updated_time", &T::updated_time}, Field{"etag", &T::etag});
+}
+
+constexpr auto FieldsOf(const Evidence*) {
+  using T = Evidence;
+  return Fields(Field{"step", &T::step}, Field{"state", &T::state}, Field{"detail", &T::detail},
+                Field{"time", &T::time});
+}
+
+constexpr auto FieldsOf(const Promotion*) {
+  using T = Promotion;
+  return Fields(Field{"id", &T::id}, Field{"workspace", &T::workspace},
+                Field{"environment", &T::environment}, Field{"model", &T::model},
+                Field{"model_digest", &T::model_digest}, Field{"service", &T::service},
+                Field{"state", &T::state}, Field{"requested_by", &T::requested_by},
+                Field{"decided_by", &T::decided_by}, Field{"note", &T::note},
+                Field{"image", &T::image}, Field{"image_digest", &T::image_digest},
+                Field{"previous_image", &T::previous_image}, Field{"evidence", &T::evidence},
+                Field{"operation_id", &T::operation_id}, Field{"error_code", &T::error_code},
+                Field{"error", &T::error}, Field{"created_time", &T::created_time},
+                Field{"decided_time", &T::decided_time}, Field{"ended_time", &T::ended_time});
+}
+
+constexpr auto FieldsOf(const CreatePromotion*) {
+  using T = CreatePromotion;
+  return Fields(Field{"model", &T::model, Need::kRequired},
+                Field{"environment", &T::environment, Need::kRequired}, Field{"note", &T::note});
+}
+
+constexpr auto FieldsOf(const DecidePromotion*) {
+  return Fields(Field{"note", &DecidePromotion::note});
+}
+
+constexpr auto FieldsOf(const Token*) {
+  using T = Token;
+  return Fields(Field{"id", &T::id}, Field{"name", &T::name}, Field{"role", &T::role},
+                Field{"workspace", &T::workspace}, Field{"state", &T::state},
+                Field{"created_by", &T::created_by}, Field{"created_time", &T::created_time},
+                Field{"expires_time", &T::expires_time}, Field{"revoked_time", &T::revoked_time},
+                Field{"token", &T::token});
+}
+
+constexpr auto FieldsOf(const CreateToken*) {
+  using T = CreateToken;
+  return Fields(Field{"name", &T::name, Need::kRequired}, Field{"role", &T::role, Need::kRequired},
+                Field{"all_workspaces", &T::all_workspaces},
+                Field{"expires_in_seconds", &T::expires_in_seconds});
+}
+
+constexpr auto FieldsOf(const AuditEntry*) {
+  using T = AuditEntry;
+  return Fields(Field{"number", &T::number}, Field{"time", &T::time}, Field{"actor", &T::actor},
+                Field{"token_id", &T::token_id}, Field{"role", &T::role}, Field{"peer", &T::peer},
+                Field{"method", &T::method}, Field{"path", &T::path},
+                Field{"workspace", &T::workspace}, Field{"status", &T::status},
+                Field{"code", &T::code}, Field{"operation_id", &T::operation_id},
+                Field{"operation_state", &T::operation_state});
 }
 
 constexpr auto FieldsOf(const Operation*) {
@@ -178,6 +288,26 @@ bool IsSent(const T&, std::string_view) {
 bool IsSent(const SignatureValue& value, std::string_view name) {
   return name != "shape" || value.has_shape;
 }
+bool IsSent(const CreateService& value, std::string_view name) {
+  return name != "deployment" || !value.deployment.json.empty();
+}
+bool IsSent(const UpdateService& value, std::string_view name) {
+  if (name == "description") return value.has_description;
+  if (name == "tags") return value.has_tags;
+  return name != "deployment" || !value.deployment.json.empty();
+}
+bool IsSent(const Environment& value, std::string_view name) {
+  return name != "deployment" || !value.deployment.json.empty();
+}
+bool IsSent(const Token& value, std::string_view name) {
+  return name != "token" || !value.token.empty();
+}
+bool IsSent(const CreateImage& value, std::string_view name) {
+  if (name == "script") return !value.script.path.empty();
+  if (name == "conda") return !value.conda.path.empty();
+  if (name == "docker_file") return !value.docker_file.path.empty();
+  return name != "lock" || !value.lock.path.empty();
+}
 bool IsSent(const UpdateModel& value, std::string_view name) {
   if (name == "description") return value.has_description;
   if (name == "tags") return value.has_tags;
@@ -189,9 +319,17 @@ void NotePresence(const Json&, T&) {}
 void NotePresence(const Json& json, SignatureValue& value) {
   value.has_shape = json.contains("shape") && !json["shape"].is_null();
 }
+bool IsGiven(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && !found->is_null();
+}
 void NotePresence(const Json& json, UpdateModel& value) {
-  value.has_description = json.contains("description") && !json["description"].is_null();
-  value.has_tags = json.contains("tags") && !json["tags"].is_null();
+  value.has_description = IsGiven(json, "description");
+  value.has_tags = IsGiven(json, "tags");
+}
+void NotePresence(const Json& json, UpdateService& value) {
+  value.has_description = IsGiven(json, "description");
+  value.has_tags = IsGiven(json, "tags");
 }
 
 template <class T>
@@ -201,9 +339,17 @@ inline constexpr bool kIsObjectList<std::vector<T>> = requires(const T* object) 
   FieldsOf(object);
 };
 
+Json WriteObject(const Object& object) {
+  if (object.json.empty()) return Json();
+  Result<Json> json = ParseJson(object.json);
+  return json ? *std::move(json) : Json();
+}
+
 template <class T>
 Json Write(const T& value) {
-  if constexpr (requires { FieldsOf(&value); }) {
+  if constexpr (std::is_same_v<T, Object>) {
+    return WriteObject(value);
+  } else if constexpr (requires { FieldsOf(&value); }) {
     Json out = Json::object();
     std::apply(
         [&](auto... field) {
@@ -238,6 +384,12 @@ Result<void> ReadValue(const Json& json, const std::string& path, Need, std::str
                             " bytes, more than " + std::to_string(limits::kTextChars),
                  .id = "Request.Invalid"};
   }
+  return {};
+}
+
+Result<void> ReadValue(const Json& json, const std::string& path, Need, Object& value) {
+  if (!json.is_object()) return Wrong(path, "an object", json);
+  value.json = DumpJson(json);
   return {};
 }
 
@@ -350,6 +502,17 @@ Json ToJson(const ImagePlan& value) { return Write(value); }
 Json ToJson(const Service& value) { return Write(value); }
 Json ToJson(const CreateService& value) { return Write(value); }
 Json ToJson(const UpdateService& value) { return Write(value); }
+Json ToJson(const ServiceKeys& value) { return Write(value); }
+Json ToJson(const PushImage& value) { return Write(value); }
+Json ToJson(const PullImage& value) { return Write(value); }
+Json ToJson(const SetServiceKey& value) { return Write(value); }
+Json ToJson(const Environment& value) { return Write(value); }
+Json ToJson(const Promotion& value) { return Write(value); }
+Json ToJson(const CreatePromotion& value) { return Write(value); }
+Json ToJson(const DecidePromotion& value) { return Write(value); }
+Json ToJson(const Token& value) { return Write(value); }
+Json ToJson(const CreateToken& value) { return Write(value); }
+Json ToJson(const AuditEntry& value) { return Write(value); }
 Json ToJson(const Operation& value) { return Write(value); }
 
 Result<void> FromJson(const Json& json, Workspace& value) {
@@ -389,6 +552,39 @@ Result<void> FromJson(const Json& json, CreateService& value) {
   return ReadValue(json, "", Need::kOptional, value);
 }
 Result<void> FromJson(const Json& json, UpdateService& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, ServiceKeys& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, PushImage& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, PullImage& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, SetServiceKey& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, Environment& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, Promotion& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, CreatePromotion& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, DecidePromotion& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, Token& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, CreateToken& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, AuditEntry& value) {
   return ReadValue(json, "", Need::kOptional, value);
 }
 Result<void> FromJson(const Json& json, Operation& value) {
@@ -436,6 +632,17 @@ template Result<ImagePlan> Read<ImagePlan>(std::string_view text);
 template Result<Service> Read<Service>(std::string_view text);
 template Result<CreateService> Read<CreateService>(std::string_view text);
 template Result<UpdateService> Read<UpdateService>(std::string_view text);
+template Result<ServiceKeys> Read<ServiceKeys>(std::string_view text);
+template Result<PushImage> Read<PushImage>(std::string_view text);
+template Result<PullImage> Read<PullImage>(std::string_view text);
+template Result<SetServiceKey> Read<SetServiceKey>(std::string_view text);
+template Result<Environment> Read<Environment>(std::string_view text);
+template Result<Promotion> Read<Promotion>(std::string_view text);
+template Result<CreatePromotion> Read<CreatePromotion>(std::string_view text);
+template Result<DecidePromotion> Read<DecidePromotion>(std::string_view text);
+template Result<Token> Read<Token>(std::string_view text);
+template Result<CreateToken> Read<CreateToken>(std::string_view text);
+template Result<AuditEntry> Read<AuditEntry>(std::string_view text);
 template Result<Operation> Read<Operation>(std::string_view text);
 
 }  // namespace slipway::api

@@ -29,11 +29,23 @@
 /// POST            /workspaces/{w}/images/plan       CreateImage -> 200 ImagePlan
 /// GET DELETE      /workspaces/{w}/images/{name}/versions/{v}
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/logs
+/// GET             /workspaces/{w}/images/{name}/versions/{v}/lock
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/archive?format=oci-archive
+/// POST            /workspaces/{w}/images/{name}/versions/{v}/push   PushImage -> 202 Operation
+/// POST            /workspaces/{w}/images/pull       PullImage -> 202 Operation
 /// GET POST        /workspaces/{w}/services          POST CreateService -> 202 Operation
-/// GET PATCH DELETE /workspaces/{w}/services/{name}  PATCH {image} -> 202; DELETE -> 202
+/// GET PATCH DELETE /workspaces/{w}/services/{name}  PATCH UpdateService, DELETE -> 202
+/// GET POST        /workspaces/{w}/services/{name}/keys   POST SetServiceKey -> ServiceKeys
 /// GET             /workspaces/{w}/services/{name}/logs?lines=
 /// POST            /workspaces/{w}/services/{name}/score
+/// GET             /workspaces/{w}/environments
+/// GET PUT DELETE  /workspaces/{w}/environments/{name}   PUT Environment -> 200, 201
+/// GET POST        /workspaces/{w}/promotions        POST CreatePromotion -> 202 Promotion
+/// GET             /workspaces/{w}/promotions/{id}
+/// POST            /workspaces/{w}/promotions/{id}/approve   …/reject   DecidePromotion
+/// GET POST        /workspaces/{w}/tokens            POST CreateToken -> 201 Token with its text
+/// DELETE          /workspaces/{w}/tokens/{id}       revokes it -> 204
+/// GET             /workspaces/{w}/audit   /audit    ?actor=
 /// GET             /workspaces/{w}/operations
 /// GET DELETE      /operations/{id}                  DELETE cancels -> 202
 /// GET             /operations/{id}/events           server-sent events until the operation ends
@@ -44,6 +56,12 @@ namespace slipway::api {
 inline constexpr std::string_view kBase = "/api/v1";
 
 using TextMap = std::map<std::string, std::string>;
+
+/// A JSON object that is passed on as it is.
+struct Object {
+  std::string json = {};  ///< empty: there is none
+  bool operator==(const Object&) const = default;
+};
 
 struct Workspace {
   std::string name, location, subscription_id, resource_group, description, id, created_time, etag;
@@ -102,7 +120,13 @@ struct SetAlias {
   std::int64_t version = 0, expected = 0;
 };
 
-/// `state`: Creating, Succeeded, Failed.
+/// What a build found in the script, the dependency file or the steps; `line` 0: none.
+struct ImageWarning {
+  std::string code, message, fix;
+  std::int64_t line = 0;
+};
+/// `state`: Creating, Succeeded, Failed. `runtime`: native, python. `lock`: digest of the blob that
+/// `GET …/lock` answers.
 struct Image {
   std::string name, id, state, digest, description, error, operation_id;
   std::int64_t version = 0, size = 0;
@@ -111,11 +135,38 @@ struct Image {
   std::vector<std::string> tags;
   TextMap kv_tags, properties;
   std::string created_time, etag;
+  std::string runtime, script, python_version, generated_dockerfile, lock;
+  std::vector<ImageWarning> warnings;
 };
+/// A file of which `path` is empty is not given. Contents were PUT as blobs before.
 struct CreateImage {
   std::string name;
   std::vector<std::string> models;  ///< `name:version` or `name` for the newest
   std::string description = "";
+  TextMap tags = {}, properties = {};
+  ModelFile script = {}, conda = {};
+  std::vector<ModelFile> dependencies = {};  ///< paths relative to the script's folder
+  ModelFile docker_file = {};                ///< further steps, without FROM
+  ModelFile lock = {};                       ///< of an image built before: nothing is resolved
+  std::string base = "";                     ///< image reference, archive or folder; empty: Debian
+  std::string runtime = "";                  ///< python, native; empty: python with a script
+  std::string python_version = "";           ///< for a dependency file that names none
+  std::string preflight = "strict";          ///< strict, warn, off
+  std::vector<std::string> keep = {};        ///< packages not to be met by Slipway's own modules
+  bool gpu = false;
+  bool fresh = false;  ///< resolve anew although the same was resolved today
+};
+/// Where an image goes to, or comes from: `HOST[:PORT]/NAME:TAG`. Without a login the service's own
+/// `~/.docker/config.json` is asked.
+struct PushImage {
+  std::string reference;
+  std::string username = "", password = "";
+  bool plain_http = false;
+};
+struct PullImage {
+  std::string name, reference;
+  std::string username = "", password = "", description = "";
+  bool plain_http = false;
   TextMap tags = {}, properties = {};
 };
 struct PlannedLayer {
@@ -128,10 +179,13 @@ struct ImagePlan {
   std::vector<PlannedLayer> layers;
 };
 
-/// `state`: Transitioning, Healthy, Unhealthy, Failed.
+/// `state`: Transitioning, Healthy, Unhealthy, Failed. `compute_type`: PROCESS, DOCKER, ACI, AKS.
+/// `deployment` as deployer/deployment.h says, without its keys and passwords.
 struct Service {
-  std::string name, state, target, image, image_digest, endpoint, scoring_uri, cause, detail,
-      description;
+  std::string name, state, target, compute_type, image, image_digest, endpoint, scoring_uri,
+      swagger_uri, cause, detail, description;
+  bool auth_enabled = false;
+  Object deployment;
   std::int64_t revision = 0, restarts = 0;
   TextMap kv_tags, properties;
   std::string created_time, updated_time, etag;
@@ -139,14 +193,87 @@ struct Service {
 struct CreateService {
   std::string name;
   std::string image = "", model = "";  ///< exactly one: `name[:version]`
-  std::string target = "process", description = "";
+  std::string target = "";             ///< empty: the one the deployment names, else `process`
+  std::string description = "";
   TextMap tags = {}, properties = {};
   int port = 0;
   bool overwrite = false;
+  Object deployment = {};
 };
 
+/// What is absent stays as it is.
 struct UpdateService {
-  std::string image;  ///< `name[:version]` to roll to
+  std::string image = "";  ///< `name[:version]` to roll to
+  bool has_description = false, has_tags = false;
+  std::string description = "";
+  TextMap tags = {}, add_properties = {};
+  Object deployment = {};  ///< the settings to change
+};
+
+/// What callers of a service send as `Authorization: Bearer`.
+struct ServiceKeys {
+  std::string primary, secondary;
+};
+struct SetServiceKey {
+  std::string key;         ///< `primary` or `secondary`
+  std::string value = "";  ///< empty: a new one is made
+};
+
+/// A place that versions of models are promoted to.
+struct Environment {
+  std::string name, description;
+  std::string target;   ///< empty: the one the deployment names, else `process`
+  std::string service;  ///< name of the service; empty: `<model>-<environment>`
+  std::string alias;    ///< moved to the version in the end; empty: the environment's name
+  Object deployment;    ///< as of a service; told without its keys and passwords
+  /// What must hold: `samples` (the model has golden samples), `verify` (the image is what its
+  /// digests say), `endpoint` (the samples are reproduced through the scoring URI).
+  std::vector<std::string> gates;
+  std::vector<std::string> approvers;  ///< names of tokens, one of which must agree; empty: none
+  bool own_approval = false;           ///< an approver may agree to what it asked for itself
+  std::string created_time, updated_time, etag;
+};
+
+/// Something that was done or checked on the way. `state`: Passed, Failed.
+struct Evidence {
+  std::string step, state, detail, time;
+};
+/// `state`: WaitingForApproval, Running, Succeeded, Failed, Rejected.
+struct Promotion {
+  std::string id, workspace, environment, model, model_digest, service, state;
+  std::string requested_by, decided_by, note;
+  std::string image, image_digest, previous_image;
+  std::vector<Evidence> evidence;
+  std::string operation_id, error_code, error;
+  std::string created_time, decided_time, ended_time;
+};
+struct CreatePromotion {
+  std::string model, environment;  ///< `name:version`; a name
+  std::string note = "";
+};
+struct DecidePromotion {
+  std::string note = "";
+};
+
+/// A credential for programs. `role`: reader, contributor, deployer, owner. `state`: Active,
+/// Expired, Revoked. `token` is what is sent; it is told once, when the token is made.
+struct Token {
+  std::string id, name, role, workspace;  ///< workspace empty: for all
+  std::string state, created_by, created_time, expires_time, revoked_time, token;
+};
+struct CreateToken {
+  std::string name, role;
+  bool all_workspaces = false;
+  std::int64_t expires_in_seconds = 0;  ///< 0: it does not expire
+};
+
+/// A request that changed something, or was not allowed to.
+struct AuditEntry {
+  std::int64_t number = 0;
+  std::string time, actor, token_id, role, peer, method, path, workspace;
+  std::int64_t status = 0;
+  std::string code;                           ///< of the error, its operation's too
+  std::string operation_id, operation_state;  ///< what it started
 };
 
 /// `state`: NotStarted, Running, Succeeded, Failed, Cancelled.
@@ -168,10 +295,21 @@ Json ToJson(const Alias& value);
 Json ToJson(const SetAlias& value);
 Json ToJson(const Image& value);
 Json ToJson(const CreateImage& value);
+Json ToJson(const PushImage& value);
+Json ToJson(const PullImage& value);
 Json ToJson(const ImagePlan& value);
 Json ToJson(const Service& value);
 Json ToJson(const CreateService& value);
 Json ToJson(const UpdateService& value);
+Json ToJson(const ServiceKeys& value);
+Json ToJson(const SetServiceKey& value);
+Json ToJson(const Environment& value);
+Json ToJson(const Promotion& value);
+Json ToJson(const CreatePromotion& value);
+Json ToJson(const DecidePromotion& value);
+Json ToJson(const Token& value);
+Json ToJson(const CreateToken& value);
+Json ToJson(const AuditEntry& value);
 Json ToJson(const Operation& value);
 
 /// kInvalidArgument (id `Request.Invalid`) naming the field.
@@ -184,10 +322,21 @@ Result<void> FromJson(const Json& json, Alias& value);
 Result<void> FromJson(const Json& json, SetAlias& value);
 Result<void> FromJson(const Json& json, Image& value);
 Result<void> FromJson(const Json& json, CreateImage& value);
+Result<void> FromJson(const Json& json, PushImage& value);
+Result<void> FromJson(const Json& json, PullImage& value);
 Result<void> FromJson(const Json& json, ImagePlan& value);
 Result<void> FromJson(const Json& json, Service& value);
 Result<void> FromJson(const Json& json, CreateService& value);
 Result<void> FromJson(const Json& json, UpdateService& value);
+Result<void> FromJson(const Json& json, ServiceKeys& value);
+Result<void> FromJson(const Json& json, SetServiceKey& value);
+Result<void> FromJson(const Json& json, Environment& value);
+Result<void> FromJson(const Json& json, Promotion& value);
+Result<void> FromJson(const Json& json, CreatePromotion& value);
+Result<void> FromJson(const Json& json, DecidePromotion& value);
+Result<void> FromJson(const Json& json, Token& value);
+Result<void> FromJson(const Json& json, CreateToken& value);
+Result<void> FromJson(const Json& json, AuditEntry& value);
 Result<void> FromJson(const Json& json, Operation& value);
 
 /// The rule for names of services: 3 to 32 lower-case letters, digits and dashes, beginning with

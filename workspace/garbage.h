@@ -14,6 +14,9 @@ class Workspace;
 /// it freed.
 Result<std::int64_t> CollectGarbage(Workspace& workspace);
 
+/// The same, with a line in the log where it freed something or failed.
+void CollectGarbageAndTell(Workspace& workspace);
+
 /// The same, soon, on a thread of the operations.
 void CollectGarbageLater(Workspace& workspace);
 

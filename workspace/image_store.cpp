@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "workspace/store.h"
 #include "workspace/store_text.h"
@@ -9,7 +10,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "SELECT seq, name, version, state, digest, size, description, error, operation_id, tags,"
-    " properties, created_time, change, workspace FROM images ";
+    " properties, created_time, change, workspace, details FROM images ";
 
 Error NoImage(std::string_view workspace, const VersionedName& name) {
   const std::string what = name.version == 0
@@ -20,6 +21,29 @@ Error NoImage(std::string_view workspace, const VersionedName& name) {
       .message = "there is no " + what + " in workspace \"" + std::string(workspace) + "\"",
       .id = "Image.NotFound",
       .fix = "slipway image list"};
+}
+
+/// What an image with Python tells beyond the columns.
+std::string DetailsText(const api::Image& image) {
+  const Json json = api::ToJson(image);
+  Json details = Json::object();
+  for (const char* name :
+       {"runtime", "script", "python_version", "generated_dockerfile", "lock", "warnings"}) {
+    details[name] = json[name];
+  }
+  return DumpJson(details);
+}
+
+void TakeDetails(const std::string& text, api::Image& image) {
+  const Result<Json> details = ParseJson(text);
+  api::Image read;
+  if (!details || !api::FromJson(*details, read)) return;
+  image.runtime = read.runtime;
+  image.script = read.script;
+  image.python_version = read.python_version;
+  image.generated_dockerfile = read.generated_dockerfile;
+  image.lock = read.lock;
+  image.warnings = read.warnings;
 }
 
 }  // namespace
@@ -42,6 +66,7 @@ Result<Store::Rows<api::Image>> Store::QueryImages(const char* where,
     image.tags = KeysOf(image.kv_tags);
     image.properties = TextMapFromColumn(row.Text(10));
     image.created_time = row.Text(11);
+    TakeDetails(row.Text(14), image);
     image.etag = MakeEtag(row.Text(13) + "/" + image.id, image.created_time, row.Int(12));
     rows.emplace_back(row.Int(0), std::move(image));
   }));
@@ -72,18 +97,20 @@ Result<api::Image> Store::InsertImage(std::string_view workspace, const api::Ima
         "INSERT INTO image_names (workspace, name, last_version) VALUES (?, ?, 1)"
         " ON CONFLICT (workspace, name) DO UPDATE SET last_version = last_version + 1",
         name));
-    const std::array<SqlValue, 9> values{std::string(workspace),
-                                         draft.name,
-                                         draft.description,
-                                         draft.operation_id,
-                                         TextMapToColumn(draft.kv_tags),
-                                         TextMapToColumn(draft.properties),
-                                         Now(),
-                                         std::string(workspace),
-                                         draft.name};
+    const std::array<SqlValue, 10> values{std::string(workspace),
+                                          draft.name,
+                                          draft.description,
+                                          draft.operation_id,
+                                          TextMapToColumn(draft.kv_tags),
+                                          TextMapToColumn(draft.properties),
+                                          Now(),
+                                          DetailsText(draft),
+                                          std::string(workspace),
+                                          draft.name};
     TRY(database_.Execute(
         "INSERT INTO images (workspace, name, version, state, description, operation_id, tags,"
-        " properties, created_time) SELECT ?, ?, last_version, 'Creating', ?, ?, ?, ?, ?"
+        " properties, created_time, details) SELECT ?, ?, last_version, 'Creating', ?, ?, ?, ?, ?,"
+        " ?"
         " FROM image_names WHERE workspace = ? AND name = ?",
         values));
     Rows<api::Image> rows =
@@ -141,14 +168,16 @@ Result<Page<api::Image>> Store::ListImages(std::string_view workspace, std::stri
 }
 
 Result<void> Store::FinishImage(std::string_view workspace, const api::Image& image,
-                                std::string_view config_digest) {
+                                std::string_view config_digest,
+                                const std::vector<std::string>& sources) {
   return Transaction([&]() -> Result<void> {
-    const std::array<SqlValue, 8> values{image.state, image.digest, std::string(config_digest),
-                                         image.size,  image.error,  std::string(workspace),
-                                         image.name,  image.version};
+    const std::array<SqlValue, 9> values{
+        image.state,  image.digest,       std::string(config_digest), image.size,
+        image.error,  DetailsText(image), std::string(workspace),     image.name,
+        image.version};
     TRY(database_.Execute(
         "UPDATE images SET state = ?, digest = ?, config_digest = ?, size = ?, error = ?,"
-        " change = change + 1 WHERE workspace = ? AND name = ? AND version = ?",
+        " details = ?, change = change + 1 WHERE workspace = ? AND name = ? AND version = ?",
         values));
     std::int64_t position = 0;
     for (const api::Layer& layer : image.layers) {
@@ -161,8 +190,35 @@ Result<void> Store::FinishImage(std::string_view workspace, const api::Image& im
           " WHERE workspace = ? AND name = ? AND version = ?",
           entry));
     }
+    for (const std::string& digest : sources) {
+      const std::array<SqlValue, 4> entry{digest, std::string(workspace), image.name,
+                                          image.version};
+      TRY(
+          database_.Execute("INSERT OR IGNORE INTO image_sources (image, digest) SELECT seq, ? FROM"
+                            " images WHERE workspace = ? AND name = ? AND version = ?",
+                            entry));
+    }
     return {};
   });
+}
+
+Result<std::string> Store::FindResolved(std::string_view key, std::chrono::seconds max_age) {
+  const std::array<SqlValue, 2> values{std::string(key), FormatTime(clock_.Now() - max_age)};
+  std::string lock;
+  TRY(database_.Query("SELECT lock FROM resolved WHERE key = ? AND created_time > ?", values,
+                      [&lock](const Row& row) { lock = row.Text(0); }));
+  return lock;
+}
+
+Result<void> Store::KeepResolved(std::string_view key, const std::string& lock) {
+  const std::array<SqlValue, 3> values{std::string(key), lock, Now()};
+  TRY(database_.Execute(
+      "INSERT OR REPLACE INTO resolved (key, lock, created_time) VALUES (?, ?, ?)", values));
+  TRY(
+      database_.Execute("DELETE FROM resolved WHERE key NOT IN (SELECT key FROM resolved ORDER BY"
+                        " created_time DESC LIMIT 1000)",
+                        {}));
+  return {};
 }
 
 Result<void> Store::FailImagesOf(std::string_view operation_id, const std::string& why) {
@@ -199,7 +255,8 @@ Result<std::set<Digest>> Store::ImageBlobs() {
   std::set<Digest> digests;
   TRY(database_.Query(
       "SELECT digest FROM images WHERE digest <> '' UNION SELECT config_digest FROM images"
-      " WHERE config_digest <> '' UNION SELECT digest FROM image_layers",
+      " WHERE config_digest <> '' UNION SELECT digest FROM image_layers"
+      " UNION SELECT digest FROM image_sources",
       {}, [&digests](const Row& row) {
         Result<Digest> digest = Digest::Parse(row.Text(0));
         if (digest) digests.insert(*std::move(digest));

@@ -17,12 +17,15 @@ namespace slipway::workspace {
 class Workspace;
 
 /// The versions that `name`, `name:version` mean. kNotFound (id `Model.NotFound`),
-/// kInvalidArgument (id `Image.Spec`) for none at all or one that holds no ONNX model.
+/// kInvalidArgument (id `Image.Spec`) for none at all or one that holds no ONNX model, which a
+/// script may do without.
 Result<std::vector<registry::ModelVersion>> ResolveModels(Workspace& workspace,
                                                           std::string_view workspace_name,
-                                                          const std::vector<std::string>& models);
+                                                          const std::vector<std::string>& models,
+                                                          bool with_script = false);
 
-/// Inserts the next version of the image in state Creating, for the operation to build.
+/// Inserts the next version of the image in state Creating, for the operation to build. In the
+/// transaction of the operation's beginning: workspace and models are looked for once more.
 Result<api::Image> InsertImage(Workspace& workspace, std::string_view workspace_name,
                                const api::CreateImage& wanted,
                                const std::vector<registry::ModelVersion>& models,
@@ -34,9 +37,10 @@ Result<imagebuilder::Image> BuildImage(Workspace& workspace,
                                        const std::vector<registry::ModelVersion>& models,
                                        Progress& progress);
 
-/// Writes the row of an image that was built.
+/// Writes the row of an image that was built. `sources`: digests of the blobs it was made of.
 Result<void> FinishImage(Workspace& workspace, std::string_view workspace_name, api::Image& image,
-                         const imagebuilder::Image& built);
+                         const imagebuilder::Image& built,
+                         const std::vector<std::string>& sources = {});
 
 /// Starts the operation `image.create`.
 Result<api::Operation> StartImageCreate(Workspace& workspace, const std::string& workspace_name,

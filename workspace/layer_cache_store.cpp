@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <array>
-#include <cerrno>
 
-#include "base/file.h"
+#include "imagebuilder/file_state.h"
 #include "workspace/layer_cache.h"
 
 namespace slipway::workspace {
 namespace {
 
-std::int64_t Nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
+using imagebuilder::FileState;
+using imagebuilder::Turns;
 
 class StoredLayerCache final : public imagebuilder::LayerCache {
  public:
@@ -57,31 +52,43 @@ class StoredLayerCache final : public imagebuilder::LayerCache {
   }
 
   Result<std::string> FileDigest(const std::filesystem::path& file) override {
-    struct stat info {};
-    if (::stat(file.c_str(), &info) != 0) return SystemError(file.string(), errno);
-    const std::array<SqlValue, 6> known{file.string(),
-                                        static_cast<std::int64_t>(info.st_dev),
-                                        static_cast<std::int64_t>(info.st_ino),
-                                        static_cast<std::int64_t>(info.st_size),
-                                        Nanoseconds(info.st_mtim),
-                                        Nanoseconds(info.st_ctim)};
+    const Turns::Turn turn = TRY(turns_.Take("file " + file.native(), {}));
+    const FileState before = TRY(imagebuilder::StateOf(file));
+    const std::string known = TRY(KnownDigest(file, before));
+    if (!known.empty()) return known;
+    const Digest digest = TRY(Digest::OfFile(file));
+    const FileState after = TRY(imagebuilder::StateOf(file));
+    if (before == after && imagebuilder::IsSettled(after)) TRY(Remember(file, after, digest));
+    return digest.text();
+  }
+
+  Turns& turns() override { return turns_; }
+
+ private:
+  Result<std::string> KnownDigest(const std::filesystem::path& file, const FileState& state) {
+    const std::array<SqlValue, 6> values{file.string(), state.device,      state.inode,
+                                         state.size,    state.modified_ns, state.changed_ns};
     std::string digest;
     TRY(database_.Query(
         "SELECT digest FROM file_digests WHERE path = ? AND device = ? AND inode = ? AND size = ?"
         " AND modified_ns = ? AND changed_ns = ?",
-        known, [&digest](const Row& row) { digest = row.Text(0); }));
-    if (!digest.empty()) return digest;
-    digest = TRY(Digest::OfFile(file)).text();
-    const std::array<SqlValue, 7> values{known[0], known[1], known[2], known[3],
-                                         known[4], known[5], digest};
+        values, [&digest](const Row& row) { digest = row.Text(0); }));
+    return digest;
+  }
+
+  Result<void> Remember(const std::filesystem::path& file, const FileState& state,
+                        const Digest& digest) {
+    const std::array<SqlValue, 7> values{file.string(), state.device,      state.inode,
+                                         state.size,    state.modified_ns, state.changed_ns,
+                                         digest.text()};
     TRY(database_.Execute(
         "INSERT OR REPLACE INTO file_digests (path, device, inode, size, modified_ns, changed_ns,"
         " digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
         values));
-    return digest;
+    return {};
   }
 
- private:
+  Turns turns_;
   Database& database_;
   BlobStore& blobs_;
 };

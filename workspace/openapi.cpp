@@ -35,6 +35,7 @@ OrderedJson Describe(std::string_view unit, const Route& route) {
   operation["responses"]["2XX"] = {{"description", "Done, or accepted"}};
   const bool is_open = route.path.substr(0, 5) != "/api/";
   if (is_open) operation["security"] = OrderedJson::array();
+  if (!is_open) operation["x-slipway-role"] = std::string(RoleName(route.role));
   return operation;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "workspace/state_folder.h"
 
 namespace slipway::workspace {
 namespace {
@@ -119,6 +120,7 @@ Result<std::vector<api::Operation>> Pool::Recover() {
     SetError(operation, error);
     const auto mark = [&]() -> Result<void> {
       TRY(store_.FailImagesOf(operation.id, error.message));
+      TRY(store_.FailPromotionsOf(operation.id, error));
       return store_.SaveOperation(operation, {});
     };
     TRY(store_.Transaction(mark));
@@ -201,6 +203,7 @@ Result<void> Pool::Execute(Live& live) {
   try {
     Result<void> outcome = live.job.run(progress);
     if (!outcome && progress.Cancelled()) return ending();
+    if (!outcome) return InStateFolder(std::move(outcome).error());
     return outcome;
   } catch (const std::exception& thrown) {
     return Error{.code = Code::kInternal, .message = std::string("unexpected: ") + thrown.what()};

@@ -56,7 +56,7 @@ class Operations {
                                           const OperationsOptions& options = {});
   virtual ~Operations() = default;
 
-  /// Marks what was under way when the program died as Failed, images it was making too. Says
+  /// Marks what was under way when the program died as Failed, images and promotions too. Says
   /// which they were. Call it once, before Start.
   virtual Result<std::vector<api::Operation>> Recover() = 0;
   /// kResourceExhausted (id `Operation.QueueFull`), kUnavailable while stopping, or what

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "workspace/deploy.h"
@@ -38,9 +39,11 @@ Result<void> Reapply(Workspace& workspace, ServiceRow row) {
   return workspace.store().UpdateService(row);
 }
 
+/// One that ran before goes back to the image its row names, one that did not is removed.
 Result<void> Unwind(Workspace& workspace, ServiceRow row) {
   const std::string kind = TRY(KindOf(workspace, row));
-  if (kind == "service.update") return Reapply(workspace, std::move(row));
+  const bool ran_before = !row.service.endpoint.empty();
+  if (kind != "service.delete" && ran_before) return Reapply(workspace, std::move(row));
   if (kind != "service.delete") {
     deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
     Report(row, driver->Remove({row.workspace, row.service.name}));
@@ -49,6 +52,15 @@ Result<void> Unwind(Workspace& workspace, ServiceRow row) {
   row.service.cause = "Operation.Interrupted";
   row.service.detail = "the workspace service ended while it worked on this service";
   return workspace.store().UpdateService(row);
+}
+
+/// Trees do not outlast the machine's run, and targets start their services again from them.
+void UnpackAll(Workspace& workspace, const std::vector<ServiceRow>& rows) {
+  for (const ServiceRow& row : rows) {
+    if (!deployer::RunsUnpacked(row.service.target) || row.service.image_digest.empty()) continue;
+    const Result<deployer::DeploySpec> spec = MakeDeploySpec(workspace, row);
+    Report(row, spec ? Result<void>() : spec.error());
+  }
 }
 
 std::set<std::string> TargetsInUse(Workspace& workspace) {
@@ -62,7 +74,9 @@ std::set<std::string> TargetsInUse(Workspace& workspace) {
 }  // namespace
 
 Result<void> ResumeServices(Workspace& workspace) {
-  for (const ServiceRow& row : TRY(workspace.store().AllServices())) {
+  const std::vector<ServiceRow> rows = TRY(workspace.store().AllServices());
+  UnpackAll(workspace, rows);
+  for (const ServiceRow& row : rows) {
     if (row.service.state == "Transitioning") Report(row, Unwind(workspace, row));
   }
   for (const std::string& name : TargetsInUse(workspace)) {

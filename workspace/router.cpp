@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "workspace/metrics.h"
+#include "workspace/state_folder.h"
 #include "workspace/store.h"
 #include "workspace/workspace.h"
 
@@ -24,7 +25,8 @@ struct StatusOf {
   std::string_view id;
   int status;
 };
-constexpr std::array<StatusOf, 8> kStatus = {{{"Auth.Required", 401},
+constexpr std::array<StatusOf, 9> kStatus = {{{"Auth.Required", 401},
+                                              {"Auth.Expired", 401},
                                               {"Etag.Mismatch", 412},
                                               {"Idempotency.Mismatch", 422},
                                               {"Route.Method", 405},
@@ -46,23 +48,96 @@ bool NeedsToken(const http::Target& target) {
   return !target.segments.empty() && target.segments.front() == "api";
 }
 
-bool HasToken(const http::Request& request, const std::string& token) {
+/// The credential of the request; empty if there is none.
+std::string_view BearerOf(const http::Request& request) {
   constexpr std::string_view kScheme = "bearer ";
   const std::string_view field = request.headers.Get("Authorization");
   if (field.size() <= kScheme.size() || ToLower(field.substr(0, kScheme.size())) != kScheme) {
-    return false;
+    return {};
   }
-  return EqualSecrets(Trim(field.substr(kScheme.size())), token);
+  return Trim(field.substr(kScheme.size()));
 }
 
-http::Response Unauthorized(bool had_one) {
-  http::Response response = FailureResponse(
-      {.code = Code::kPermissionDenied,
-       .message = had_one ? "the token is not valid here" : "this request needs a bearer token",
-       .id = "Auth.Required",
-       .fix = "send the token of the state folder's admin.token as \"Authorization: Bearer …\""});
-  response.headers.Set("WWW-Authenticate", "Bearer");
-  return response;
+Error Unauthorized(bool had_one) {
+  return {.code = Code::kPermissionDenied,
+          .message = had_one ? "the token is not valid here" : "this request needs a bearer token",
+          .id = "Auth.Required",
+          .fix =
+              "send a token of slipway token create, or of the state folder's admin.token, as "
+              "\"Authorization: Bearer …\""};
+}
+
+/// Whose token it is. The same error for one that never was and one with a wrong secret.
+Result<Principal> Authenticate(Workspace& workspace, const http::Request& request) {
+  const std::string_view bearer = BearerOf(request);
+  if (bearer.empty()) return Unauthorized(request.headers.Has("Authorization"));
+  if (EqualSecrets(bearer, workspace.token())) {
+    return Principal{.name = "admin", .role = Role::kOwner};
+  }
+  const Result<TokenText> text = ParseToken(bearer);
+  if (!text) return Unauthorized(true);
+  const Result<TokenRow> row = workspace.store().GetToken(text->id);
+  if (!row && row.error().code != Code::kNotFound) return row.error();
+  if (!row || !EqualSecrets(Digest::OfText(text->secret).text(), row->secret_digest) ||
+      row->token.state == "Revoked") {
+    return Unauthorized(true);
+  }
+  if (row->token.state != "Active") {
+    return Error{
+        .code = Code::kPermissionDenied,
+        .message = "token \"" + row->token.name + "\" expired at " + row->token.expires_time,
+        .id = "Auth.Expired",
+        .fix = "ask an owner for a new one: slipway token create"};
+  }
+  return Principal{.name = row->token.name,
+                   .token_id = row->token.id,
+                   .role = TRY(RoleFromName(row->token.role)),
+                   .workspace = row->token.workspace};
+}
+
+Result<void> Authorize(const Route& route, const Call& call) {
+  TRY(RequireRole(call.principal, route.role,
+                  std::string(route.method) + " " + std::string(route.path)));
+  const auto name = call.params.find("w");
+  if (name == call.params.end()) return {};
+  return RequireWorkspace(call.principal, name->second);
+}
+
+/// Whether a request is put on record: it changes something, or was to.
+bool IsAudited(const Route& route) {
+  return !route.changes_nothing &&
+         (route.tells_secrets || (route.method != "GET" && route.method != "HEAD"));
+}
+
+std::string CodeOf(const http::Response& response) {
+  return response.status < 400 ? "" : ErrorId(http::ErrorFromResponse(response));
+}
+
+std::string OperationOf(const http::Response& response) {
+  const std::string_view location = response.headers.Get("Operation-Location");
+  return std::string(location.substr(location.rfind('/') + 1));
+}
+
+void Audit(Workspace& workspace, const Call& call, const http::Response& response) {
+  const auto name = call.params.find("w");
+  api::AuditEntry entry;
+  entry.actor = call.principal.name;
+  entry.token_id = call.principal.token_id;
+  entry.role = RoleName(call.principal.role);
+  entry.peer = call.request.peer;
+  entry.method = call.request.method;
+  entry.path = call.target.path;
+  entry.workspace = name == call.params.end() ? "" : name->second;
+  entry.status = response.status;
+  entry.code = CodeOf(response);
+  entry.operation_id = OperationOf(response);
+  const Result<void> written = workspace.store().InsertAudit(entry);
+  if (written) return;
+  log::Failure("audit entry was not written", {{"error", written.error().message},
+                                               {"actor", entry.actor},
+                                               {"method", entry.method},
+                                               {"path", entry.path},
+                                               {"status", response.status}});
 }
 
 http::Response FromKept(const KeptResponse& kept) {
@@ -82,7 +157,8 @@ const std::string& Call::Param(std::string_view name) const {
   return found->second;
 }
 
-http::Response FailureResponse(const Error& error) {
+http::Response FailureResponse(const Error& given) {
+  const Error error = InStateFolder(given);
   http::Response response = http::Problem(error);
   for (const StatusOf& row : kStatus) {
     if (row.id != error.id) continue;
@@ -160,7 +236,8 @@ Result<http::Response> Router::AnswerOnce(const Route& route, Call& call,
                  .id = "Request.Invalid"};
   }
   Store& store = workspace_.store();
-  const std::string target = call.request.method + " " + call.request.target;
+  const std::string target = call.request.method + " " + call.request.target +
+                             (call.principal.token_id.empty() ? "" : " " + call.principal.token_id);
   const std::string digest = Digest::OfText(call.request.body).text();
   const std::optional<KeptResponse> kept = TRY(store.ReserveKey(key, target, digest));
   if (kept && kept->body_digest != digest) {
@@ -191,11 +268,33 @@ Result<http::Response> Router::AnswerOnce(const Route& route, Call& call,
   return response;
 }
 
+http::Response Router::AnswerCall(const Route& route, Call& call) const {
+  if (const Result<void> allowed = Authorize(route, call); !allowed) {
+    return FailureResponse(allowed.error());
+  }
+  const std::string key(call.request.headers.Get("Idempotency-Key"));
+  const bool once = call.request.method == "POST" && !key.empty() && !route.changes_nothing &&
+                    !route.tells_secrets;
+  Result<http::Response> answer =
+      once ? AnswerOnce(route, call, key) : route.handle(call, workspace_);
+  if (!answer) return FailureResponse(answer.error());
+  if (route.tells_secrets) answer->headers.Set("Cache-Control", "no-store");
+  return *std::move(answer);
+}
+
 http::Response Router::Answer(http::Request& request, std::string& route_path) const {
   const Result<http::Target> target = http::ParseTarget(request.target);
   if (!target) return FailureResponse(target.error());
-  if (NeedsToken(*target) && !HasToken(request, workspace_.token())) {
-    return Unauthorized(request.headers.Has("Authorization"));
+  const bool is_open = !NeedsToken(*target);
+  Principal principal{.name = "", .role = Role::kOwner};
+  if (!is_open) {
+    Result<Principal> known = Authenticate(workspace_, request);
+    if (!known) {
+      http::Response response = FailureResponse(known.error());
+      if (response.status == 401) response.headers.Set("WWW-Authenticate", "Bearer");
+      return response;
+    }
+    principal = *std::move(known);
   }
   Match match = Find(request, *target);
   if (match.route == nullptr && match.allow.empty()) {
@@ -213,11 +312,10 @@ http::Response Router::Answer(http::Request& request, std::string& route_path) c
     return response;
   }
   route_path = match.route->path;
-  const std::string key(request.headers.Get("Idempotency-Key"));
-  const bool once = request.method == "POST" && !key.empty() && !match.route->changes_nothing;
-  Result<http::Response> answer = once ? AnswerOnce(*match.route, match.call, key)
-                                       : match.route->handle(match.call, workspace_);
-  return answer ? *std::move(answer) : FailureResponse(answer.error());
+  match.call.principal = std::move(principal);
+  http::Response response = AnswerCall(*match.route, match.call);
+  if (!is_open && IsAudited(*match.route)) Audit(workspace_, match.call, response);
+  return response;
 }
 
 http::Response Router::Handle(http::Request& request) const {

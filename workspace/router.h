@@ -12,7 +12,8 @@
 namespace slipway::workspace {
 
 /// Finds the route of a request: literal segments go before `{names}`. The only place that
-/// answers 401, 404 and 405, and that keeps responses for an Idempotency-Key. Thread-safe.
+/// answers 401, 404 and 405, that asks whether the caller has the route's role and workspace, puts
+/// on record who changed what, and keeps responses for an Idempotency-Key. Thread-safe.
 class Router {
  public:
   /// The workspace must outlive the router.
@@ -34,6 +35,7 @@ class Router {
   };
   Match Find(http::Request& request, const http::Target& target) const;
   http::Response Answer(http::Request& request, std::string& route_path) const;
+  http::Response AnswerCall(const Route& route, Call& call) const;
   Result<http::Response> AnswerOnce(const Route& route, Call& call, const std::string& key) const;
   Workspace& workspace_;
   std::vector<Entry> entries_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <limits>
+#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "workspace/store.h"
 #include "workspace/store_text.h"
 
@@ -16,7 +18,31 @@ Error NoService(std::string_view workspace, std::string_view name) {
                .fix = "slipway service list"};
 }
 
+std::string ComputeTypeOf(std::string_view target) {
+  if (target == "kubernetes") return "AKS";
+  std::string name(target);
+  for (char& c : name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+std::string DeploymentToColumn(const deployer::Deployment& deployment) {
+  return DumpJson(deployer::ToJson(deployment, deployer::Secrets::kShown));
+}
+
+deployer::Deployment DeploymentFromColumn(const std::string& column, std::string_view target) {
+  const Result<Json> json = ParseJson(column);
+  if (!json) return deployer::DefaultDeployment(target);
+  Result<deployer::Deployment> deployment = deployer::ParseDeployment(*json, target);
+  return deployment ? *std::move(deployment) : deployer::DefaultDeployment(target);
+}
+
 }  // namespace
+
+void ShowDeployment(ServiceRow& row) {
+  row.service.auth_enabled = row.deployment.auth_enabled;
+  row.service.deployment.json =
+      DumpJson(deployer::ToJson(row.deployment, deployer::Secrets::kHidden));
+}
 
 Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
                                                      std::span<const SqlValue> values) {
@@ -24,7 +50,7 @@ Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
       std::string(
           "SELECT s.seq, s.workspace, s.name, s.state, s.target, s.image_name, s.image_version,"
           " i.digest, s.port, s.endpoint, s.cause, s.detail, s.description, s.revision, s.tags,"
-          " s.properties, s.created_time, s.updated_time, s.operation_id, s.change"
+          " s.properties, s.created_time, s.updated_time, s.operation_id, s.change, s.deployment"
           " FROM services s JOIN images i ON i.workspace = s.workspace AND i.name = s.image_name"
           " AND i.version = s.image_version ") +
       where;
@@ -40,7 +66,9 @@ Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
     service.image_digest = row.Text(7);
     found.port = row.Int(8);
     service.endpoint = row.Text(9);
+    service.compute_type = ComputeTypeOf(service.target);
     service.scoring_uri = service.endpoint.empty() ? "" : service.endpoint + "/score";
+    service.swagger_uri = service.endpoint.empty() ? "" : service.endpoint + "/swagger.json";
     service.cause = row.Text(10);
     service.detail = row.Text(11);
     service.description = row.Text(12);
@@ -52,6 +80,8 @@ Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
     found.operation_id = row.Text(18);
     service.etag =
         MakeEtag(found.workspace + "/" + service.name, service.created_time, row.Int(19));
+    found.deployment = DeploymentFromColumn(row.Text(20), service.target);
+    ShowDeployment(found);
     rows.emplace_back(row.Int(0), std::move(found));
   }));
   return rows;
@@ -61,7 +91,7 @@ Result<void> Store::InsertService(const ServiceRow& row) {
   const api::Service& service = row.service;
   const VersionedName image = TRY(ParseVersionedName(service.image));
   const std::string now = Now();
-  const std::array<SqlValue, 13> values{row.workspace,
+  const std::array<SqlValue, 14> values{row.workspace,
                                         service.name,
                                         service.state,
                                         service.target,
@@ -73,11 +103,12 @@ Result<void> Store::InsertService(const ServiceRow& row) {
                                         TextMapToColumn(service.properties),
                                         now,
                                         now,
-                                        row.operation_id};
+                                        row.operation_id,
+                                        DeploymentToColumn(row.deployment)};
   Result<std::int64_t> inserted = database_.Execute(
       "INSERT INTO services (workspace, name, state, target, image_name, image_version, port,"
-      " description, revision, tags, properties, created_time, updated_time, operation_id)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+      " description, revision, tags, properties, created_time, updated_time, operation_id,"
+      " deployment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
       values);
   if (inserted) return {};
   if (inserted.error().code != Code::kAlreadyExists) return std::move(inserted).error();
@@ -90,7 +121,7 @@ Result<void> Store::InsertService(const ServiceRow& row) {
 Result<void> Store::UpdateService(const ServiceRow& row) {
   const api::Service& service = row.service;
   const VersionedName image = TRY(ParseVersionedName(service.image));
-  const std::array<SqlValue, 16> values{service.state,
+  const std::array<SqlValue, 17> values{service.state,
                                         service.target,
                                         image.name,
                                         image.version,
@@ -104,15 +135,27 @@ Result<void> Store::UpdateService(const ServiceRow& row) {
                                         TextMapToColumn(service.properties),
                                         Now(),
                                         row.operation_id,
+                                        DeploymentToColumn(row.deployment),
                                         row.workspace,
                                         service.name};
   const std::int64_t changed = TRY(database_.Execute(
       "UPDATE services SET state = ?, target = ?, image_name = ?, image_version = ?, port = ?,"
       " endpoint = ?, cause = ?, detail = ?, description = ?, revision = ?, tags = ?,"
-      " properties = ?, updated_time = ?, operation_id = ?, change = change + 1"
+      " properties = ?, updated_time = ?, operation_id = ?, deployment = ?, change = change + 1"
       " WHERE workspace = ? AND name = ?",
       values));
   if (changed == 0) return NoService(row.workspace, service.name);
+  return {};
+}
+
+Result<void> Store::SaveDeployment(const ServiceRow& row) {
+  const std::array<SqlValue, 4> values{DeploymentToColumn(row.deployment), Now(), row.workspace,
+                                       row.service.name};
+  const std::int64_t changed = TRY(
+      database_.Execute("UPDATE services SET deployment = ?, updated_time = ?, change = change + 1"
+                        " WHERE workspace = ? AND name = ?",
+                        values));
+  if (changed == 0) return NoService(row.workspace, row.service.name);
   return {};
 }
 

@@ -2,14 +2,14 @@
 #include "workspace/services.h"
 
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
+#include <nlohmann/json.hpp>
 
-#include "base/log.h"
-#include "workspace/deploy.h"
+#include "base/json.h"
 #include "workspace/etag.h"
 #include "workspace/garbage.h"
 #include "workspace/images.h"
+#include "workspace/service_keys.h"
+#include "workspace/service_work.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -17,21 +17,7 @@ namespace {
 
 constexpr std::int64_t kPortMax = 65'535;
 
-/// A service on its way through an operation: as it was, as it is to be, and the image that is
-/// built for it on the way, if one is.
-struct ServiceWork {
-  ServiceRow before, after;
-  bool exists = false;     ///< `before` is a service that there was
-  bool goes_back = false;  ///< on failure `before` is what remains
-  std::vector<registry::ModelVersion> models;
-  api::Image image;
-  std::shared_lock<std::shared_mutex> keep;
-};
 using Work = std::shared_ptr<ServiceWork>;
-
-std::string ResourcePath(const ServiceRow& row) {
-  return "/workspaces/" + row.workspace + "/services/" + row.service.name;
-}
 
 Result<void> CheckCreate(const api::CreateService& wanted) {
   TRY(api::CheckServiceName(wanted.name));
@@ -48,114 +34,23 @@ Result<void> CheckCreate(const api::CreateService& wanted) {
   return {};
 }
 
-Error Busy(const std::string& name) {
-  return Error{.code = Code::kFailedPrecondition,
-               .message = "another operation is working on service \"" + name + "\"",
-               .id = "Service.Busy",
-               .fix = "wait for it to end"};
-}
-
-/// Reads the row into `before`, and copies it to `after` in state Transitioning.
-Result<void> TakeService(Workspace& workspace, ServiceWork& work, const std::string& operation_id) {
-  work.before = TRY(workspace.store().GetService(work.after.workspace, work.after.service.name));
-  if (work.before.service.state == "Transitioning") return Busy(work.before.service.name);
-  work.exists = true;
-  work.goes_back = work.before.service.state == "Healthy";
-  work.after = work.before;
-  work.after.operation_id = operation_id;
-  work.after.service.revision += 1;
-  ServiceRow marked = work.before;
-  marked.operation_id = operation_id;
-  marked.service.state = "Transitioning";
-  return workspace.store().UpdateService(marked);
-}
-
-void SetImage(ServiceWork& work, const api::Image& image) {
-  work.after.service.image = image.id;
-  work.after.service.image_digest = image.digest;
-}
-
-Result<void> BuildFor(Workspace& workspace, ServiceWork& work, Progress& progress) {
-  const imagebuilder::Image built = TRY(BuildImage(workspace, work.models, progress));
-  TRY(FinishImage(workspace, work.after.workspace, work.image, built));
-  progress.Log("image " + work.image.id + " is " + work.image.digest);
-  SetImage(work, work.image);
-  return {};
-}
-
-/// Brings back what ran before, after its successor failed.
-void RollBack(Workspace& workspace, ServiceWork& work, Progress& progress) {
-  progress.Log("going back to " + work.before.service.image);
-  const Result<deployer::DeploySpec> spec = MakeDeploySpec(workspace, work.before);
-  const Result<deployer::Driver*> driver = workspace.targets().Find(work.before.service.target);
-  Result<void> applied;
-  if (!spec) applied = spec.error();
-  if (!driver) applied = driver.error();
-  if (spec && driver) applied = (*driver)->Apply(*spec);
-  if (applied) {
-    const Result<deployer::Observed> ready =
-        deployer::WaitReady(**driver, {work.before.workspace, work.before.service.name},
-                            workspace.clock(), {.timeout = workspace.config().ready_timeout});
-    if (!ready) applied = ready.error();
+/// The target that is asked for: by name, by the deployment, or `process`.
+Result<std::string> ChooseTarget(const api::CreateService& wanted, const Json& deployment) {
+  const std::string named = TRY(deployer::DeploymentTarget(deployment));
+  if (!wanted.target.empty() && !named.empty() && wanted.target != named) {
+    return Error{
+        .code = Code::kInvalidArgument,
+        .message = "target \"" + wanted.target + "\" is not the deployment's, \"" + named + "\"",
+        .id = "Request.Invalid",
+        .fix = "leave one of them out"};
   }
-  if (applied) return;
-  work.before.service.state = "Failed";
-  work.before.service.cause = ErrorId(applied.error());
-  work.before.service.detail = applied.error().message;
-  progress.Log("going back failed: " + applied.error().message);
+  if (!wanted.target.empty()) return wanted.target;
+  return named.empty() ? std::string("process") : named;
 }
 
-void LogOutput(Workspace& workspace, const ServiceRow& row, Progress& progress) {
-  constexpr std::int64_t kLines = 20;
-  const Result<deployer::Driver*> driver = workspace.targets().Find(row.service.target);
-  if (!driver) return;
-  const Result<std::string> lines = (*driver)->Logs({row.workspace, row.service.name}, kLines);
-  if (lines && !lines->empty()) progress.Log(*lines);
-}
-
-void RemoveFromTarget(Workspace& workspace, const ServiceRow& row) {
-  const Result<deployer::Driver*> driver = workspace.targets().Find(row.service.target);
-  if (!driver) return;
-  const Result<void> removed = (*driver)->Remove({row.workspace, row.service.name});
-  if (!removed) {
-    log::Warn("service was not removed", {{"workspace", row.workspace},
-                                          {"service", row.service.name},
-                                          {"error", removed.error().message}});
-  }
-}
-
-Result<void> RunDeploy(Workspace& workspace, const Work& work, Progress& progress) {
-  work->keep = std::shared_lock(workspace.keep_mutex());
-  if (!work->models.empty()) TRY(BuildFor(workspace, *work, progress));
-  const Result<deployer::Observed> ready = Deploy(workspace, work->after, progress);
-  if (ready) {
-    api::Service& service = work->after.service;
-    service.endpoint = ready->endpoint;
-    service.state = "Healthy";
-    service.cause.clear();
-    service.detail.clear();
-    progress.Log("service " + service.name + " answers at " + service.endpoint);
-    return {};
-  }
-  LogOutput(workspace, work->after, progress);
-  if (work->goes_back) {
-    RollBack(workspace, *work, progress);
-  } else if (progress.Cancelled()) {
-    RemoveFromTarget(workspace, work->after);
-  }
-  return ready.error();
-}
-
-Result<void> FailDeploy(Workspace& workspace, const Work& work, const Error& error) {
-  TRY(workspace.store().FailImagesOf(work->after.operation_id, error.message));
-  ServiceRow row = work->goes_back ? work->before : work->after;
-  if (!work->goes_back) {
-    row.service.state = "Failed";
-    row.service.cause = ErrorId(error);
-    row.service.detail = error.message;
-  }
-  row.operation_id = work->after.operation_id;
-  return workspace.store().UpdateService(row);
+Result<Json> ReadObject(const api::Object& object) {
+  if (object.json.empty()) return Json::object();
+  return ParseJson(object.json);
 }
 
 /// Chooses the image, or the models to build one from, before anything is written.
@@ -171,33 +66,57 @@ Result<void> ChooseImage(Workspace& workspace, const api::CreateService& wanted,
   return {};
 }
 
+/// Takes a service of that name over, for as long as it stays on its target.
+Result<void> PrepareOverwrite(Workspace& workspace, ServiceWork& work,
+                              const std::string& operation_id) {
+  const ServiceRow fresh = work.after;
+  TRY(TakeService(workspace, work, operation_id));
+  if (work.before.service.target != fresh.service.target) {
+    return Error{.code = Code::kFailedPrecondition,
+                 .message = "service \"" + fresh.service.name + "\" runs on target \"" +
+                            work.before.service.target + "\" and cannot move to \"" +
+                            fresh.service.target + "\"",
+                 .id = "Service.TargetFixed",
+                 .fix = "delete it first, or choose another name"};
+  }
+  work.after.service.image = fresh.service.image;
+  work.after.service.image_digest = fresh.service.image_digest;
+  work.after.deployment = fresh.deployment;
+  if (fresh.deployment.primary_key.empty()) {
+    work.after.deployment.primary_key = work.before.deployment.primary_key;
+  }
+  if (fresh.deployment.secondary_key.empty()) {
+    work.after.deployment.secondary_key = work.before.deployment.secondary_key;
+  }
+  return {};
+}
+
+void Describe(const api::CreateService& wanted, ServiceRow& row) {
+  const deployer::Deployment& deployment = row.deployment;
+  row.port = wanted.port != 0 ? wanted.port : deployment.port;
+  row.service.description =
+      wanted.description.empty() ? deployment.description : wanted.description;
+  row.service.kv_tags = wanted.tags;
+  row.service.kv_tags.insert(deployment.tags.begin(), deployment.tags.end());
+  row.service.properties = wanted.properties;
+  row.service.properties.insert(deployment.properties.begin(), deployment.properties.end());
+}
+
 Result<void> PrepareCreate(Workspace& workspace, const api::CreateService& wanted,
                            ServiceWork& work, const std::string& operation_id) {
-  const ServiceRow fresh = work.after;
-  const bool taken = workspace.store().GetService(fresh.workspace, wanted.name).has_value();
-  if (taken && wanted.overwrite) {
-    TRY(TakeService(workspace, work, operation_id));
-    if (work.before.service.target != wanted.target) {
-      return Error{.code = Code::kFailedPrecondition,
-                   .message = "service \"" + wanted.name + "\" runs on target \"" +
-                              work.before.service.target + "\" and cannot move to \"" +
-                              wanted.target + "\"",
-                   .id = "Service.TargetFixed",
-                   .fix = "delete it first, or choose another name"};
-    }
-    work.after.service.image = fresh.service.image;
-    work.after.service.image_digest = fresh.service.image_digest;
-  }
+  TRY(workspace.store().GetWorkspace(work.after.workspace));
+  const bool taken = workspace.store().GetService(work.after.workspace, wanted.name).has_value();
+  if (taken && wanted.overwrite) TRY(PrepareOverwrite(workspace, work, operation_id));
   work.after.operation_id = operation_id;
-  work.after.port = wanted.port;
-  work.after.service.description = wanted.description;
-  work.after.service.kv_tags = wanted.tags;
-  work.after.service.properties = wanted.properties;
+  Describe(wanted, work.after);
+  CompleteKeys(work.after.deployment);
   if (!work.models.empty()) {
     const api::CreateImage image{.name = wanted.name, .models = {}};
     work.image =
         TRY(InsertImage(workspace, work.after.workspace, image, work.models, operation_id));
     SetImage(work, work.image);
+  } else {
+    TRY(HoldImage(workspace, work, work.after.service.image));
   }
   if (work.exists) return {};
   work.after.service.state = "Transitioning";
@@ -212,9 +131,13 @@ Result<api::Operation> Start(Workspace& workspace, const Work& work, std::string
     TRY(prepare(operation_id));
     return ResourcePath(work->after);
   };
-  job.run = [&workspace, work](Progress& progress) { return RunDeploy(workspace, work, progress); };
+  job.run = [&workspace, work](Progress& progress) {
+    return RunService(workspace, *work, progress);
+  };
   job.succeed = [&workspace, work] { return workspace.store().UpdateService(work->after); };
-  job.fail = [&workspace, work](const Error& error) { return FailDeploy(workspace, work, error); };
+  job.fail = [&workspace, work](const Error& error) {
+    return FailService(workspace, *work, error);
+  };
   return workspace.operations().Start(std::move(job));
 }
 
@@ -256,6 +179,7 @@ api::Service LookAtService(Workspace& workspace, const ServiceRow& row) {
   if (!seen->endpoint.empty()) {
     service.endpoint = seen->endpoint;
     service.scoring_uri = seen->endpoint + "/score";
+    service.swagger_uri = seen->endpoint + "/swagger.json";
   }
   return service;
 }
@@ -264,12 +188,14 @@ Result<api::Operation> StartServiceCreate(Workspace& workspace, const std::strin
                                           const api::CreateService& wanted) {
   TRY(CheckCreate(wanted));
   TRY(workspace.store().GetWorkspace(workspace_name));
-  TRY(workspace.targets().Find(wanted.target));
+  const Json deployment = TRY(ReadObject(wanted.deployment));
   const auto work = std::make_shared<ServiceWork>();
   work->after.workspace = workspace_name;
   work->after.service.name = wanted.name;
-  work->after.service.target = wanted.target;
+  work->after.service.target = TRY(ChooseTarget(wanted, deployment));
   work->after.service.revision = 1;
+  TRY(workspace.targets().Find(work->after.service.target));
+  work->after.deployment = TRY(deployer::ParseDeployment(deployment, work->after.service.target));
   TRY(ChooseImage(workspace, wanted, *work));
   return Start(workspace, work, "service.create",
                [&workspace, wanted, work](const std::string& operation_id) {
@@ -277,22 +203,70 @@ Result<api::Operation> StartServiceCreate(Workspace& workspace, const std::strin
                });
 }
 
+namespace {
+
+Result<void> CheckUpdate(const api::UpdateService& wanted) {
+  if (!wanted.image.empty() || wanted.has_description || wanted.has_tags ||
+      !wanted.add_properties.empty() || !wanted.deployment.json.empty()) {
+    return {};
+  }
+  return Error{.code = Code::kInvalidArgument,
+               .message =
+                   "nothing is to be changed: give image, deployment, description, tags or "
+                   "add_properties",
+               .id = "Request.Invalid"};
+}
+
+Result<void> ChangeLabels(const api::UpdateService& wanted, api::Service& service) {
+  if (wanted.has_description) service.description = wanted.description;
+  if (wanted.has_tags) service.kv_tags = wanted.tags;
+  for (const auto& [name, value] : wanted.add_properties) {
+    const auto [at, added] = service.properties.emplace(name, value);
+    if (added || at->second == value) continue;
+    return Error{.code = Code::kFailedPrecondition,
+                 .message = "property \"" + name + "\" of service \"" + service.name + "\" is \"" +
+                            at->second + "\" and cannot become \"" + value + "\"",
+                 .id = "Service.PropertyFixed",
+                 .fix = "properties can be added, never changed; use a tag for what may change"};
+  }
+  return {};
+}
+
+/// Changes `after` from what it was, in the transaction of the operation's beginning.
+Result<void> PrepareUpdate(Workspace& workspace, const api::UpdateService& wanted,
+                           const api::Image& image, ServiceWork& work) {
+  TRY(ChangeLabels(wanted, work.after.service));
+  const Json change = TRY(ReadObject(wanted.deployment));
+  work.after.deployment =
+      TRY(deployer::ChangeDeployment(work.before.deployment, change, work.after.service.target));
+  CompleteKeys(work.after.deployment);
+  if (!image.id.empty()) TRY(HoldImage(workspace, work, image.id));
+  work.redeploys = !image.id.empty() || work.after.deployment != work.before.deployment;
+  if (!work.redeploys) work.after.service.revision = work.before.service.revision;
+  return {};
+}
+
+}  // namespace
+
 Result<api::Operation> StartServiceUpdate(Workspace& workspace, const std::string& workspace_name,
                                           const std::string& name, const api::UpdateService& wanted,
                                           const std::string& if_match) {
+  TRY(CheckUpdate(wanted));
   const ServiceRow row = TRY(workspace.store().GetService(workspace_name, name));
-  const VersionedName image_name = TRY(ParseVersionedName(wanted.image));
-  const api::Image image = TRY(workspace.store().GetReadyImage(workspace_name, image_name));
+  api::Image image;
+  if (!wanted.image.empty()) {
+    const VersionedName image_name = TRY(ParseVersionedName(wanted.image));
+    image = TRY(workspace.store().GetReadyImage(workspace_name, image_name));
+  }
   const auto work = std::make_shared<ServiceWork>();
   work->after = row;
   return Start(
       workspace, work, "service.update",
-      [&workspace, image, work, if_match](const std::string& operation_id) -> Result<void> {
+      [&workspace, wanted, image, work, if_match](const std::string& operation_id) -> Result<void> {
         TRY(TakeService(workspace, *work, operation_id));
         TRY(CheckIfMatch(if_match, work->before.service.etag,
                          "service \"" + work->before.service.name + "\""));
-        SetImage(*work, image);
-        return {};
+        return PrepareUpdate(workspace, wanted, image, *work);
       });
 }
 
@@ -311,7 +285,9 @@ Result<api::Operation> StartServiceDelete(Workspace& workspace, const std::strin
   job.run = [&workspace, work](Progress& progress) -> Result<void> {
     deployer::Driver* driver = TRY(workspace.targets().Find(work->before.service.target));
     progress.Phase("stopping " + work->before.service.name, 10);
-    return driver->Remove({work->before.workspace, work->before.service.name});
+    TRY(driver->Remove({work->before.workspace, work->before.service.name}));
+    RemoveKeyFile(workspace, work->before);
+    return {};
   };
   job.succeed = [&workspace, work]() -> Result<void> {
     TRY(workspace.store().DeleteService(work->before.workspace, work->before.service.name));

@@ -90,6 +90,13 @@ Result<std::string> ReadOrMakeToken(const std::filesystem::path& state) {
                .fix = "remove it; the next start makes a new one"};
 }
 
+Error InStateFolder(Error error) {
+  if (error.id != "Disk.Full") return error;
+  error.id = "State.DiskFull";
+  error.fix = "free space on the disk that holds the state folder";
+  return error;
+}
+
 Result<void> WriteEndpoint(const std::filesystem::path& state, const std::string& address) {
   const std::optional<ProcessStat> self = ReadProcessStat(::getpid());
   const Json endpoint{

@@ -19,6 +19,10 @@ Result<UniqueFd> LockStateFolder(const std::filesystem::path& state);
 /// kPermissionDenied (id `State.TokenOpen`) if others may read it.
 Result<std::string> ReadOrMakeToken(const std::filesystem::path& state);
 
+/// A full disk is the one of the state folder, since this program writes nowhere else: id
+/// `State.DiskFull`. Other errors as they are.
+Error InStateFolder(Error error);
+
 /// `run/endpoint.json`: where this program listens, and which process it is.
 Result<void> WriteEndpoint(const std::filesystem::path& state, const std::string& address);
 void RemoveEndpoint(const std::filesystem::path& state);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/result.h"
+#include "deployer/deployment.h"
 #include "registry/db.h"
 #include "workspace/api.h"
 
@@ -44,7 +46,16 @@ struct ServiceRow {
   std::string workspace;
   api::Service service;
   std::int64_t port = 0;  ///< asked for; 0: the target's choice
-  std::string operation_id;
+  std::string operation_id = {};
+  deployer::Deployment deployment = {};  ///< with its keys and passwords
+};
+/// What a service tells of its deployment: everything but keys and passwords.
+void ShowDeployment(ServiceRow& row);
+
+/// A token with the digest of its secret, which is all that is kept of that.
+struct TokenRow {
+  api::Token token;
+  std::string secret_digest;
 };
 
 /// Something an operation told while it ran.
@@ -63,7 +74,8 @@ struct KeptResponse {
   std::string body;
 };
 
-/// The tables of the workspace service: workspaces, images, services, operations, kept responses.
+/// The tables of the workspace service: workspaces, images, services, operations, environments,
+/// promotions, tokens, the audit trail, kept responses.
 /// One file of SQL for each of them. Thread-safe.
 class Store {
  public:
@@ -93,9 +105,13 @@ class Store {
   Result<api::Image> GetReadyImage(std::string_view workspace, const VersionedName& name);
   Result<Page<api::Image>> ListImages(std::string_view workspace, std::string_view name,
                                       const PageRequest& page);
-  /// Sets state, digest, sizes, layers and error from `image`.
+  /// Sets state, digest, sizes, layers, details and error from `image`. `sources`: digests of the
+  /// blobs it was made of, which stay as long as it does.
   Result<void> FinishImage(std::string_view workspace, const api::Image& image,
-                           std::string_view config_digest);
+                           std::string_view config_digest, const std::vector<std::string>& sources);
+  /// The lock that these inputs resolved to; empty where that is longer ago, or never was.
+  Result<std::string> FindResolved(std::string_view key, std::chrono::seconds max_age);
+  Result<void> KeepResolved(std::string_view key, const std::string& lock);
   /// Marks what an operation was making, and did not finish, as Failed.
   Result<void> FailImagesOf(std::string_view operation_id, const std::string& why);
   /// kFailedPrecondition (id `Image.InUse`) while a service runs it.
@@ -105,6 +121,8 @@ class Store {
 
   /// kAlreadyExists (id `Service.AlreadyExists`).
   Result<void> InsertService(const ServiceRow& row);
+  /// Changes the deployment alone; the etag too.
+  Result<void> SaveDeployment(const ServiceRow& row);
   /// Everything but the name and creation time, as `row` says.
   Result<void> UpdateService(const ServiceRow& row);
   /// kNotFound (id `Service.NotFound`).
@@ -115,6 +133,47 @@ class Store {
   /// Names of the services whose image carries the model.
   Result<std::vector<std::string>> ServicesOfModel(std::string_view workspace,
                                                    std::string_view model_id);
+
+  /// Makes or replaces it; says whether it is new. Its deployment keeps its passwords.
+  Result<bool> PutEnvironment(std::string_view workspace, const api::Environment& environment);
+  /// With the passwords of its deployment. kNotFound (id `Environment.NotFound`).
+  Result<api::Environment> GetEnvironment(std::string_view workspace, std::string_view name);
+  Result<Page<api::Environment>> ListEnvironments(std::string_view workspace,
+                                                  const PageRequest& page);
+  Result<void> DeleteEnvironment(std::string_view workspace, std::string_view name);
+
+  Result<void> InsertPromotion(const api::Promotion& promotion);
+  /// Everything that changes on the way.
+  Result<void> SavePromotion(const api::Promotion& promotion);
+  /// kNotFound (id `Promotion.NotFound`).
+  Result<api::Promotion> GetPromotion(std::string_view workspace, std::string_view id);
+  /// Of one environment, unless that is empty.
+  Result<Page<api::Promotion>> ListPromotions(std::string_view workspace,
+                                              std::string_view environment,
+                                              const PageRequest& page);
+  /// Marks the one an operation was about, and did not finish, as Failed.
+  Result<void> FailPromotionsOf(std::string_view operation_id, const Error& why);
+  /// The newest image that is built and carries that model alone; empty if there is none.
+  Result<std::string> ImageOfModel(std::string_view workspace, std::string_view model_id);
+
+  /// kAlreadyExists (id `Token.AlreadyExists`) while one of that name is not revoked.
+  Result<void> InsertToken(const TokenRow& row);
+  /// kNotFound (id `Token.NotFound`).
+  Result<TokenRow> GetToken(std::string_view id);
+  /// By id, or by the name of one that is not revoked. kNotFound (id `Token.NotFound`).
+  Result<TokenRow> FindToken(std::string_view id_or_name);
+  /// Of a workspace, and with `of_all` those that are for all workspaces.
+  Result<Page<api::Token>> ListTokens(std::string_view workspace, bool of_all,
+                                      const PageRequest& page);
+  Result<void> RevokeToken(std::string_view id);
+
+  /// Writes an entry, now.
+  Result<void> InsertAudit(const api::AuditEntry& entry);
+  /// Of a workspace (empty: of all), by `actor` alone unless that is empty.
+  Result<Page<api::AuditEntry>> ListAudit(std::string_view workspace, std::string_view actor,
+                                          const PageRequest& page);
+  /// Forgets all but the newest `keep` entries.
+  Result<void> PruneAudit(std::int64_t keep);
 
   Result<void> InsertOperation(const api::Operation& operation);
   /// Writes the state that `operation` is in, and the events that came since.
@@ -145,6 +204,10 @@ class Store {
   Result<Rows<api::Workspace>> QueryWorkspaces(const char* where, std::span<const SqlValue> values);
   Result<Rows<api::Image>> QueryImages(const char* where, std::span<const SqlValue> values);
   Result<Rows<ServiceRow>> QueryServices(const char* where, std::span<const SqlValue> values);
+  Result<Rows<api::Environment>> QueryEnvironments(const char* where,
+                                                   std::span<const SqlValue> values);
+  Result<Rows<api::Promotion>> QueryPromotions(const char* where, std::span<const SqlValue> values);
+  Result<Rows<TokenRow>> QueryTokens(const char* where, std::span<const SqlValue> values);
   Result<Rows<api::Operation>> QueryOperations(const char* where, std::span<const SqlValue> values);
   std::string Now();
   Database& database_;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace/workspace.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "base/log.h"
 #include "base/process.h"
+#include "workspace/ahead.h"
 #include "workspace/garbage.h"
 #include "workspace/layer_cache.h"
 #include "workspace/services.h"
@@ -14,6 +17,15 @@ namespace slipway::workspace {
 namespace {
 
 constexpr std::int64_t kOperationsKept = 10'000;
+constexpr std::int64_t kAuditKept = 1'000'000;
+
+std::vector<std::string> Surroundings() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    variables.emplace_back(*variable);
+  }
+  return variables;
+}
 
 }  // namespace
 
@@ -52,6 +64,10 @@ Result<void> Workspace::OpenParts() {
   blobs_ = TRY(BlobStore::Open(config_.state / "blobs"));
   registry_ = TRY(registry::Registry::Open(*database_, *blobs_, clock_));
   layer_cache_ = MakeLayerCache(*database_, *blobs_);
+  python_tools_ = std::make_unique<imagebuilder::PythonTools>(
+      imagebuilder::PythonTools::Options{.folder = run_folder() / "python",
+                                         .environment = Surroundings()},
+      *blobs_);
   target_client_ = http::MakeClient({.retries = 0}, clock_);
   scoring_client_ = http::MakeClient({.retries = 0}, clock_);
   targets_ = deployer::Targets::Make({.run_folder = run_folder(),
@@ -70,8 +86,13 @@ Result<void> Workspace::Recover() {
   }
   TRY(store_->PruneKeys(true));
   TRY(store_->PruneOperations(kOperationsKept));
+  TRY(store_->PruneAudit(kAuditKept));
   TRY(ResumeServices(*this));
-  CollectGarbageLater(*this);
+  if (config_.pack_ahead) {
+    PackAheadLater(*this);
+  } else {
+    CollectGarbageLater(*this);
+  }
   return {};
 }
 
@@ -79,7 +100,20 @@ Result<void> Workspace::Announce(const std::string& address) {
   return WriteEndpoint(config_.state, address);
 }
 
-void Workspace::StopOperations() { operations_->Stop(config_.stop_grace); }
+void Workspace::StopOperations() {
+  stopping_ = true;
+  operations_->Stop(config_.stop_grace);
+}
+
+void Workspace::KeepLayers(std::vector<imagebuilder::Layer> layers) {
+  const std::lock_guard lock(kept_mutex_);
+  kept_layers_ = std::move(layers);
+}
+
+std::vector<imagebuilder::Layer> Workspace::kept_layers() const {
+  const std::lock_guard lock(kept_mutex_);
+  return kept_layers_;
+}
 
 void Workspace::Suspend() {
   SuspendServices(*this);

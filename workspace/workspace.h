@@ -4,8 +4,10 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <vector>
 
 #include "base/blob_store.h"
 #include "base/clock.h"
@@ -14,7 +16,9 @@
 #include "base/result.h"
 #include "deployer/deployer.h"
 #include "imagebuilder/imagebuilder.h"
+#include "imagebuilder/python/tools.h"
 #include "registry/registry.h"
+#include "workspace/image_holds.h"
 #include "workspace/metrics.h"
 #include "workspace/operations.h"
 #include "workspace/store.h"
@@ -27,6 +31,7 @@ struct Config {
   std::filesystem::path server_program;  ///< slipway-serve, which goes into images
   OperationsOptions operations = {};
   std::int64_t garbage_grace_seconds = 3600;
+  bool pack_ahead = true;  ///< make the layers that all images have before the first is asked for
   std::chrono::milliseconds ready_timeout{60'000};  ///< for a service to become ready
   std::chrono::milliseconds stop_grace{5'000};      ///< for operations to finish at the end
 };
@@ -61,10 +66,21 @@ class Workspace {
   Operations& operations() { return *operations_; }
   deployer::Targets& targets() { return *targets_; }
   imagebuilder::LayerCache& layer_cache() { return *layer_cache_; }
+  imagebuilder::PythonTools& python_tools() { return *python_tools_; }
+  /// Slipway's own Python folders of this build.
+  std::filesystem::path python_modules() const {
+    return config_.server_program.parent_path().parent_path() / "lib/slipway/python";
+  }
   http::Client& scoring_client() { return *scoring_client_; }
   Metrics& metrics() { return metrics_; }
+  ImageHolds& image_holds() { return image_holds_; }
   /// How many event streams are open; each takes a thread of the server.
   std::atomic<std::int64_t>& event_streams() { return event_streams_; }
+  /// Whether this program is about to end; work without an operation polls it.
+  bool stopping() const { return stopping_; }
+  /// Layers that stay although no image has them.
+  void KeepLayers(std::vector<imagebuilder::Layer> layers);
+  std::vector<imagebuilder::Layer> kept_layers() const;
   /// Held shared by whoever counts on blobs or unpacked images that no row names yet, and alone
   /// by who collects garbage.
   std::shared_mutex& keep_mutex() { return keep_mutex_; }
@@ -83,13 +99,18 @@ class Workspace {
   std::string token_;
   UniqueFd lock_;
   Metrics metrics_;
+  ImageHolds image_holds_;
   std::atomic<std::int64_t> event_streams_ = 0;
   std::shared_mutex keep_mutex_;
+  std::atomic<bool> stopping_ = false;
+  mutable std::mutex kept_mutex_;  // guards kept_layers_
+  std::vector<imagebuilder::Layer> kept_layers_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<imagebuilder::LayerCache> layer_cache_;
+  std::unique_ptr<imagebuilder::PythonTools> python_tools_;
   std::unique_ptr<http::Client> target_client_, scoring_client_;
   std::unique_ptr<deployer::Targets> targets_;
   std::unique_ptr<Operations> operations_;

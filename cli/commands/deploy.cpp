@@ -14,15 +14,28 @@ namespace {
 
 struct Arguments {
   std::string path;
-  api::CreateService service;
+  ServiceArguments service;
+  ScriptArguments script;
   Labels labels;
   WaitOptions wait;
 };
 
+/// Builds an image of the model with its script, under the service's name; gives its id.
+Result<std::string> BuildScriptImage(Context& context, Remote& remote, const Arguments& arguments,
+                                     const std::string& model) {
+  api::CreateImage image{.name = arguments.service.service.name, .models = {model}};
+  TRY(UploadScript(context, remote, arguments.script, image));
+  const Json operation = TRY(remote.Post(remote.InWorkspace("/images"), api::ToJson(image)));
+  const Json made =
+      TRY(Await(context, remote, operation, {.timeout_seconds = arguments.wait.timeout_seconds}));
+  return GetString(made, "id");
+}
+
 Result<void> Deploy(Context& context, const Arguments& arguments) {
-  TRY(api::CheckServiceName(arguments.service.name));
+  api::CreateService wanted = TRY(ReadServiceArguments(arguments.service, context.folder()));
+  TRY(api::CheckServiceName(wanted.name));
   api::RegisterModel model;
-  model.name = arguments.service.name;
+  model.name = wanted.name;
   model.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
   model.properties = TRY(ParsePairs("--property", arguments.labels.properties));
   model.description = arguments.labels.description;
@@ -32,8 +45,11 @@ Result<void> Deploy(Context& context, const Arguments& arguments) {
   const std::string id = TRY(GetString(made, "id"));
   context.Progress("  registered " + id);
 
-  api::CreateService wanted = arguments.service;
-  wanted.model = id;
+  if (arguments.script.script.empty()) {
+    wanted.model = id;
+  } else {
+    wanted.image = TRY(BuildScriptImage(context, *remote, arguments, id));
+  }
   wanted.overwrite = true;
   const Json operation = TRY(remote->Post(remote->InWorkspace("/services"), api::ToJson(wanted)));
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
@@ -42,9 +58,10 @@ Result<void> Deploy(Context& context, const Arguments& arguments) {
 Body Bind(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("PATH", arguments->path, "Model file, or folder that is the model")->required();
-  app.add_option("--name", arguments->service.name, "Name of the model and the service")
+  app.add_option("--name", arguments->service.service.name, "Name of the model and the service")
       ->required();
   AddServiceOptions(app, arguments->service);
+  AddScriptOptions(app, arguments->script);
   AddLabelOptions(app, arguments->labels);
   AddWaitOptions(app, arguments->wait);
   return [arguments](Context& context) { return Deploy(context, *arguments); };

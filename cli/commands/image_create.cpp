@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/remote.h"
+#include "cli/upload.h"
 
 namespace slipway::cli {
 namespace {
@@ -17,8 +18,9 @@ struct Arguments {
 };
 
 Result<void> Create(Context& context, const Arguments& arguments) {
-  const api::CreateImage wanted = TRY(ReadImageArguments(arguments.image));
+  api::CreateImage wanted = TRY(ReadImageArguments(arguments.image));
   Remote* remote = TRY(context.remote());
+  TRY(UploadScript(context, *remote, arguments.image.script, wanted));
   const Json operation = TRY(remote->Post(remote->InWorkspace("/images"), api::ToJson(wanted)));
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ImageRows());
 }
@@ -33,10 +35,11 @@ Body Bind(CLI::App& app) {
 }  // namespace
 
 Command commands_image_create() {
-  return {.path = "image create",
-          .summary = "Build an image that serves models",
-          .example = "slipway image create digits --model digits:1",
-          .bind = Bind};
+  return {
+      .path = "image create",
+      .summary = "Build an image that serves models, as they are or through a script",
+      .example = "slipway image create digits --model digits:1 --script score.py --conda env.yml",
+      .bind = Bind};
 }
 
 }  // namespace slipway::cli

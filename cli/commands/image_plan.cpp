@@ -7,13 +7,15 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/remote.h"
+#include "cli/upload.h"
 
 namespace slipway::cli {
 namespace {
 
 Result<void> Plan(Context& context, const ImageArguments& arguments) {
-  const api::CreateImage wanted = TRY(ReadImageArguments(arguments));
+  api::CreateImage wanted = TRY(ReadImageArguments(arguments));
   Remote* remote = TRY(context.remote());
+  TRY(UploadScript(context, *remote, arguments.script, wanted));
   Json plan = TRY(remote->Post(remote->InWorkspace("/images/plan"), api::ToJson(wanted)));
   if (TRY(context.format()) != Format::kTable) return context.PrintObject(plan, {});
   Json layers = plan.value("layers", Json::array());

@@ -11,10 +11,20 @@
 namespace slipway::cli {
 namespace {
 
-Result<void> Show(Context& context, const std::string& text) {
-  const VersionedName name = TRY(ParseVersionedName(text));
+struct Arguments {
+  std::string name;
+  bool lock = false, dockerfile = false;
+};
+
+Result<void> Show(Context& context, const Arguments& arguments) {
+  const VersionedName name = TRY(ParseVersionedName(arguments.name));
   Remote* remote = TRY(context.remote());
+  if (arguments.lock) {
+    return context.Print(
+        TRY(remote->GetText(remote->InWorkspace(VersionPath("images", name) + "/lock"))));
+  }
   const Json image = TRY(remote->Get(remote->InWorkspace(VersionPath("images", name))));
+  if (arguments.dockerfile) return context.Print(image.value("generated_dockerfile", ""));
   TRY(context.PrintObject(image, ImageRows()));
   if (TRY(context.format()) != Format::kTable) return {};
   const Json layers = image.value("layers", Json::array());
@@ -28,10 +38,13 @@ Result<void> Show(Context& context, const std::string& text) {
 }
 
 Body Bind(CLI::App& app) {
-  auto name = std::make_shared<std::string>();
-  app.add_option("NAME[:VERSION]", *name, "The image; its newest version if none is given")
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("NAME[:VERSION]", arguments->name,
+                 "The image; its newest version if none is given")
       ->required();
-  return [name](Context& context) { return Show(context, *name); };
+  app.add_flag("--lock", arguments->lock, "Print its lock: the packages of its Python, by digest");
+  app.add_flag("--dockerfile", arguments->dockerfile, "Print a Dockerfile that makes one like it");
+  return [arguments](Context& context) { return Show(context, *arguments); };
 }
 
 }  // namespace

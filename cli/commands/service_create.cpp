@@ -12,13 +12,13 @@ namespace slipway::cli {
 namespace {
 
 struct Arguments {
-  api::CreateService service;
+  ServiceArguments service;
   Labels labels;
   WaitOptions wait;
 };
 
 Result<void> Create(Context& context, const Arguments& arguments) {
-  api::CreateService wanted = arguments.service;
+  api::CreateService wanted = TRY(ReadServiceArguments(arguments.service, context.folder()));
   if (wanted.image.empty() == wanted.model.empty()) {
     return Error{
         .code = Code::kInvalidArgument, .message = "give either --image or --model", .id = "Usage"};
@@ -33,12 +33,12 @@ Result<void> Create(Context& context, const Arguments& arguments) {
 
 Body Bind(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  api::CreateService& service = arguments->service;
+  api::CreateService& service = arguments->service.service;
   app.add_option("NAME", service.name, "Its name")->required();
   app.add_option("--image", service.image, "Image to run")->type_name("NAME[:VERSION]");
   app.add_option("--model", service.model, "Model to build an image of")
       ->type_name("NAME[:VERSION]");
-  AddServiceOptions(app, service);
+  AddServiceOptions(app, arguments->service);
   app.add_flag("--overwrite", service.overwrite, "Replace a service of that name");
   AddLabelOptions(app, arguments->labels);
   AddWaitOptions(app, arguments->wait);

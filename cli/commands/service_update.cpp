@@ -13,23 +13,32 @@ namespace slipway::cli {
 namespace {
 
 struct Arguments {
-  std::string name, image;
+  std::string name, image, config;
+  Labels labels;
   WaitOptions wait;
 };
 
 Result<void> Update(Context& context, const Arguments& arguments) {
   Remote* remote = TRY(context.remote());
   const std::string path = remote->InWorkspace("/services/" + EncodePercent(arguments.name));
-  const Json operation = TRY(remote->Patch(path, Json{{"image", arguments.image}}));
+  api::UpdateService wanted{.image = arguments.image};
+  wanted.has_description = !arguments.labels.description.empty();
+  wanted.description = arguments.labels.description;
+  wanted.has_tags = !arguments.labels.tags.empty();
+  wanted.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
+  wanted.add_properties = TRY(ParsePairs("--property", arguments.labels.properties));
+  wanted.deployment = TRY(ReadDeployment(arguments.config, context.folder()));
+  const Json operation = TRY(remote->Patch(path, api::ToJson(wanted)));
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
 }
 
 Body Bind(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("NAME", arguments->name, "The service")->required();
-  app.add_option("--image", arguments->image, "Image to roll to")
-      ->type_name("NAME[:VERSION]")
-      ->required();
+  app.add_option("--image", arguments->image, "Image to roll to")->type_name("NAME[:VERSION]");
+  app.add_option("--config", arguments->config, "Settings to change, YAML or JSON")
+      ->type_name("FILE");
+  AddLabelOptions(app, arguments->labels);
   AddWaitOptions(app, arguments->wait);
   return [arguments](Context& context) { return Update(context, *arguments); };
 }
@@ -38,7 +47,7 @@ Body Bind(CLI::App& app) {
 
 Command commands_service_update() {
   return {.path = "service update",
-          .summary = "Roll a service to another image",
+          .summary = "Roll a service to another image, or change its settings",
           .example = "slipway service update digits --image digits:2",
           .bind = Bind};
 }

@@ -19,4 +19,6 @@ for source in "$root"/tests/bench/*_bench.cpp; do
   say "$name"
   "$root/build/bin/$name" --benchmark_out="$root/build/$name.json" --benchmark_out_format=json || status=1
 done
+say "scoring beside azureml-inference-server-http"
+bash "$root/tests/bench/scoring.sh" "$root/build/bin" "$root/build/peers" || [ $? -eq 77 ] || status=1
 exit "$status"

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "tests/support/cli_script.h"
+#include "tests/support/fake_registry.h"
 #include "tests/support/tempdir.h"
 
 namespace slipway::cli {
@@ -75,6 +76,9 @@ TEST_P(CliScript, DoesWhatItSays) {
   ASSERT_TRUE(taken) << taken.error().message;
   const std::string address = (*taken)->addresses().front();
   around_.variables["BUSY_PORT"] = address.substr(address.rfind(':') + 1);
+
+  const testing::FakeRegistry registry;
+  around_.variables["REGISTRY"] = registry.host();
 
   const auto steps = testing::ParseCliScript(Text(ScriptFolder() / (GetParam() + ".test")));
   ASSERT_TRUE(steps) << steps.error().message;

@@ -18,7 +18,7 @@ fail() {
 need() {
   local program
   for program in "$@"; do
-    command -v "$program" >/dev/null || skip "$program is not installed (apt-get install $program)"
+    command -v "$program" >/dev/null || skip "$program is not installed (bash tests/run.sh --engines)"
   done
 }
 
@@ -94,4 +94,51 @@ free_port() {
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
   done
   echo "$port"
+}
+
+# own_network SCRIPT ARGUMENT...: runs the script again in a network namespace of its own, where it
+# can be had: there an engine has its bridge and its firewall rules to itself.
+own_network() {
+  if [ -z "${SLIPWAY_OWN_NETWORK:-}" ]; then
+    command -v ip >/dev/null && command -v iptables >/dev/null && unshare -n true 2>/dev/null || return 0
+    rmdir "$work"
+    SLIPWAY_OWN_NETWORK=1 exec unshare -n bash "$@"
+  fi
+  ip link set lo up
+}
+
+# start_dockerd: a Docker Engine of the test's own; its socket is $engine, $network is what its
+# containers are to use. Outside a network of its own it has no bridge, and leaves the machine's
+# firewall alone. stop_dockerd ends it.
+start_dockerd() {
+  need dockerd curl
+  [ "$(id -u)" = 0 ] || skip "dockerd is tried as root"
+  engine=$work/docker.sock network=bridge
+  local own=()
+  if [ -z "${SLIPWAY_OWN_NETWORK:-}" ]; then
+    network=host own=(--bridge none --iptables=false --ip-forward=false --ip-masq=false)
+  fi
+  dockerd --data-root "$work/docker/data" --exec-root "$work/docker/exec" --pidfile "$work/docker.pid" \
+    --host "unix://$engine" "${own[@]}" >"$work/dockerd.log" 2>&1 &
+  dockerd=$!
+  local try
+  for try in $(seq 150); do
+    kill -0 "$dockerd" 2>/dev/null || break
+    curl -sf --max-time 2 --unix-socket "$engine" http://docker/_ping >/dev/null && return
+    sleep 0.2
+  done
+  local why
+  why=$(grep -m 1 -iE 'failed|error' "$work/dockerd.log" || tail -n 1 "$work/dockerd.log")
+  stop_dockerd
+  skip "dockerd does not work here: ${why:-it says nothing}"
+}
+
+stop_dockerd() {
+  [ -n "${dockerd:-}" ] || return 0
+  kill "$dockerd" 2>/dev/null || true
+  wait "$dockerd" 2>/dev/null || true
+  dockerd=
+  # What it mounted goes before its folder does.
+  awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r |
+    while read -r mount; do umount -l "$mount" || true; done
 }

@@ -84,7 +84,7 @@ TEST(Api, RefusalsNameTheField) {
 TEST(Api, NullIsAbsent) {
   const auto service = Read<CreateService>(R"({"name": "s", "target": null, "tags": null})");
   ASSERT_TRUE(service);
-  EXPECT_EQ(service->target, "process");
+  EXPECT_EQ(service->target, "");
   EXPECT_FALSE(Read<CreateService>(R"({"name": null})"));
 }
 

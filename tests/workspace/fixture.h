@@ -44,8 +44,10 @@ inline void WriteModelFiles(const std::filesystem::path& folder) {
 /// A workspace service in this process, over a state folder of its own.
 class RunningWorkspace {
  public:
-  explicit RunningWorkspace(std::filesystem::path state) {
-    Config config{.state = std::move(state), .server_program = ServeProgram()};
+  explicit RunningWorkspace(std::filesystem::path state,
+                            std::int64_t garbage_grace_seconds = 3600) {
+    Config config{.state = std::move(state), .server_program = ServeProgram(), .pack_ahead = false};
+    config.garbage_grace_seconds = garbage_grace_seconds;
     config.stop_grace = std::chrono::milliseconds(50);
     auto opened = Workspace::Open(std::move(config));
     if (!opened) {

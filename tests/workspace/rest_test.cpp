@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/text.h"
+#include "tests/support/fake_registry.h"
 #include "tests/support/script.h"
 #include "tests/workspace/fixture.h"
 
@@ -72,6 +74,7 @@ TEST_P(RestTest, AnswersAsTheScriptSays) {
   const std::filesystem::path files = folder / "files";
   ASSERT_TRUE(MakeFolders(files));
   WriteModelFiles(files);
+  const testing::FakeRegistry registry;
   const auto held = HoldPort();
   const std::string taken = held->addresses().front();
   RunningWorkspace running(folder / "state");
@@ -81,7 +84,8 @@ TEST_P(RestTest, AnswersAsTheScriptSays) {
       steps, {.folders = {files},
               .variables = {{"token", token},
                             {"endless", StartEndless(running.workspace())},
-                            {"taken_port", taken.substr(taken.rfind(':') + 1)}},
+                            {"taken_port", taken.substr(taken.rfind(':') + 1)},
+                            {"registry", registry.host()}},
               .headers = {{"Authorization", "Bearer " + token}},
               .send = [&running](const http::Request& request) { return running.Send(request); }});
   EXPECT_TRUE(ran) << GetParam() << ".test, " << ran.error().message;
@@ -99,6 +103,10 @@ bool Fits(std::string_view pattern, std::string_view target) {
                     });
 }
 
+/// Routes that succeed only with what this machine may not have, and the test that calls them.
+const std::map<std::string, std::string> kTriedElsewhere = {
+    {"GET /api/v1/workspaces/{w}/images/{name}/versions/{v}/lock", "python_image_test.sh"}};
+
 TEST(Routes, EachOccursInAScript) {
   std::vector<ScriptStep> steps;
   for (const std::string& name : ScriptNames()) {
@@ -106,11 +114,12 @@ TEST(Routes, EachOccursInAScript) {
   }
   for (const Unit<RouteList>& unit : routes_table()) {
     for (const Route& route : unit.make()) {
+      const std::string name = std::string(route.method) + " " + std::string(route.path);
+      if (kTriedElsewhere.contains(name)) continue;
       const bool occurs = std::any_of(steps.begin(), steps.end(), [&](const ScriptStep& step) {
         return step.method == route.method && step.status < 400 && Fits(route.path, step.target);
       });
-      EXPECT_TRUE(occurs) << "no script in tests/rest has " << route.method << " " << route.path
-                          << " succeed";
+      EXPECT_TRUE(occurs) << "no script in tests/rest has " << name << " succeed";
     }
   }
 }

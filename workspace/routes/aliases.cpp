@@ -30,8 +30,8 @@ Result<http::Response> Set(Call& call, Workspace& workspace) {
 RouteList routes_aliases() {
   static constexpr std::string_view kPath = "/api/v1/workspaces/{w}/models/{name}/aliases/{alias}";
   static constexpr Route kRoutes[] = {
-      {"GET", kPath, "Show which version an alias points at", Show},
-      {"PUT", kPath, "Move an alias, if it points where it is expected to", Set},
+      {"GET", kPath, "Show which version an alias points at", Show, Role::kReader},
+      {"PUT", kPath, "Move an alias, if it points where it is expected to", Set, Role::kDeployer},
   };
   return kRoutes;
 }

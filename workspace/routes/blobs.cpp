@@ -27,13 +27,9 @@ Result<void> CopyBody(http::Request& request, BlobStore::Writer& writer) {
   }
 }
 
-/// The same failure in terms of the request: the caller's content, or the disk of the service.
+/// The same failure in terms of the request.
 Error UploadError(Error error) {
   if (error.id == "Blob.DigestMismatch") error.code = Code::kInvalidArgument;
-  if (error.code == Code::kResourceExhausted && error.id.empty()) {
-    error.id = "State.DiskFull";
-    error.fix = "free space on the disk that holds the state folder";
-  }
   return error;
 }
 
@@ -63,9 +59,9 @@ Result<http::Response> Get(Call& call, Workspace& workspace) {
 RouteList routes_blobs() {
   static constexpr std::string_view kPath = "/api/v1/workspaces/{w}/blobs/{digest}";
   static constexpr Route kRoutes[] = {
-      {"HEAD", kPath, "Say whether a blob is there, and its size", Get},
-      {"GET", kPath, "Read a blob, or a range of it", Get},
-      {"PUT", kPath, "Store a blob; its content must have the digest", Put},
+      {"HEAD", kPath, "Say whether a blob is there, and its size", Get, Role::kReader},
+      {"GET", kPath, "Read a blob, or a range of it", Get, Role::kReader},
+      {"PUT", kPath, "Store a blob; its content must have the digest", Put, Role::kContributor},
   };
   return kRoutes;
 }

@@ -5,6 +5,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "workspace/answers.h"
 #include "workspace/etag.h"
@@ -41,7 +42,8 @@ Result<http::Response> Show(Call& call, Workspace& workspace) {
   return ObjectResponse(200, ToJson(TRY(Find(call, workspace))));
 }
 
-Result<http::Response> Delete(Call& call, Workspace& workspace) {
+/// In one transaction, so that no service can come to need it in between.
+Result<void> DeleteUnused(const Call& call, Workspace& workspace) {
   const api::Image image = TRY(Find(call, workspace));
   TRY(CheckIfMatch(call.request.headers.Get("If-Match"), image.etag, "image \"" + image.id + "\""));
   if (image.state == "Creating") {
@@ -50,7 +52,17 @@ Result<http::Response> Delete(Call& call, Workspace& workspace) {
                  .id = "Image.Busy",
                  .fix = "cancel operation " + image.operation_id + ", or wait for it"};
   }
-  TRY(workspace.store().DeleteImage(call.Param("w"), {image.name, image.version}));
+  if (workspace.image_holds().IsHeld(call.Param("w"), image.id)) {
+    return Error{.code = Code::kFailedPrecondition,
+                 .message = "image \"" + image.id + "\" is being deployed",
+                 .id = "Image.InUse",
+                 .fix = "wait for the operation to end"};
+  }
+  return workspace.store().DeleteImage(call.Param("w"), {image.name, image.version});
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(workspace.store().Transaction([&] { return DeleteUnused(call, workspace); }));
   CollectGarbageLater(workspace);
   return NoContent();
 }
@@ -65,6 +77,20 @@ Result<http::Response> Logs(Call& call, Workspace& workspace) {
     for (const std::string& line : operation->log) response.body += line + "\n";
   }
   if (!image.error.empty()) response.body += "failed: " + image.error + "\n";
+  return response;
+}
+
+Result<http::Response> Lock(Call& call, Workspace& workspace) {
+  const api::Image image = TRY(Find(call, workspace));
+  if (image.lock.empty()) {
+    return Error{.code = Code::kNotFound,
+                 .message = "image \"" + image.id + "\" has no lock: it holds no Python packages",
+                 .id = "Image.NoLock"};
+  }
+  const Digest digest = TRY(Digest::Parse(image.lock));
+  http::Response response;
+  response.headers.Set("Content-Type", "application/json");
+  response.body = TRY(workspace.blobs().ReadVerified(digest, limits::kJsonBytes));
   return response;
 }
 
@@ -96,15 +122,20 @@ Result<http::Response> Archive(Call& call, Workspace& workspace) {
 RouteList routes_images() {
   static constexpr std::string_view kVersion = "/api/v1/workspaces/{w}/images/{name}/versions/{v}";
   static constexpr Route kRoutes[] = {
-      {"GET", "/api/v1/workspaces/{w}/images", "List image versions", List},
-      {"POST", "/api/v1/workspaces/{w}/images", "Build the next version of an image", Create},
-      {"POST", "/api/v1/workspaces/{w}/images/plan", "Say what building would give", Plan, true},
-      {"GET", kVersion, "Show an image version", Show},
-      {"DELETE", kVersion, "Delete an image version that no service uses", Delete},
+      {"GET", "/api/v1/workspaces/{w}/images", "List image versions", List, Role::kReader},
+      {"POST", "/api/v1/workspaces/{w}/images", "Build the next version of an image", Create,
+       Role::kContributor},
+      {"POST", "/api/v1/workspaces/{w}/images/plan", "Say what building would give", Plan,
+       Role::kReader, true},
+      {"GET", kVersion, "Show an image version", Show, Role::kReader},
+      {"DELETE", kVersion, "Delete an image version that no service uses", Delete,
+       Role::kContributor},
       {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/logs",
-       "Read what building an image told", Logs},
+       "Read what building an image told", Logs, Role::kReader},
+      {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/lock",
+       "Read what an image's Python environment is made of", Lock, Role::kReader},
       {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/archive",
-       "Read an image as an archive", Archive},
+       "Read an image as an archive", Archive, Role::kReader},
   };
   return kRoutes;
 }

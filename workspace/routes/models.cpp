@@ -80,7 +80,11 @@ Result<http::Response> Register(Call& call, Workspace& workspace) {
                                     .framework_version = wanted.framework_version,
                                     .description = wanted.description,
                                     .tags = wanted.tags,
-                                    .properties = wanted.properties};
+                                    .properties = wanted.properties,
+                                    .condition = [&]() -> Result<void> {
+                                      TRY(workspace.store().GetWorkspace(call.Param("w")));
+                                      return {};
+                                    }};
   const std::shared_lock keep(workspace.keep_mutex());
   for (const api::ModelFile& file : wanted.files) {
     const Digest digest = TRY(Digest::Parse(file.digest));
@@ -115,7 +119,8 @@ Result<http::Response> Update(Call& call, Workspace& workspace) {
   return ObjectResponse(200, ToJson(ModelOf(model)));
 }
 
-Result<http::Response> Delete(Call& call, Workspace& workspace) {
+/// In one transaction, so that no service can come to need it in between.
+Result<void> DeleteUnused(const Call& call, Workspace& workspace) {
   const registry::ModelVersion found = TRY(Find(call, workspace));
   TRY(CheckIfMatch(call.request.headers.Get("If-Match"), found.etag, "model \"" + found.id + "\""));
   const std::vector<std::string> services =
@@ -127,7 +132,11 @@ Result<http::Response> Delete(Call& call, Workspace& workspace) {
         .id = "Model.InUse",
         .fix = "delete the service first: slipway service delete " + services.front()};
   }
-  TRY(workspace.registry().Delete(found.workspace, found.name, found.version));
+  return workspace.registry().Delete(found.workspace, found.name, found.version);
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(workspace.store().Transaction([&] { return DeleteUnused(call, workspace); }));
   CollectGarbageLater(workspace);
   return NoContent();
 }
@@ -152,13 +161,15 @@ Result<http::Response> Content(Call& call, Workspace& workspace) {
 RouteList routes_models() {
   static constexpr std::string_view kVersion = "/api/v1/workspaces/{w}/models/{name}/versions/{v}";
   static constexpr Route kRoutes[] = {
-      {"GET", "/api/v1/workspaces/{w}/models", "List model versions", List},
-      {"POST", "/api/v1/workspaces/{w}/models", "Register the next version of a model", Register},
-      {"GET", kVersion, "Show a model version", Show},
-      {"PATCH", kVersion, "Change description, tags and properties", Update},
-      {"DELETE", kVersion, "Delete a model version that no service uses", Delete},
+      {"GET", "/api/v1/workspaces/{w}/models", "List model versions", List, Role::kReader},
+      {"POST", "/api/v1/workspaces/{w}/models", "Register the next version of a model", Register,
+       Role::kContributor},
+      {"GET", kVersion, "Show a model version", Show, Role::kReader},
+      {"PATCH", kVersion, "Change description, tags and properties", Update, Role::kContributor},
+      {"DELETE", kVersion, "Delete a model version that no service uses", Delete,
+       Role::kContributor},
       {"GET", "/api/v1/workspaces/{w}/models/{name}/versions/{v}/content",
-       "Read a file of a model version", Content},
+       "Read a file of a model version", Content, Role::kReader},
   };
   return kRoutes;
 }

@@ -50,6 +50,9 @@ Result<http::Response> Score(Call& call, Workspace& workspace) {
   for (const auto& [name, value] : call.request.headers) {
     if (GoesThrough(name)) request.headers.Add(name, value);
   }
+  if (row.deployment.auth_enabled) {
+    request.headers.Set("Authorization", "Bearer " + row.deployment.primary_key);
+  }
   Result<http::Response> answer = workspace.scoring_client().Send(request);
   if (!answer) return Unreachable(workspace, row, answer.error());
   http::Response response{.status = answer->status, .body = std::move(answer->body)};
@@ -64,7 +67,7 @@ Result<http::Response> Score(Call& call, Workspace& workspace) {
 RouteList routes_score() {
   static constexpr Route kRoutes[] = {
       {"POST", "/api/v1/workspaces/{w}/services/{name}/score", "Score by way of the workspace",
-       Score, true},
+       Score, Role::kContributor, true},
   };
   return kRoutes;
 }

@@ -74,14 +74,15 @@ Result<http::Response> Logs(Call& call, Workspace& workspace) {
 RouteList routes_services() {
   static constexpr std::string_view kService = "/api/v1/workspaces/{w}/services/{name}";
   static constexpr Route kRoutes[] = {
-      {"GET", "/api/v1/workspaces/{w}/services", "List the services", List},
+      {"GET", "/api/v1/workspaces/{w}/services", "List the services", List, Role::kReader},
       {"POST", "/api/v1/workspaces/{w}/services", "Deploy an image, or a model, as a service",
-       Create},
-      {"GET", kService, "Show a service as it is now", Show},
-      {"PATCH", kService, "Roll a service to another image", Update},
-      {"DELETE", kService, "Stop and delete a service", Delete},
+       Create, Role::kDeployer},
+      {"GET", kService, "Show a service as it is now", Show, Role::kReader},
+      {"PATCH", kService, "Roll a service to another image, or change its settings", Update,
+       Role::kDeployer},
+      {"DELETE", kService, "Stop and delete a service", Delete, Role::kDeployer},
       {"GET", "/api/v1/workspaces/{w}/services/{name}/logs", "Read the last lines of its output",
-       Logs},
+       Logs, Role::kReader},
   };
   return kRoutes;
 }

@@ -28,6 +28,7 @@ Result<void> CheckWorkspaceName(const std::string& name) {
 }
 
 Result<http::Response> Create(Call& call, Workspace& workspace) {
+  TRY(RequireWorkspace(call.principal, ""));
   const auto wanted = TRY(ReadBody<api::CreateWorkspace>(call));
   TRY(CheckWorkspaceName(wanted.name));
   Result<api::Workspace> created = workspace.store().CreateWorkspace(wanted);
@@ -40,6 +41,10 @@ Result<http::Response> Create(Call& call, Workspace& workspace) {
 
 Result<http::Response> List(Call& call, Workspace& workspace) {
   const PageRequest wanted = TRY(ReadPage(call));
+  const std::string& only = call.principal.workspace;
+  if (!only.empty()) {
+    return PageResponse(Page<api::Workspace>{{TRY(workspace.store().GetWorkspace(only))}, {}});
+  }
   return PageResponse(TRY(workspace.store().ListWorkspaces(wanted)));
 }
 
@@ -47,7 +52,8 @@ Result<http::Response> Show(Call& call, Workspace& workspace) {
   return ObjectResponse(200, ToJson(TRY(workspace.store().GetWorkspace(call.Param("w")))));
 }
 
-Result<http::Response> Delete(Call& call, Workspace& workspace) {
+/// In one transaction, so that nothing can come into it in between.
+Result<void> DeleteEmpty(const Call& call, Workspace& workspace) {
   const std::string& name = call.Param("w");
   const api::Workspace found = TRY(workspace.store().GetWorkspace(name));
   TRY(CheckIfMatch(call.request.headers.Get("If-Match"), found.etag, "workspace \"" + name + "\""));
@@ -59,7 +65,11 @@ Result<http::Response> Delete(Call& call, Workspace& workspace) {
                  .id = "Workspace.NotEmpty",
                  .fix = "delete them first"};
   }
-  TRY(workspace.store().DeleteWorkspace(name));
+  return workspace.store().DeleteWorkspace(name);
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(workspace.store().Transaction([&] { return DeleteEmpty(call, workspace); }));
   return NoContent();
 }
 
@@ -67,9 +77,9 @@ Result<http::Response> Delete(Call& call, Workspace& workspace) {
 
 RouteList routes_workspaces() {
   static constexpr Route kRoutes[] = {
-      {"GET", "/api/v1/workspaces", "List the workspaces", List},
+      {"GET", "/api/v1/workspaces", "List the workspaces", List, Role::kReader},
       {"POST", "/api/v1/workspaces", "Make a workspace", Create},
-      {"GET", "/api/v1/workspaces/{w}", "Show a workspace", Show},
+      {"GET", "/api/v1/workspaces/{w}", "Show a workspace", Show, Role::kReader},
       {"DELETE", "/api/v1/workspaces/{w}", "Delete a workspace that is empty", Delete},
   };
   return kRoutes;

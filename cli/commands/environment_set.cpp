@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/environment.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  api::Environment environment;
+  std::string config;
+};
+
+Result<void> Set(Context& context, const Arguments& arguments) {
+  api::Environment wanted = arguments.environment;
+  wanted.deployment = TRY(ReadDeployment(arguments.config, context.folder()));
+  Json body = api::ToJson(wanted);
+  for (const char* told : {"created_time", "updated_time", "etag"}) body.erase(told);
+  Remote* remote = TRY(context.remote());
+  const Json made =
+      TRY(remote->Put(remote->InWorkspace("/environments/" + EncodePercent(wanted.name)), body));
+  return context.PrintObject(made, EnvironmentRows());
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  api::Environment& environment = arguments->environment;
+  app.add_option("NAME", environment.name, "Its name")->required();
+  app.add_option("--target", environment.target, "Where its services run; process if nothing says");
+  app.add_option("--service", environment.service,
+                 "Name of the service; MODEL-NAME of the environment if not given");
+  app.add_option("--config", arguments->config, "Deployment file, YAML or JSON")->type_name("FILE");
+  app.add_option("--alias", environment.alias,
+                 "Alias that is moved in the end; the environment's name if not given");
+  app.add_option("--gate", environment.gates,
+                 "What must hold, may be given again: samples, verify, endpoint")
+      ->allow_extra_args(false);
+  app.add_option("--approver", environment.approvers,
+                 "Token whose holder may agree, may be given again; without one nobody must")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("--own-approval", environment.own_approval,
+               "An approver may agree to what it asked for itself");
+  app.add_option("--description", environment.description, "What it is, for people")
+      ->type_name("TEXT");
+  return [arguments](Context& context) { return Set(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_environment_set() {
+  return {.path = "environment set",
+          .summary = "Make or replace an environment that models are promoted to",
+          .example =
+              "slipway environment set production --gate samples --gate endpoint "
+              "--approver maria",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

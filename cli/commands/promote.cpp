@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/promotion.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  api::CreatePromotion promotion;
+  WaitOptions wait;
+};
+
+Result<void> Promote(Context& context, const Arguments& arguments) {
+  TRY(ParseExactVersion(arguments.promotion.model));
+  Remote* remote = TRY(context.remote());
+  const Json made =
+      TRY(remote->Post(remote->InWorkspace("/promotions"), api::ToJson(arguments.promotion)));
+  return FollowPromotion(context, *remote, made, arguments.wait);
+}
+
+Body Bind(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("MODEL", arguments->promotion.model, "The version to promote")
+      ->type_name("NAME:VERSION")
+      ->required();
+  app.add_option("--to", arguments->promotion.environment, "The environment")
+      ->type_name("ENV")
+      ->required();
+  app.add_option("--note", arguments->promotion.note, "Why, for the record")->type_name("TEXT");
+  AddWaitOptions(app, arguments->wait);
+  return [arguments](Context& context) { return Promote(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_promote() {
+  return {
+      .path = "promote",
+      .summary = "Bring a model version to an environment: gates, deploy, check, move the alias",
+      .example = "slipway promote digits:2 --to production",
+      .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/context.h"
+#include "cli/operation.h"
+#include "cli/output.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+
+/// Rows that a promotion is shown with.
+Columns PromotionRows();
+
+/// Waits until a promotion that runs has ended, unless told otherwise, and prints it. An Error with
+/// exit status 1 if it failed.
+Result<void> FollowPromotion(Context& context, Remote& remote, const Json& promotion,
+                             const WaitOptions& wait);
+
+}  // namespace slipway::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/registry_login.h"
+
+#include <CLI/App.hpp>
+#include <cstdlib>
+#include <iostream>
+
+namespace slipway::cli {
+
+void AddRegistryLoginOptions(CLI::App& app, RegistryLoginArguments& arguments) {
+  app.add_option("--username", arguments.username,
+                 "Who logs in to the registry; else ~/.docker/config.json of the service");
+  app.add_flag("--password-stdin", arguments.password_stdin,
+               "Read the password from standard input; else $SLIPWAY_REGISTRY_PASSWORD");
+}
+
+Result<void> ReadRegistryLogin(const RegistryLoginArguments& arguments, std::string& username,
+                               std::string& password) {
+  username = arguments.username;
+  if (username.empty() && !arguments.password_stdin) return {};
+  if (arguments.password_stdin) {
+    std::getline(std::cin, password);
+  } else if (const char* given = std::getenv("SLIPWAY_REGISTRY_PASSWORD"); given != nullptr) {
+    password = given;
+  }
+  if (!username.empty() && !password.empty()) return {};
+  return Error{.code = Code::kInvalidArgument,
+               .message = username.empty() ? "--password-stdin needs --username"
+                                           : "--username needs a password",
+               .id = "Usage",
+               .fix =
+                   "echo \"$PASSWORD\" | slipway image push … --username NAME "
+                   "--password-stdin"};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Promotions with the real scoring server: gates, roll-back, approval, and the record of it all.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "tests/workspace/daemon.h"
+
+namespace slipway::workspace {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kBase = "/api/v1/workspaces/lab";
+
+class Promoting : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(ServeProgram())) GTEST_SKIP() << "slipway-serve is not built";
+    ASSERT_TRUE(running_.ok());
+    ASSERT_EQ(Ask("POST", "/api/v1/workspaces", R"({"name": "lab"})").status, 201);
+  }
+
+  http::Response Ask(const std::string& method, const std::string& path, std::string body = {},
+                     const std::string& token = "") {
+    http::Request request{.method = method, .target = path, .body = std::move(body)};
+    request.headers.Set("Authorization",
+                        "Bearer " + (token.empty() ? running_.workspace().token() : token));
+    auto response = running_.Send(request);
+    EXPECT_TRUE(response) << path;
+    return response ? *std::move(response) : http::Response{.status = 0};
+  }
+  Json Get(const std::string& path) {
+    const auto json = ParseJson(Ask("GET", kBase + path).body);
+    return json ? *json : Json::object();
+  }
+
+  /// `y = OP(x, x)`, with a golden sample that says what 3 and 4 give, if any.
+  std::string Register(const std::string& op, const std::vector<float>& golden) {
+    std::map<std::string, std::string> contents = {
+        {"m.onnx", testing::MakeTinyOnnx({.op_type = op})}};
+    if (!golden.empty()) {
+      contents["test_data_set_0/input_0.pb"] = testing::MakeTinyTensor({1, 2}, {3, 4});
+      contents["test_data_set_0/output_0.pb"] = testing::MakeTinyTensor({1, 2}, golden);
+    }
+    Json files = Json::array();
+    for (const auto& [path, content] : contents) {
+      const std::string digest = Digest::OfText(content).text();
+      const int status = Ask("PUT", std::string(kBase) + "/blobs/" + digest, content).status;
+      EXPECT_TRUE(status == 200 || status == 201) << status;
+      files.push_back({{"path", path}, {"digest", digest}});
+    }
+    const auto made =
+        Ask("POST", std::string(kBase) + "/models", DumpJson({{"name", "calc"}, {"files", files}}));
+    EXPECT_EQ(made.status, 201) << made.body;
+    const auto json = ParseJson(made.body);
+    return json ? json->value("id", "") : "";
+  }
+
+  void SetEnvironment(const Json& settings, const std::string& name = "prod") {
+    const auto put = Ask("PUT", std::string(kBase) + "/environments/" + name, DumpJson(settings));
+    EXPECT_TRUE(put.status == 200 || put.status == 201) << put.body;
+  }
+
+  http::Response Request(const std::string& model, const std::string& token = "",
+                         const std::string& environment = "prod") {
+    return Ask("POST", std::string(kBase) + "/promotions",
+               DumpJson({{"model", model}, {"environment", environment}, {"note", "a test"}}),
+               token);
+  }
+
+  /// Waits for the promotion that an answer tells of.
+  Json Await(const http::Response& answer) {
+    const auto told = ParseJson(answer.body);
+    EXPECT_TRUE(told && told->contains("id")) << answer.body;
+    if (!told) return Json::object();
+    const std::string path = "/promotions/" + told->value("id", "");
+    for (int i = 0; i < 6'000; ++i) {
+      Json now = Get(path);
+      if (!now.value("ended_time", "").empty()) return now;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    ADD_FAILURE() << "the promotion does not end";
+    return Json::object();
+  }
+
+  static std::map<std::string, std::string> Steps(const Json& promotion) {
+    std::map<std::string, std::string> steps;
+    for (const Json& item : promotion.value("evidence", Json::array())) {
+      steps[item.value("step", "")] = item.value("state", "");
+    }
+    return steps;
+  }
+
+  std::string Score() {
+    http::Request request{.method = "POST",
+                          .target = std::string(kBase) + "/services/calc-prod/score",
+                          .body = R"({"data": [[3, 4]]})"};
+    request.headers.Set("Authorization", "Bearer " + running_.workspace().token());
+    request.headers.Set("Content-Type", "application/json");
+    const auto answer = running_.Send(request);
+    return answer ? answer->body : "";
+  }
+
+  std::string MakeToken(const std::string& name, const std::string& role) {
+    const auto made =
+        Ask("POST", std::string(kBase) + "/tokens", DumpJson({{"name", name}, {"role", role}}));
+    EXPECT_EQ(made.status, 201) << made.body;
+    const auto json = ParseJson(made.body);
+    return json ? json->value("token", "") : "";
+  }
+
+  static Json AllGates() { return {{"gates", {"samples", "verify", "endpoint"}}}; }
+
+  testing::TempDir folder_;
+  RunningWorkspace running_{folder_ / "state"};
+};
+
+TEST_F(Promoting, PassesItsGatesDeploysAndMovesTheAlias) {
+  SetEnvironment(AllGates());
+  const std::string one = Register("Add", {6, 8});
+  const auto answer = Request(one);
+  EXPECT_EQ(answer.status, 202) << answer.body;
+  EXPECT_THAT(std::string(answer.headers.Get("Operation-Location")), HasSubstr("/operations/"));
+  const Json done = Await(answer);
+  ASSERT_EQ(done.value("state", ""), "Succeeded") << DumpJson(done);
+  EXPECT_EQ(Steps(done), (std::map<std::string, std::string>{{"samples", "Passed"},
+                                                             {"verify", "Passed"},
+                                                             {"deploy", "Passed"},
+                                                             {"endpoint", "Passed"},
+                                                             {"alias", "Passed"}}));
+  EXPECT_EQ(done.value("requested_by", ""), "admin");
+  EXPECT_EQ(done.value("note", ""), "a test");
+  EXPECT_EQ(done.value("model_digest", ""), Get("/models/calc/versions/1").value("digest", "none"));
+  EXPECT_EQ(done.value("image_digest", ""),
+            Get("/services/calc-prod").value("image_digest", "none"));
+  EXPECT_EQ(Get("/models/calc/aliases/prod").value("version", 0), 1);
+  EXPECT_THAT(Score(), HasSubstr("6.0"));
+
+  const std::string two = Register("Mul", {9, 16});
+  const Json next = Await(Request(two));
+  ASSERT_EQ(next.value("state", ""), "Succeeded") << DumpJson(next);
+  EXPECT_EQ(next.value("previous_image", ""), done.value("image", ""));
+  EXPECT_EQ(Get("/models/calc/aliases/prod").value("version", 0), 2);
+  EXPECT_THAT(Score(), HasSubstr("9.0"));
+  EXPECT_EQ(Get("/promotions").value("items", Json::array()).size(), 2u);
+}
+
+TEST_F(Promoting, AVersionThatAnswersWrongDoesNotGetThere) {
+  SetEnvironment(AllGates());
+  ASSERT_EQ(Await(Request(Register("Add", {6, 8}))).value("state", ""), "Succeeded");
+  const Json failed = Await(Request(Register("Mul", {6, 8})));
+  EXPECT_EQ(failed.value("state", ""), "Failed");
+  EXPECT_EQ(failed.value("error_code", ""), "Service.WrongAnswers") << DumpJson(failed);
+  EXPECT_EQ(Steps(failed).at("deploy"), "Failed");
+  EXPECT_EQ(Get("/models/calc/aliases/prod").value("version", 0), 1) << "the alias stays";
+  const Json service = Get("/services/calc-prod");
+  EXPECT_EQ(service.value("state", ""), "Healthy") << DumpJson(service);
+  EXPECT_EQ(service.value("image", ""), failed.value("previous_image", "none"));
+  EXPECT_THAT(Score(), HasSubstr("6.0"));
+}
+
+TEST_F(Promoting, WithoutSamplesTheGateStopsItBeforeAnythingIsMade) {
+  SetEnvironment(AllGates());
+  const Json failed = Await(Request(Register("Add", {})));
+  EXPECT_EQ(failed.value("state", ""), "Failed");
+  EXPECT_EQ(failed.value("error_code", ""), "Promotion.NoSamples") << DumpJson(failed);
+  EXPECT_EQ(Ask("GET", std::string(kBase) + "/services/calc-prod").status, 404);
+  EXPECT_EQ(Ask("GET", std::string(kBase) + "/models/calc/aliases/prod").status, 404);
+  SetEnvironment({{"gates", {"endpoint"}}});
+  const Json passed = Await(Request("calc:1"));
+  EXPECT_EQ(passed.value("state", ""), "Succeeded") << DumpJson(passed);
+}
+
+TEST_F(Promoting, WaitsForSomebodyElse) {
+  SetEnvironment({{"gates", Json::array()}, {"approvers", {"maria", "ci"}}});
+  const std::string ci = MakeToken("ci", "deployer");
+  const std::string maria = MakeToken("maria", "contributor");
+  const std::string paul = MakeToken("paul", "owner");
+  Register("Add", {6, 8});
+  const auto asked = Request("calc:1", ci);
+  EXPECT_EQ(asked.status, 201) << asked.body;
+  const auto waiting = ParseJson(asked.body);
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->value("state", ""), "WaitingForApproval");
+  EXPECT_EQ(waiting->value("operation_id", "x"), "");
+  const std::string path = std::string(kBase) + "/promotions/" + waiting->value("id", "");
+  EXPECT_EQ(Ask("GET", std::string(kBase) + "/services/calc-prod").status, 404);
+
+  const auto own = Ask("POST", path + "/approve", "{}", ci);
+  EXPECT_EQ(own.status, 403) << own.body;
+  EXPECT_THAT(own.body, HasSubstr("has asked for it"));
+  const auto stranger = Ask("POST", path + "/approve", "{}", paul);
+  EXPECT_EQ(stranger.status, 403) << stranger.body;
+  EXPECT_THAT(stranger.body, HasSubstr("Promotion.NotApprover"));
+
+  const auto agreed = Ask("POST", path + "/approve", R"({"note": "fine"})", maria);
+  EXPECT_EQ(agreed.status, 202) << agreed.body;
+  const Json done = Await(agreed);
+  EXPECT_EQ(done.value("state", ""), "Succeeded") << DumpJson(done);
+  EXPECT_EQ(done.value("requested_by", ""), "ci");
+  EXPECT_EQ(done.value("decided_by", ""), "maria");
+  EXPECT_EQ(Steps(done).at("approval"), "Passed");
+  const auto again = Ask("POST", path + "/approve", "{}", maria);
+  EXPECT_EQ(again.status, 409) << again.body;
+  EXPECT_THAT(again.body, HasSubstr("Promotion.Decided"));
+
+  const auto second = ParseJson(Request("calc:1", ci).body);
+  ASSERT_TRUE(second);
+  const std::string other = std::string(kBase) + "/promotions/" + second->value("id", "");
+  const auto refused = Ask("POST", other + "/reject", R"({"note": "not now"})", maria);
+  EXPECT_EQ(refused.status, 200) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("Rejected"));
+  EXPECT_EQ(Ask("POST", other + "/approve", "{}", maria).status, 409);
+}
+
+TEST_F(Promoting, AnEnvironmentTellsNoSecrets) {
+  SetEnvironment({{"deployment",
+                   {{"auth_enabled", true},
+                    {"primary_key", "a-very-secret-key"},
+                    {"image_registry", {{"address", "reg:5000"}, {"password", "hush-hush"}}}}}});
+  for (const char* path : {"/environments", "/environments/prod"}) {
+    const auto answer = Ask("GET", kBase + std::string(path));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_THAT(answer.body, Not(HasSubstr("a-very-secret-key")));
+    EXPECT_THAT(answer.body, Not(HasSubstr("hush-hush")));
+  }
+}
+
+/// A daemon of its own, killed while it promotes.
+TEST(PromotionCrash, IsFoundFailedAndTheServiceAsItWas) {
+  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
+    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
+  }
+  const testing::TempDir folder;
+  Daemon daemon(folder / "state");
+  ASSERT_TRUE(daemon.Start());
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
+  ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/environments/prod", "{}"));
+  int cut_off = 0, version = 0;
+  for (const int wait_ms : {0, 5, 15, 25, 40, 60}) {
+    const std::string onnx = testing::MakeTinyOnnx({.graph_name = std::to_string(wait_ms)});
+    const std::string digest = Digest::OfText(onnx).text();
+    ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/blobs/" + digest, onnx));
+    const Json model{{"name", "calc"},
+                     {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
+    ASSERT_TRUE(daemon.Send("POST", std::string(kBase) + "/models", DumpJson(model)));
+    const Json wanted{{"model", "calc:" + std::to_string(++version)}, {"environment", "prod"}};
+    const auto asked = daemon.Send("POST", std::string(kBase) + "/promotions", DumpJson(wanted));
+    ASSERT_TRUE(asked);
+    ASSERT_EQ(asked->status, 202) << asked->body;
+    const auto told = ParseJson(asked->body);
+    ASSERT_TRUE(told);
+    if (version == 1) {
+      ASSERT_EQ(daemon.Await(asked), "Succeeded") << daemon.last_error();
+    }
+    std::this_thread::sleep_for(milliseconds(wait_ms));
+    daemon.Kill();
+    ASSERT_TRUE(daemon.Start());
+    const Json now = daemon.Get(std::string(kBase) + "/promotions/" + told->value("id", ""));
+    const bool failed = now.value("state", "") == "Failed";
+    const Json service = daemon.Get(std::string(kBase) + "/services/calc-prod");
+    const int points_at =
+        daemon.Get(std::string(kBase) + "/models/calc/aliases/prod").value("version", 0);
+    if (failed) {
+      ++cut_off;
+      EXPECT_EQ(now.value("error_code", ""), "Operation.Interrupted");
+      EXPECT_NE(points_at, version) << "the alias has not moved";
+      EXPECT_NE(service.value("state", ""), "Transitioning") << DumpJson(service);
+    } else {
+      EXPECT_EQ(now.value("state", ""), "Succeeded") << DumpJson(now);
+      EXPECT_EQ(points_at, version);
+      EXPECT_EQ(service.value("image", ""), now.value("image", "none"));
+    }
+  }
+  EXPECT_GT(cut_off, 0) << "nothing was cut off";
+  daemon.Await(daemon.Send("DELETE", std::string(kBase) + "/services/calc-prod"));
+}
+
+}  // namespace
+}  // namespace slipway::workspace

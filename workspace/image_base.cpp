@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspace/image_base.h"
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "imagebuilder/distribution.h"
+#include "imagebuilder/python/oci_import.h"
+#include "workspace/workspace.h"
+
+namespace slipway::workspace {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::map<std::string, std::string> EnvironmentOf(const imagebuilder::RunConfig& config) {
+  std::map<std::string, std::string> environment;
+  for (const std::string& variable : config.environment) {
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string::npos || equals == 0) continue;
+    environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
+  return environment;
+}
+
+}  // namespace
+
+Result<imagebuilder::Image> FetchBase(Workspace& workspace, const std::string& base,
+                                      const fs::path& scratch,
+                                      const imagebuilder::WorkHooks& hooks) {
+  std::error_code failed;
+  if (base.starts_with('/')) {
+    if (!fs::exists(base, failed)) {
+      return Error{.code = Code::kNotFound,
+                   .message = "the base " + base + " is not on the service's machine",
+                   .id = "Image.Base"};
+    }
+    hooks.Say("base: reading " + base);
+    return imagebuilder::ImportLayout(base, workspace.blobs(), "amd64", scratch);
+  }
+  const auto reference = TRY(imagebuilder::ParseRegistryReference(base));
+  hooks.Say("base: fetching " + base);
+  const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
+  imagebuilder::RegistryOptions options{
+      .login = TRY(imagebuilder::FindRegistryLogin(reference.host, environment)),
+      .progress = hooks.say,
+      .cancelled = hooks.cancelled};
+  const auto registry =
+      imagebuilder::Registry::Open(reference, std::move(options), workspace.clock());
+  return registry->Pull(workspace.blobs());
+}
+
+Result<imagebuilder::GivenBase> UnpackBase(Workspace& workspace, const imagebuilder::Image& image) {
+  const Digest digest = TRY(Digest::Parse(image.manifest.digest));
+  const fs::path folder = workspace.run_folder() / "python" / "bases" / std::string(digest.hex());
+  const fs::path root = TRY(
+      imagebuilder::Unpack(workspace.blobs(), image, folder, workspace.run_folder() / "layers"));
+  const auto config = TRY(imagebuilder::ReadRunConfig(workspace.blobs(), image));
+  const auto environment = EnvironmentOf(config);
+  const auto path = environment.find("PATH");
+  return imagebuilder::GivenBase{.digest = image.manifest.digest,
+                                 .root = root,
+                                 .path_folders = path == environment.end()
+                                                     ? std::vector<std::string>()
+                                                     : Split(path->second, ':')};
+}
+
+Result<void> AddBase(Workspace& workspace, const imagebuilder::Image& image,
+                     imagebuilder::PythonSpec& python, imagebuilder::BuildSpec& spec) {
+  const auto config = TRY(imagebuilder::ReadRunConfig(workspace.blobs(), image));
+  python.base_environment = EnvironmentOf(config);
+  python.base_root = TRY(UnpackBase(workspace, image)).root;
+  spec.base_layers = image.layers;
+  for (imagebuilder::Layer& layer : spec.base_layers) {
+    if (layer.name.empty()) layer.name = "base";
+    if (layer.summary.empty()) layer.summary = "of the given base";
+  }
+  return {};
+}
+
+}  // namespace slipway::workspace

@@ -1,0 +1,1 @@
+ALTER TABLE services ADD COLUMN deployment TEXT NOT NULL DEFAULT '{}';

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/registry.h"
+#include "workspace/operations.h"
+#include "workspace/store.h"
+
+/// What a promotion looks at before and after it deploys. Each says in one line what it found.
+namespace slipway::workspace {
+
+class Workspace;
+
+/// Golden samples: folders `test_data_set_*` beside the model's main file. kFailedPrecondition (id
+/// `Promotion.NoSamples`) if there are none.
+Result<std::string> FindSamples(const registry::ModelVersion& model);
+
+/// That every blob of the image has the content of its digest and fits the others, and that it
+/// carries that version of the model. kDataLoss, kFailedPrecondition (id `Promotion.OtherModel`).
+Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
+                                const registry::ModelVersion& model);
+
+/// Sends every golden sample to the service over the network and compares what it answers; without
+/// samples, that it says it is ready. kFailedPrecondition (id `Promotion.WrongAnswer`) naming
+/// sample, output and element.
+Result<std::string> CheckEndpoint(Workspace& workspace, const ServiceRow& row,
+                                  const registry::ModelVersion& model, Progress& progress);
+
+}  // namespace slipway::workspace
