@@ -12,6 +12,7 @@
 #include "imagebuilder/python/dockerfile.h"
 #include "workspace/image_base.h"
 #include "workspace/image_inputs.h"
+#include "workspace/preflight.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -160,6 +161,10 @@ Result<imagebuilder::Image> BuildWithPython(Workspace& workspace, const api::Cre
   for (const imagebuilder::Layer& layer : spec.base_layers) {
     inputs.sources.push_back(layer.blob.digest);
   }
+  const std::vector<api::ImageWarning> found =
+      TRY(CheckScript(workspace, wanted, work.models, *spec.python, context));
+  LogWarnings(found, progress);
+  work.image.warnings.insert(work.image.warnings.end(), found.begin(), found.end());
   work.image.generated_dockerfile = imagebuilder::GeneratedDockerfile(spec);
   return imagebuilder::Build(spec, context);
 }

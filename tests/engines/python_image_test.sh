@@ -50,6 +50,17 @@ create -o json >again.json 2>/dev/null
 create --lock lock.json -o json >locked.json 2>/dev/null
 [ "$(field locked.json digest)" = "$(field image.json digest)" ] || fail "the same lock, another digest"
 
+# Faults that keep a script from ever answering are named by line before an image is made.
+sed -e "s/get_model_path(\"digits\")/get_model_path(\"Digits\")/" -e "s/image = np.array/start = time.time(); image = np.array/" \
+  score.py >faulty.py
+faulty() { "$bin/slipway" image create faulty --model digits --script faulty.py --conda env.yml "$@" -o json; }
+if faulty >faulty.json 2>faulty.log; then fail "a script that cannot work was taken"; fi
+grep -q "^cause: Script.ModelNameCase$" faulty.log || fail "the name's case is not the cause: $(tail -n 3 faulty.log)"
+grep -q "line [0-9]*: time is used.*Script.UndefinedName" faulty.log || fail "the missing import is not named: $(grep Script faulty.log)"
+faulty --preflight warn >faulty.json 2>faulty.log || fail "preflight warn refuses"
+grep -q '"Script.UndefinedName"' faulty.json || fail "the image does not keep its warnings"
+! grep -q "Script\." build.log || fail "a script that works was warned of: $(grep -m 1 "Script\." build.log)"
+
 # check ADDRESS: the script answers there with the digit that a sample shows.
 check() {
   local sample answer
