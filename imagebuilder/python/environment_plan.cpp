@@ -18,11 +18,16 @@ namespace slipway::imagebuilder {
 namespace {
 
 /// Changes whenever one plan would resolve to something else than before.
-constexpr std::string_view kForm = "slipway environment 1";
+constexpr std::string_view kForm = "slipway environment 2";
 
 constexpr std::array<std::string_view, 6> kProvided = {
     "azureml-contrib-services", "azureml-core", "azureml-defaults", "azureml-sdk", "onnxruntime",
     "onnxruntime-gpu"};
+
+/// What Slipway's module in a package's place asks for, as the package itself would.
+constexpr std::string_view NeedsOf(std::string_view provided) {
+  return provided.starts_with("onnxruntime") ? "numpy" : "";
+}
 
 class Planner {
  public:
@@ -74,6 +79,7 @@ class Planner {
       return;
     }
     plan_.provided.push_back(name);
+    if (!NeedsOf(name).empty()) plan_.requirements.emplace_back(NeedsOf(name));
     Note("Image.Provided", line,
          fmt::format("{} is met by Slipway's own module", requirement.text()),
          fmt::format("--keep {} installs the package itself", name));

@@ -194,6 +194,13 @@ TEST(EnvironmentPlan, KeepsWhatIsToBeKept) {
   EXPECT_EQ(wrong.error().id, "Image.Keep");
 }
 
+TEST(EnvironmentPlan, WhatAModuleOfOursNeedsComesWithIt) {
+  const EnvironmentPlan plan =
+      MustPlan("dependencies:\n- pip:\n  - onnxruntime\n  - numpy<2\n", {});
+  EXPECT_EQ(plan.requirements, (Texts{"numpy", "numpy<2"}));
+  EXPECT_EQ(plan.provided, Texts{"onnxruntime"});
+}
+
 TEST(EnvironmentPlan, TakesPackagesOutOfSteps) {
   const char* steps =
       "# as the notebooks have it\nRUN apt-get update\nRUN apt-get install -y libgomp1 curl && \\\n"
