@@ -32,6 +32,7 @@ if [ -z "$folder" ]; then
   folder=$(mktemp -d)
   trap 'rm -rf --one-file-system "$folder"' EXIT
 fi
+mkdir -p "$folder"
 machine=$folder/machine
 
 if [ ! -f "$machine/etc/debian_version" ]; then

@@ -184,15 +184,16 @@ class DocumentsTest(LiveCase):
         return names["image"]
 
     def test_as_they_are(self):
-        """None can answer, and each says why: at the latest when it is asked."""
-        for number, (name, blocks) in enumerate(how_tos()):
+        """None can answer, and each is refused for its fault before an image is made."""
+        for name, blocks in how_tos():
             with self.subTest(name):
-                script = find(blocks, "def init")
-                try:
-                    text = str(self.answer(self.blocks(blocks), f"wrong-{number}"))
-                except WebserviceException as error:
-                    text = str(error)
-                self.assertIn("MyONNXModel" if "'MyONNXModel'" in script else "tolist", text)
+                other_case = "'MyONNXModel'" in find(blocks, "def init")
+                with self.assertRaises(WebserviceException) as refused:
+                    self.blocks(blocks)
+                text = str(refused.exception)
+                self.assertIn("Image creation failed", text)
+                self.assertIn("Script.ModelNameCase" if other_case else "Script.InputType", text)
+                self.assertIn("'MyONNXmodel'" if other_case else "float32", text)
 
     def answer(self, image, name):
         """What a service of the image answers."""
