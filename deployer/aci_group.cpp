@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "deployer/causes.h"
 
 namespace slipway::deployer {
 namespace {
@@ -129,8 +130,9 @@ void ReadEnd(const Json& container_state, AciState& state) {
     state.cause = "OOMKilled";
     state.detail = "the program used more memory than it may and was killed";
   } else if (exit == kInitFailed) {
-    state.cause = "ModelInvalid";
-    state.detail = "the program could not load its model (exit status 3)";
+    const StartFailure failure = WhyNotStarted({});
+    state.cause = failure.cause;
+    state.detail = failure.detail;
     state.final = true;
   } else if (TextAt(container_state, {"state"}) == "Terminated") {
     state.cause = "Exited";

@@ -14,6 +14,8 @@ constexpr Cause kCauses[] = {
      "look for the machine's out-of-memory killer, or give the service more memory"},
     {"ModelInvalid", Code::kInvalidArgument, "the program could not load its model",
      "try the model with `slipway model check FILE`"},
+    {"ScriptInvalid", Code::kInvalidArgument, "the scoring script could not be started",
+     "read its traceback in the service's log; `slipway-serve --script FILE` tries it at once"},
     {"NotReady", Code::kDeadlineExceeded, "the program runs but does not say it is ready",
      "read the service's log, or wait longer"},
     {"PortInUse", Code::kFailedPrecondition, "another program listens on the service's port",
@@ -160,6 +162,20 @@ const Cause& CauseOf(std::string_view code) {
     if (cause.code == code) return cause;
   }
   return kCauses[0];
+}
+
+StartFailure WhyNotStarted(std::string_view log) {
+  constexpr std::string_view kMark = "cause=Script.";
+  if (log.find(kMark) != std::string_view::npos) {
+    return {.cause = "ScriptInvalid",
+            .detail = "the program could not start its scoring script (exit status 3)"};
+  }
+  return {.cause = "ModelInvalid",
+          .detail = "the program could not load its model (exit status 3)"};
+}
+
+bool IsStartFailure(std::string_view cause) {
+  return cause == "ModelInvalid" || cause == "ScriptInvalid";
 }
 
 Error CauseError(std::string_view code, std::string message) {

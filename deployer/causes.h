@@ -23,6 +23,16 @@ std::span<const Cause> Causes();
 /// The cause of that code; the one for codes not in the table is `Exited`.
 const Cause& CauseOf(std::string_view code);
 
+/// What the scoring server's exit status 3 means, which its log tells: a model that cannot be
+/// loaded
+/// (`ModelInvalid`) or a scoring script that cannot be started (`ScriptInvalid`).
+struct StartFailure {
+  std::string cause, detail;
+};
+StartFailure WhyNotStarted(std::string_view log);
+/// Whether starting the same program again would end the same way.
+bool IsStartFailure(std::string_view cause);
+
 /// The error of a service that failed: id `Service.<cause>`, the table's kind and fix.
 Error CauseError(std::string_view code, std::string message);
 

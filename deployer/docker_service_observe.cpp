@@ -25,9 +25,8 @@ DockerTrouble TroubleOfExit(const ContainerState& state) {
   }
   const std::int64_t exit = state.exit_code;
   if (exit == kInitFailed) {
-    return {.cause = "ModelInvalid",
-            .detail = "the program could not load its model (exit status 3)",
-            .log_line = {}};
+    const StartFailure failure = WhyNotStarted({});
+    return {.cause = failure.cause, .detail = failure.detail, .log_line = {}};
   }
   if (exit == kNotExecutable || exit == kNoProgram) {
     return {.cause = "ProgramMissing",
@@ -50,7 +49,14 @@ DockerTrouble DockerService::TroubleOf(DockerEngine& engine, const std::string& 
                                        const ContainerState& state) {
   DockerTrouble trouble = TroubleOfExit(state);
   const auto log = engine.Logs(container, kLinesLookedAt);
-  if (log && !log->empty()) trouble.log_line = LineThatMatters(*log);
+  if (log && !log->empty()) {
+    trouble.log_line = LineThatMatters(*log);
+    if (IsStartFailure(trouble.cause)) {
+      const StartFailure failure = WhyNotStarted(*log);
+      trouble.cause = failure.cause;
+      trouble.detail = failure.detail;
+    }
+  }
   if (trouble.log_line.find("exec format error") != std::string::npos) {
     trouble.cause = "WrongArchitecture";
   }
@@ -172,7 +178,7 @@ Result<Observed> DockerService::JudgeCurrent(DockerEngine& engine) {
   } else if (loops && (trouble.cause == "Exited" || trouble.cause == "Killed")) {
     observed.cause = "CrashLoop";
   }
-  if (loops || trouble.cause == "ModelInvalid") observed.phase = Phase::kFailed;
+  if (loops || IsStartFailure(trouble.cause)) observed.phase = Phase::kFailed;
   return observed;
 }
 

@@ -172,8 +172,9 @@ ProcessService::Trouble ProcessService::TroubleOf(int status) const {
   if (status < 0) {
     trouble.detail = "the program ended while nobody watched it";
   } else if (status == 3) {
-    trouble.cause = "ModelInvalid";
-    trouble.detail = "the program could not load its model (exit status 3)";
+    const StartFailure failure = WhyNotStarted(trouble.log_line);
+    trouble.cause = failure.cause;
+    trouble.detail = failure.detail;
   } else if (status > 128) {
     trouble.cause = "Killed";
     trouble.detail = fmt::format("signal {} ended the program", status - 128);
@@ -277,10 +278,10 @@ Observed ProcessService::Observe() {
     lock.lock();
     if (record_.current && record_.current->token == token) observed = Judge(probe);
   } else if (trouble_) {
-    const bool final = Looping() || trouble_->cause == "ModelInvalid" ||
+    const bool final = Looping() || IsStartFailure(trouble_->cause) ||
                        trouble_->cause == "PortInUse" || trouble_->cause == "ProgramMissing";
     observed.phase = final ? Phase::kFailed : Phase::kUnhealthy;
-    observed.cause = Looping() && trouble_->cause != "ModelInvalid" ? "CrashLoop" : trouble_->cause;
+    observed.cause = Looping() && !IsStartFailure(trouble_->cause) ? "CrashLoop" : trouble_->cause;
     observed.detail = trouble_->detail;
     observed.log_line = trouble_->log_line;
   }

@@ -61,6 +61,13 @@ faulty --preflight warn >faulty.json 2>faulty.log || fail "preflight warn refuse
 grep -q '"Script.UndefinedName"' faulty.json || fail "the image does not keep its warnings"
 ! grep -q "Script\." build.log || fail "a script that works was warned of: $(grep -m 1 "Script\." build.log)"
 
+# A script that fails in init() is the cause that the deployment names, with what it raised.
+printf 'def init():\n    open("/no/such/file")\n\n\ndef run(data):\n    return data\n' >broken.py
+"$bin/slipway" image create broken --script broken.py -q >>"$work/log" 2>&1 || fail "a script without models was refused"
+if "$bin/slipway" service create broken --image broken --target process 2>broken.log; then fail "a broken script was deployed"; fi
+grep -q "^cause: Service.ScriptInvalid$" broken.log || fail "the script is not the cause: $(cat broken.log)"
+grep -q "FileNotFoundError.*/no/such/file" broken.log || fail "what it raised is not said: $(cat broken.log)"
+
 # check ADDRESS: the script answers there with the digit that a sample shows.
 check() {
   local sample answer
