@@ -10,6 +10,7 @@
 #include "deployer/aci_client.h"
 #include "deployer/aci_record.h"
 #include "deployer/deployer.h"
+#include "deployer/service_set.h"
 
 namespace slipway::deployer {
 
@@ -20,7 +21,7 @@ struct AciTimes {
 };
 
 /// One service of target `aci`: a container group, and the one that is to follow it. Thread-safe.
-class AciService {
+class AciService final : public RunningService {
  public:
   struct Config {
     std::filesystem::path record, log;
@@ -32,13 +33,13 @@ class AciService {
   };
   AciService(Config config, AciRecord record);
 
-  Result<void> Apply(const DeploySpec& spec);
-  Result<Observed> Observe();
-  Result<std::string> Logs(std::int64_t lines);
-  Result<void> Remove();
+  Result<void> Apply(const DeploySpec& spec) override;
+  Result<Observed> Observe() override;
+  Result<std::string> Logs(std::int64_t lines) override;
+  Result<void> Remove() override;
   /// Deletes groups that another has taken over from long enough ago.
-  void Tend();
-  bool removed();
+  void Tend() override;
+  bool removed() override;
 
  private:
   using Steady = std::chrono::steady_clock;

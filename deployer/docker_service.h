@@ -11,6 +11,7 @@
 #include "deployer/docker_engine.h"
 #include "deployer/docker_record.h"
 #include "deployer/process_probe.h"
+#include "deployer/service_set.h"
 
 namespace slipway::deployer {
 
@@ -27,7 +28,7 @@ struct DockerTimes {
 
 /// One service of target `docker`: a container, the one that is to follow it, and the relay that
 /// holds the port. Thread-safe.
-class DockerService {
+class DockerService final : public RunningService {
  public:
   struct Config {
     DockerPaths paths;
@@ -38,16 +39,16 @@ class DockerService {
   };
   DockerService(Config config, DockerRecord record);
 
-  Result<void> Apply(const DeploySpec& spec);
-  Result<Observed> Observe();
-  Result<std::string> Logs(std::int64_t lines);
-  Result<void> Remove();
-  Result<void> Suspend();
-  Result<void> Resume();
-  /// Brings forward what takes time: a revision that becomes ready, an old one that has answered
-  /// its last request, a relay that died. Does nothing while something else is under way.
-  void Tend();
-  bool removed();
+  Result<void> Apply(const DeploySpec& spec) override;
+  Result<Observed> Observe() override;
+  Result<std::string> Logs(std::int64_t lines) override;
+  Result<void> Remove() override;
+  Result<void> Suspend() override;
+  Result<void> Resume() override;
+  /// A revision that becomes ready, an old one that has answered its last request, a relay that
+  /// died. Does nothing while something else is under way.
+  void Tend() override;
+  bool removed() override;
 
  private:
   using Steady = std::chrono::steady_clock;

@@ -267,7 +267,14 @@ Observed ProcessService::Judge(const ProbeResult& probe) {
   return observed;
 }
 
-Observed ProcessService::Observe() {
+Result<std::string> ProcessService::Logs(std::int64_t lines) { return TailLog(paths_.log, lines); }
+
+bool ProcessService::removed() {
+  const std::lock_guard lock(mutex_);
+  return record_.removed;
+}
+
+Result<Observed> ProcessService::Observe() {
   std::unique_lock lock(mutex_);
   Observed observed;
   if (Running(record_.current) && !record_.suspended) {

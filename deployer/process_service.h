@@ -19,6 +19,7 @@
 #include "deployer/process_probe.h"
 #include "deployer/process_record.h"
 #include "deployer/restart_policy.h"
+#include "deployer/service_set.h"
 
 namespace slipway::deployer {
 
@@ -40,7 +41,7 @@ struct ServiceTimes {
 ///
 /// A thread of its own watches the processes, starts them again, lets a new revision take over
 /// and keeps the log small. Destroying the object leaves the processes running. Thread-safe.
-class ProcessService {
+class ProcessService final : public RunningService {
  public:
   /// A service that has no process yet.
   static std::unique_ptr<ProcessService> New(ServiceKey key, ServicePaths paths,
@@ -49,17 +50,18 @@ class ProcessService {
   static std::unique_ptr<ProcessService> Adopt(
       ServiceRecord record, ServicePaths paths, http::Client& probes,
       const std::vector<std::pair<ProcessId, std::string>>& marked, ServiceTimes times = {});
-  ~ProcessService();
+  ~ProcessService() override;
   ProcessService(const ProcessService&) = delete;
   ProcessService& operator=(const ProcessService&) = delete;
 
-  /// See Driver.
-  Result<void> Apply(const DeploySpec& spec);
-  Observed Observe();
-  Result<void> Suspend();
-  Result<void> Resume();
-  /// Stops every process and deletes record and logs; the object is of no more use.
-  Result<void> Remove();
+  Result<void> Apply(const DeploySpec& spec) override;
+  Result<Observed> Observe() override;
+  Result<std::string> Logs(std::int64_t lines) override;
+  Result<void> Suspend() override;
+  Result<void> Resume() override;
+  /// Stops every process and deletes record and logs.
+  Result<void> Remove() override;
+  bool removed() override;
 
  private:
   using Time = std::chrono::steady_clock::time_point;

@@ -35,7 +35,7 @@ class ProcessServiceTest : public ::testing::Test {
   Observed Until(Phase phase) {
     Observed observed;
     for (int i = 0; i < 3000 && observed.phase != phase; ++i) {
-      observed = service_->Observe();
+      observed = *service_->Observe();
       if (observed.phase == phase) break;
       std::this_thread::sleep_for(milliseconds(10));
     }
@@ -73,7 +73,7 @@ TEST_F(ProcessServiceTest, ARevisionThatHangsDoesNotTakeOver) {
   Until(Phase::kHealthy);
   const ProcessId old = Current();
   ASSERT_TRUE(Apply("hang", 2));
-  EXPECT_EQ(service_->Observe().phase, Phase::kPending);
+  EXPECT_EQ(service_->Observe()->phase, Phase::kPending);
   const Observed failed = Until(Phase::kFailed);
   EXPECT_EQ(failed.cause, "NotReady");
   EXPECT_EQ(failed.revision, 1);
@@ -82,7 +82,7 @@ TEST_F(ProcessServiceTest, ARevisionThatHangsDoesNotTakeOver) {
 
 TEST_F(ProcessServiceTest, AFirstStartThatHangsBecomesUnhealthy) {
   ASSERT_TRUE(Apply("hang"));
-  EXPECT_EQ(service_->Observe().phase, Phase::kPending);
+  EXPECT_EQ(service_->Observe()->phase, Phase::kPending);
   EXPECT_EQ(Until(Phase::kUnhealthy).cause, "NotReady");
 }
 
