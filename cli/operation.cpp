@@ -14,8 +14,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPollFirst{5};
-constexpr milliseconds kPollLast{250};
+constexpr milliseconds kPollMin{5};
+constexpr milliseconds kPollMax{250};
+
+/// How long to wait before asking again: a small part of the time it has taken so far, so that the
+/// end is seen soon after it whatever it takes.
+milliseconds PauseAfter(std::chrono::steady_clock::duration waited) {
+  return std::clamp(std::chrono::duration_cast<milliseconds>(waited) / 16, kPollMin, kPollMax);
+}
 
 /// Shows what is new of an operation.
 class Reporter {
@@ -58,10 +64,10 @@ Result<api::Operation> Follow(Context& context, Remote& remote, const Json& star
                               const WaitOptions& options) {
   api::Operation operation = TRY(ReadOperation(started));
   const std::string path = "/api/v1/operations/" + EncodePercent(operation.id);
-  const auto deadline = context.clock().Steady() +
-                        milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
+  const auto began = context.clock().Steady();
+  const auto deadline =
+      began + milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
   Reporter reporter(context);
-  milliseconds pause = kPollFirst;
   while (true) {
     reporter.Show(operation);
     if (operation.state != "NotStarted" && operation.state != "Running") break;
@@ -72,8 +78,7 @@ Result<api::Operation> Follow(Context& context, Remote& remote, const Json& star
                    .id = "Operation.TimedOut",
                    .fix = "wait longer with --timeout SECONDS"};
     }
-    context.clock().Sleep(pause);
-    pause = std::min(pause * 3 / 2, kPollLast);
+    context.clock().Sleep(PauseAfter(context.clock().Steady() - began));
     const Json now = TRY(remote.Get(path));
     operation = TRY(ReadOperation(now));
   }

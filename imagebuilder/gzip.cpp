@@ -12,7 +12,7 @@ namespace slipway::imagebuilder {
 namespace {
 
 constexpr std::size_t kMemberBytes = std::size_t{1} << 20;
-constexpr int kLevel = 6;
+constexpr int kLevel = 4;
 
 Error OutOfMemory() {
   return {.code = Code::kResourceExhausted, .message = "no memory left to compress with"};
