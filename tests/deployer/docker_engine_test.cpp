@@ -54,7 +54,7 @@ TEST(DockerEngine, SaysThatTheEngineIsSlow) {
       EngineAt(docker.host(), {.connect = milliseconds(500), .call = milliseconds(300)});
   const auto seen = engine.Inspect("one");
   ASSERT_FALSE(seen);
-  EXPECT_EQ(seen.error().id, docker.has_schema() ? "Service.EngineSlow" : seen.error().id);
+  EXPECT_EQ(seen.error().id, "Service.EngineSlow");
   EXPECT_NE(seen.error().message.find("docker.sock"), std::string::npos);
 }
 

@@ -39,7 +39,6 @@ class FakeDocker {
 
   /// What was wrong with requests so far.
   std::vector<std::string> violations() const;
-  bool has_schema() const { return schema_.has_value(); }
   std::vector<std::string> containers() const;
   std::vector<std::string> images() const;
   Json body_of(const std::string& container) const;
