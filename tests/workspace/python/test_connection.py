@@ -136,9 +136,9 @@ class SocketTest(FolderCase):
                 "-days",
                 "2",
                 "-subj",
-                "/CN=localhost",
+                "/CN=127.0.0.1",
                 "-addext",
-                "subjectAltName=DNS:localhost",
+                "subjectAltName=IP:127.0.0.1",
             ],
             check=True,
             stderr=subprocess.DEVNULL,
@@ -150,10 +150,10 @@ class SocketTest(FolderCase):
                 plain.bind(("127.0.0.1", 0))
                 plain.listen()
                 server = context.wrap_socket(plain, server_side=True)
-                thread = threading.Thread(target=self.quietly, args=(server,))
+                thread = threading.Thread(target=self.quietly, args=(server,), daemon=True)
                 thread.start()
                 os.environ["SSL_CERT_FILE"] = os.path.abspath("cert") if trusted else "/dev/null"
-                connection = Connection(f"https://localhost:{server.getsockname()[1]}", "t")
+                connection = Connection(f"https://127.0.0.1:{server.getsockname()[1]}", "t")
                 if trusted:
                     self.assertEqual(connection.get("/x"), {})
                 else:
