@@ -1,11 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/promotion.h"
 
+#include <CLI/App.hpp>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
+#include "cli/arguments.h"
 
 namespace slipway::cli {
+namespace {
+
+struct Decision {
+  std::string id, note;
+  WaitOptions wait;
+};
+
+Result<void> Decide(Context& context, const std::string& decision, const Decision& arguments) {
+  Remote* remote = TRY(context.remote());
+  const std::string path =
+      remote->InWorkspace("/promotions/" + EncodePercent(arguments.id) + "/" + decision);
+  const Json decided =
+      TRY(remote->Post(path, api::ToJson(api::DecidePromotion{.note = arguments.note})));
+  return FollowPromotion(context, *remote, decided, arguments.wait);
+}
+
+}  // namespace
+
+Body BindDecision(CLI::App& app, std::string decision) {
+  auto arguments = std::make_shared<Decision>();
+  app.add_option("ID", arguments->id, "The promotion")->required();
+  app.add_option("--note", arguments->note, "Why, for the record")->type_name("TEXT");
+  AddWaitOptions(app, arguments->wait);
+  return [arguments, decision = std::move(decision)](Context& context) {
+    return Decide(context, decision, *arguments);
+  };
+}
 
 Columns PromotionRows() {
   return {{"id", "id"},

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "base/json.h"
 #include "base/result.h"
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/operation.h"
 #include "cli/output.h"
@@ -12,6 +15,9 @@ namespace slipway::cli {
 
 /// Rows that a promotion is shown with.
 Columns PromotionRows();
+
+/// Options and body of `promotion approve|reject`; `decision` is that word.
+Body BindDecision(CLI::App& app, std::string decision);
 
 /// Waits until a promotion that runs has ended, unless told otherwise, and prints it. An Error with
 /// exit status 1 if it failed.

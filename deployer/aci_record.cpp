@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "deployer/record.h"
 
 namespace slipway::deployer {
 namespace {
@@ -74,20 +75,9 @@ std::string AciRecordText(const AciRecord& record) {
 }
 
 Result<AciRecord> ParseAciRecord(std::string_view text) {
-  auto json = ParseJson(text);
-  if (json) {
-    try {
-      return RecordFrom(*json);
-    } catch (const Json::exception& error) {
-      return Error{.code = Code::kDataLoss,
-                   .message = std::string("service record: ") + error.what(),
-                   .id = "Service.RecordDamaged"};
-    }
-  }
-  Error error = Within("service record", std::move(json).error());
-  error.code = Code::kDataLoss;
-  error.id = "Service.RecordDamaged";
-  return error;
+  AciRecord record;
+  TRY(ReadRecord(text, [&record](const Json& json) { record = RecordFrom(json); }));
+  return record;
 }
 
 }  // namespace slipway::deployer

@@ -167,11 +167,7 @@ Result<void> AciService::FailCandidate(AciTrouble trouble) {
   const AciRevision candidate = *record_.candidate;
   if (const auto text = LogsOf(candidate.place, kLinesLookedAt); text && !text->empty()) {
     trouble.log_line = LineThatMatters(*text);
-    if (IsStartFailure(trouble.cause)) {
-      const StartFailure failure = WhyNotStarted(*text);
-      trouble.cause = failure.cause;
-      trouble.detail = failure.detail;
-    }
+    CorrectStartFailure(*text, trouble.cause, trouble.detail);
     TRY(WriteFileAtomic(config_.log, *text));
   }
   log::Warn("revision refused", {{"service", record_.key.service},
@@ -248,7 +244,7 @@ Result<Observed> AciService::JudgeCurrent() {
   if (!state.cause.empty()) {
     if (const auto text = LogsOf(record_.current->place, kLinesLookedAt)) {
       observed.log_line = LineThatMatters(*text);
-      if (IsStartFailure(observed.cause)) observed.cause = WhyNotStarted(*text).cause;
+      CorrectStartFailure(*text, observed.cause, observed.detail);
     }
     return observed;
   }

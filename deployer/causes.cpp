@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deployer/causes.h"
 
+#include <utility>
+
 namespace slipway::deployer {
 namespace {
 
@@ -176,6 +178,13 @@ StartFailure WhyNotStarted(std::string_view log) {
 
 bool IsStartFailure(std::string_view cause) {
   return cause == "ModelInvalid" || cause == "ScriptInvalid";
+}
+
+void CorrectStartFailure(std::string_view log, std::string& cause, std::string& detail) {
+  if (!IsStartFailure(cause)) return;
+  StartFailure failure = WhyNotStarted(log);
+  cause = std::move(failure.cause);
+  detail = std::move(failure.detail);
 }
 
 Error CauseError(std::string_view code, std::string message) {

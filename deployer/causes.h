@@ -32,6 +32,8 @@ struct StartFailure {
 StartFailure WhyNotStarted(std::string_view log);
 /// Whether starting the same program again would end the same way.
 bool IsStartFailure(std::string_view cause);
+/// Corrects what was judged by the exit status alone, once the log is at hand.
+void CorrectStartFailure(std::string_view log, std::string& cause, std::string& detail);
 
 /// The error of a service that failed: id `Service.<cause>`, the table's kind and fix.
 Error CauseError(std::string_view code, std::string message);

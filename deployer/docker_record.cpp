@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "deployer/record.h"
 
 namespace slipway::deployer {
 namespace {
@@ -90,20 +91,9 @@ std::string DockerRecordText(const DockerRecord& record) {
 }
 
 Result<DockerRecord> ParseDockerRecord(std::string_view text) {
-  auto json = ParseJson(text);
-  if (json) {
-    try {
-      return RecordFrom(*json);
-    } catch (const Json::exception& error) {
-      return Error{.code = Code::kDataLoss,
-                   .message = std::string("service record: ") + error.what(),
-                   .id = "Service.RecordDamaged"};
-    }
-  }
-  Error error = Within("service record", std::move(json).error());
-  error.code = Code::kDataLoss;
-  error.id = "Service.RecordDamaged";
-  return error;
+  DockerRecord record;
+  TRY(ReadRecord(text, [&record](const Json& json) { record = RecordFrom(json); }));
+  return record;
 }
 
 }  // namespace slipway::deployer

@@ -51,11 +51,7 @@ DockerTrouble DockerService::TroubleOf(DockerEngine& engine, const std::string& 
   const auto log = engine.Logs(container, kLinesLookedAt);
   if (log && !log->empty()) {
     trouble.log_line = LineThatMatters(*log);
-    if (IsStartFailure(trouble.cause)) {
-      const StartFailure failure = WhyNotStarted(*log);
-      trouble.cause = failure.cause;
-      trouble.detail = failure.detail;
-    }
+    CorrectStartFailure(*log, trouble.cause, trouble.detail);
   }
   if (trouble.log_line.find("exec format error") != std::string::npos) {
     trouble.cause = "WrongArchitecture";

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "base/text.h"
 
 namespace slipway::deployer {
 namespace {
@@ -59,21 +58,15 @@ std::optional<InstanceRecord> InstanceFrom(const Json& json) {
                         .health_port = json.at("health_port")};
 }
 
-Result<ServiceRecord> RecordFrom(const Json& json) {
-  try {
-    return ServiceRecord{.key = {.workspace = json.at("workspace"), .service = json.at("service")},
-                         .host = json.at("host"),
-                         .port = json.at("port"),
-                         .suspended = json.at("suspended"),
-                         .removed = json.at("removed"),
-                         .restarts = json.at("restarts"),
-                         .current = InstanceFrom(json.at("current")),
-                         .candidate = InstanceFrom(json.at("candidate"))};
-  } catch (const Json::exception& error) {
-    return Error{.code = Code::kDataLoss,
-                 .message = std::string("service record: ") + error.what(),
-                 .id = "Service.RecordDamaged"};
-  }
+ServiceRecord RecordFrom(const Json& json) {
+  return {.key = {.workspace = json.at("workspace"), .service = json.at("service")},
+          .host = json.at("host"),
+          .port = json.at("port"),
+          .suspended = json.at("suspended"),
+          .removed = json.at("removed"),
+          .restarts = json.at("restarts"),
+          .current = InstanceFrom(json.at("current")),
+          .candidate = InstanceFrom(json.at("candidate"))};
 }
 
 }  // namespace
@@ -92,24 +85,9 @@ std::string RecordText(const ServiceRecord& record) {
 }
 
 Result<ServiceRecord> ParseRecord(std::string_view text) {
-  auto json = ParseJson(text);
-  if (json) return RecordFrom(*json);
-  Error error = Within("service record", std::move(json).error());
-  error.code = Code::kDataLoss;
-  error.id = "Service.RecordDamaged";
-  return error;
-}
-
-std::string RecordStem(const ServiceKey& key) {
-  std::string workspace;
-  for (char c : EncodePercent(key.workspace)) {
-    if (c == '.') {
-      workspace += "%2E";
-    } else {
-      workspace.push_back(c);
-    }
-  }
-  return workspace + "." + EncodePercent(key.service);
+  ServiceRecord record;
+  TRY(ReadRecord(text, [&record](const Json& json) { record = RecordFrom(json); }));
+  return record;
 }
 
 bool SameSpec(const DeploySpec& a, const DeploySpec& b) { return SpecJson(a) == SpecJson(b); }

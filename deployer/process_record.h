@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/result.h"
 #include "deployer/deployer.h"
+#include "deployer/record.h"
 
 namespace slipway::deployer {
 
@@ -37,9 +38,6 @@ struct ServiceRecord {
 std::string RecordText(const ServiceRecord& record);
 /// kDataLoss (id `Service.RecordDamaged`).
 Result<ServiceRecord> ParseRecord(std::string_view text);
-
-/// A file name of which no two services have the same.
-std::string RecordStem(const ServiceKey& key);
 
 /// Whether both would run the same in every respect.
 bool SameSpec(const DeploySpec& a, const DeploySpec& b);

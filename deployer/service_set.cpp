@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deployer/service_set.h"
 
-#include <system_error>
 #include <utility>
+#include <vector>
 
-#include "base/file.h"
 #include "base/log.h"
 
 namespace slipway::deployer {
-
-namespace fs = std::filesystem;
 
 ServiceSet::~ServiceSet() {
   {
@@ -115,17 +112,6 @@ Result<void> ServiceSet::ForAll(const std::function<Result<void>(RunningService&
     if (!result) return result;
   }
   return {};
-}
-
-Result<std::vector<fs::path>> ListRecords(const fs::path& folder) {
-  TRY(MakeFolders(folder));
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
-  }
-  if (error) return SystemError("cannot list " + folder.string(), error.value());
-  return files;
 }
 
 }  // namespace slipway::deployer

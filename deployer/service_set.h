@@ -4,14 +4,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/result.h"
 #include "deployer/deployer.h"
@@ -76,8 +74,5 @@ class ServiceSet {
   bool quit_ = false;
   std::thread keeper_;
 };
-
-/// The records that an earlier program left in `folder`, which is made where there is none.
-Result<std::vector<std::filesystem::path>> ListRecords(const std::filesystem::path& folder);
 
 }  // namespace slipway::deployer

@@ -4,12 +4,10 @@
 
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/limits.h"
-#include "base/log.h"
 #include "deployer/aci_service.h"
 #include "deployer/deployer.h"
 #include "deployer/process_probe.h"
-#include "deployer/process_record.h"
+#include "deployer/record.h"
 #include "deployer/service_set.h"
 
 namespace slipway::deployer {
@@ -33,17 +31,13 @@ class AciDriver final : public Driver {
   /// Finds the services an earlier program left.
   Result<void> Adopt() {
     TRY(MakeFolders(logs_));
-    for (const fs::path& file : TRY(ListRecords(records_))) {
-      auto text = ReadFile(file, limits::kJsonBytes);
-      auto record = text ? ParseAciRecord(*text) : Result<AciRecord>(text.error());
-      if (record) {
-        const ServiceKey key = record->key;
-        services_.Insert(key, Make(*std::move(record)));
-      } else {
-        log::Warn("service record skipped",
-                  {{"file", file.string()}, {"why", record.error().message}});
-      }
-    }
+    const auto adopt = [this](const fs::path&, const std::string& text) -> Result<void> {
+      AciRecord record = TRY(ParseAciRecord(text));
+      const ServiceKey key = record.key;
+      services_.Insert(key, Make(std::move(record)));
+      return {};
+    };
+    TRY(AdoptRecords(records_, adopt));
     services_.TendEvery(kTendPause);
     return {};
   }

@@ -5,12 +5,11 @@
 
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "deployer/deployer.h"
 #include "deployer/docker_service.h"
-#include "deployer/process_record.h"
 #include "deployer/process_scan.h"
+#include "deployer/record.h"
 #include "deployer/service_set.h"
 
 namespace slipway::deployer {
@@ -38,7 +37,14 @@ class DockerDriver final : public Driver {
   Result<void> Adopt() {
     TRY(MakeFolders(logs_));
     std::vector<ProcessId> known;
-    for (const fs::path& file : TRY(ListRecords(records_))) AdoptOne(file, known);
+    const auto adopt = [&](const fs::path&, const std::string& text) -> Result<void> {
+      DockerRecord record = TRY(ParseDockerRecord(text));
+      known.push_back(record.relay.id);
+      const ServiceKey key = record.key;
+      services_.Insert(key, Make(std::move(record)));
+      return {};
+    };
+    TRY(AdoptRecords(records_, adopt));
     for (const auto& [id, mark] : FindMarked(records_.string() + "/")) {
       if (std::find(known.begin(), known.end(), id) != known.end()) continue;
       if (auto ended = Terminate(id, kStrayGrace); !ended) {
@@ -73,19 +79,6 @@ class DockerDriver final : public Driver {
                               .default_engine = DefaultEngine(),
                               .probes = *probes_},
         std::move(record));
-  }
-
-  void AdoptOne(const fs::path& file, std::vector<ProcessId>& known) {
-    auto text = ReadFile(file, limits::kJsonBytes);
-    auto record = text ? ParseDockerRecord(*text) : Result<DockerRecord>(text.error());
-    if (!record) {
-      log::Warn("service record skipped",
-                {{"file", file.string()}, {"why", record.error().message}});
-      return;
-    }
-    known.push_back(record->relay.id);
-    const ServiceKey key = record->key;
-    services_.Insert(key, Make(*std::move(record)));
   }
 
   const fs::path records_, logs_;

@@ -16,7 +16,7 @@
 #include "deployer/kubernetes_config.h"
 #include "deployer/kubernetes_record.h"
 #include "deployer/kubernetes_service.h"
-#include "deployer/process_record.h"
+#include "deployer/record.h"
 
 namespace slipway::deployer {
 namespace {

@@ -5,12 +5,12 @@
 #include <iterator>
 
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "deployer/deployer.h"
 #include "deployer/process_probe.h"
 #include "deployer/process_scan.h"
 #include "deployer/process_service.h"
+#include "deployer/record.h"
 #include "deployer/service_set.h"
 
 namespace slipway::deployer {
@@ -31,9 +31,13 @@ class ProcessDriver final : public Driver {
   /// Finds the services an earlier program left.
   Result<void> Adopt() {
     TRY(MakeFolders(logs_));
-    const std::vector<fs::path> files = TRY(ListRecords(records_));
     const auto marked = FindMarked(records_.string() + "/");
-    for (const fs::path& file : files) AdoptOne(file, marked);
+    const auto adopt = [&](const fs::path& file, const std::string& text) -> Result<void> {
+      ServiceRecord record = TRY(ParseRecord(text));
+      Adopt(file, std::move(record), marked);
+      return {};
+    };
+    TRY(AdoptRecords(records_, adopt));
     services_.FinishRemovals();
     std::error_code error;
     for (const auto& [id, mark] : marked) {
@@ -60,21 +64,14 @@ class ProcessDriver final : public Driver {
     return {.record = records_ / (stem + ".json"), .log = logs_ / (stem + ".log")};
   }
 
-  void AdoptOne(const fs::path& file,
-                const std::vector<std::pair<ProcessId, std::string>>& marked) {
-    auto text = ReadFile(file, limits::kJsonBytes);
-    auto record = text ? ParseRecord(*text) : Result<ServiceRecord>(text.error());
-    if (!record) {
-      log::Warn("service record skipped",
-                {{"file", file.string()}, {"why", record.error().message}});
-      return;
-    }
-    const ServiceKey key = record->key;
+  void Adopt(const fs::path& file, ServiceRecord record,
+             const std::vector<std::pair<ProcessId, std::string>>& marked) {
+    const ServiceKey key = record.key;
     std::vector<std::pair<ProcessId, std::string>> own;
     std::copy_if(marked.begin(), marked.end(), std::back_inserter(own), [&file](const auto& item) {
       return item.second.starts_with(file.string() + "#");
     });
-    services_.Insert(key, ProcessService::Adopt(*std::move(record), PathsOf(key), *probes_, own));
+    services_.Insert(key, ProcessService::Adopt(std::move(record), PathsOf(key), *probes_, own));
   }
 
   const fs::path records_, logs_;
