@@ -213,6 +213,7 @@ Result<void> DockerService::Suspend() {
   for (const auto* revision : {&record_.current, &record_.candidate}) {
     if (*revision) TRY(engine.Stop((*revision)->container, config_.times.stop));
   }
+  TRY(StopDrained(engine));
   return Save();
 }
 

@@ -234,6 +234,22 @@ TEST_F(DockerTargetTest, SuspendsAndResumesOnTheSamePort) {
   EXPECT_EQ(Ask(again->endpoint), "hello");
 }
 
+TEST_F(DockerTargetTest, SuspendsWhatStillAnswersItsLastRequests) {
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "one")));
+  auto ready = Wait();
+  ASSERT_TRUE(ready);
+  std::string last;
+  std::thread caller([&] { last = Ask(ready->endpoint, "/score?ms=2000"); });
+  std::this_thread::sleep_for(milliseconds(200));
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "two", 2)));
+  ASSERT_TRUE(Wait());
+  EXPECT_EQ(docker_.containers().size(), 2U);
+  ASSERT_TRUE(driver_->Suspend());
+  EXPECT_EQ(docker_.containers().size(), 1U);
+  caller.join();
+  EXPECT_EQ(last, "one");
+}
+
 TEST_F(DockerTargetTest, RelayThatDiesComesBackOnTheSamePort) {
   ASSERT_TRUE(driver_->Apply(Spec("ok")));
   auto ready = Wait();
