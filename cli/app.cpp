@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/context.h"
+#include "cli/options.h"
 
 namespace slipway::cli {
 namespace {
@@ -163,7 +164,8 @@ std::vector<BoundCommand> AddCommands(CLI::App& root, Globals& globals) {
     for (std::size_t i = 0; i + 1 < words.size(); ++i) parent = FindOrAddGroup(*parent, words[i]);
     CLI::App* app = parent->add_subcommand(words.back(), std::string(command.summary));
     app->footer("Example:\n  " + std::string(command.example));
-    Body body = command.bind(*app);
+    Options options(*app);
+    Body body = command.bind(options);
     AddGlobalOptions(*app, globals);
     commands.push_back({.command = command, .app = app, .body = std::move(body)});
   }

@@ -8,12 +8,9 @@
 
 #include "base/result.h"
 #include "cli/operation.h"
+#include "cli/options.h"
 #include "runtime/runtime.h"
 #include "workspace/api.h"
-
-namespace CLI {
-class App;
-}
 
 namespace slipway::cli {
 
@@ -26,10 +23,10 @@ struct Labels {
   std::vector<std::string> tags, properties;
   std::string description;
 };
-void AddLabelOptions(CLI::App& app, Labels& labels);
+void AddLabelOptions(Options& options, Labels& labels);
 
 /// `--no-wait`, `--timeout`.
-void AddWaitOptions(CLI::App& app, WaitOptions& wait);
+void AddWaitOptions(Options& options, WaitOptions& wait);
 
 /// What a scoring script comes with; for `image create`, `image plan` and `deploy`.
 struct ScriptArguments {
@@ -38,7 +35,7 @@ struct ScriptArguments {
   std::vector<std::string> dependencies, keep;
   bool gpu = false, fresh = false;
 };
-void AddScriptOptions(CLI::App& app, ScriptArguments& script);
+void AddScriptOptions(Options& options, ScriptArguments& script);
 
 /// What an image is to be made of; for `image create` and `image plan`.
 struct ImageArguments {
@@ -47,7 +44,7 @@ struct ImageArguments {
   Labels labels;
   ScriptArguments script;
 };
-void AddImageOptions(CLI::App& app, ImageArguments& image);
+void AddImageOptions(Options& options, ImageArguments& image);
 Result<api::CreateImage> ReadImageArguments(const ImageArguments& image);
 
 /// `--target`, `--port`, `--config`; for `service create` and `deploy`.
@@ -55,7 +52,7 @@ struct ServiceArguments {
   api::CreateService service;
   std::string config;
 };
-void AddServiceOptions(CLI::App& app, ServiceArguments& arguments);
+void AddServiceOptions(Options& options, ServiceArguments& arguments);
 /// The service with its deployment file read. `folder` is where relative paths begin.
 Result<api::CreateService> ReadServiceArguments(const ServiceArguments& arguments,
                                                 const std::filesystem::path& folder);
@@ -69,7 +66,7 @@ struct SessionArguments {
   int threads = 0;
   bool reference = false, no_passes = false;
 };
-void AddSessionOptions(CLI::App& app, SessionArguments& session);
+void AddSessionOptions(Options& options, SessionArguments& session);
 /// kInvalidArgument naming the devices there are.
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session);
 

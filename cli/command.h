@@ -8,10 +8,7 @@
 
 #include "base/result.h"
 #include "base/unit.h"
-
-namespace CLI {
-class App;
-}
+#include "cli/options.h"
 
 namespace slipway::cli {
 
@@ -26,7 +23,7 @@ struct Command {
   std::string_view summary;  ///< one line, shown in the list of commands
   std::string_view example;  ///< shown by `--help`
   /// Declares options and arguments; their values live in what the Body captures.
-  Body (*bind)(CLI::App& app) = nullptr;
+  Body (*bind)(Options& options) = nullptr;
 };
 std::span<const Unit<Command>> commands_table();
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/promotion.h"
 
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -28,11 +27,11 @@ Result<void> Decide(Context& context, const std::string& decision, const Decisio
 
 }  // namespace
 
-Body BindDecision(CLI::App& app, std::string decision) {
+Body BindDecision(Options& options, std::string decision) {
   auto arguments = std::make_shared<Decision>();
-  app.add_option("ID", arguments->id, "The promotion")->required();
-  app.add_option("--note", arguments->note, "Why, for the record")->type_name("TEXT");
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("ID", arguments->id, "The promotion").required();
+  options.add_option("--note", arguments->note, "Why, for the record").type_name("TEXT");
+  AddWaitOptions(options, arguments->wait);
   return [arguments, decision = std::move(decision)](Context& context) {
     return Decide(context, decision, *arguments);
   };

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/operation.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/remote.h"
 
@@ -17,7 +18,7 @@ namespace slipway::cli {
 Columns PromotionRows();
 
 /// Options and body of `promotion approve|reject`; `decision` is that word.
-Body BindDecision(CLI::App& app, std::string decision);
+Body BindDecision(Options& options, std::string decision);
 
 /// Waits until a promotion that runs has ended, unless told otherwise, and prints it. An Error with
 /// exit status 1 if it failed.

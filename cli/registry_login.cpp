@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/registry_login.h"
 
-#include <CLI/App.hpp>
 #include <cstdlib>
 #include <iostream>
 
 namespace slipway::cli {
 
-void AddRegistryLoginOptions(CLI::App& app, RegistryLoginArguments& arguments) {
-  app.add_option("--username", arguments.username,
-                 "Who logs in to the registry; else ~/.docker/config.json of the service");
-  app.add_flag("--password-stdin", arguments.password_stdin,
-               "Read the password from standard input; else $SLIPWAY_REGISTRY_PASSWORD");
+void AddRegistryLoginOptions(Options& options, RegistryLoginArguments& arguments) {
+  options.add_option("--username", arguments.username,
+                     "Who logs in to the registry; else ~/.docker/config.json of the service");
+  options.add_flag("--password-stdin", arguments.password_stdin,
+                   "Read the password from standard input; else $SLIPWAY_REGISTRY_PASSWORD");
 }
 
 Result<void> ReadRegistryLogin(const RegistryLoginArguments& arguments, std::string& username,

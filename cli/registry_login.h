@@ -4,10 +4,7 @@
 #include <string>
 
 #include "base/result.h"
-
-namespace CLI {
-class App;
-}
+#include "cli/options.h"
 
 namespace slipway::cli {
 
@@ -16,7 +13,7 @@ struct RegistryLoginArguments {
   std::string username;
   bool password_stdin = false;
 };
-void AddRegistryLoginOptions(CLI::App& app, RegistryLoginArguments& arguments);
+void AddRegistryLoginOptions(Options& options, RegistryLoginArguments& arguments);
 
 /// The login, its password the first line of standard input or `$SLIPWAY_REGISTRY_PASSWORD`.
 /// kInvalidArgument (id `Usage`) for one without the other.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -32,12 +31,12 @@ Result<void> Show(Context& context, const Arguments& arguments) {
                                                                 {"OPERATION", "operation_state"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("--actor", arguments->actor, "Only what this token's holder did")
-      ->type_name("NAME");
-  app.add_flag("--all", arguments->all, "Of all workspaces");
-  app.add_option("--lines", arguments->lines, "How many, newest first")->capture_default_str();
+  options.add_option("--actor", arguments->actor, "Only what this token's holder did")
+      .type_name("NAME");
+  options.add_flag("--all", arguments->all, "Of all workspaces");
+  options.add_option("--lines", arguments->lines, "How many, newest first").capture_default_str();
   return [arguments](Context& context) { return Show(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -55,15 +54,15 @@ Result<void> Deploy(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("PATH", arguments->path, "Model file, or folder that is the model")->required();
-  app.add_option("--name", arguments->service.service.name, "Name of the model and the service")
-      ->required();
-  AddServiceOptions(app, arguments->service);
-  AddScriptOptions(app, arguments->script);
-  AddLabelOptions(app, arguments->labels);
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("PATH", arguments->path, "Model file, or folder that is the model").required();
+  options.add_option("--name", arguments->service.service.name, "Name of the model and the service")
+      .required();
+  AddServiceOptions(options, arguments->service);
+  AddScriptOptions(options, arguments->script);
+  AddLabelOptions(options, arguments->labels);
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Deploy(context, *arguments); };
 }
 

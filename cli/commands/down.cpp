@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <chrono>
 
 #include "cli/command.h"
@@ -23,7 +22,7 @@ Result<void> Down(Context& context) {
   return {};
 }
 
-Body Bind(CLI::App&) { return Down; }
+Body Bind(Options&) { return Down; }
 
 }  // namespace
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,9 +17,9 @@ Result<void> Delete(Context& context, const std::string& name) {
   return {};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  app.add_option("NAME", *name, "The environment")->required();
+  options.add_option("NAME", *name, "The environment").required();
   return [name](Context& context) { return Delete(context, *name); };
 }
 

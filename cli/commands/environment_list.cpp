@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -25,7 +24,7 @@ Command commands_environment_list() {
   return {.path = "environment list",
           .summary = "List the environments that models are promoted to",
           .example = "slipway environment list",
-          .bind = [](CLI::App&) -> Body { return List; }};
+          .bind = [](Options&) -> Body { return List; }};
 }
 
 }  // namespace slipway::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -29,27 +28,31 @@ Result<void> Set(Context& context, const Arguments& arguments) {
   return context.PrintObject(made, EnvironmentRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
   api::Environment& environment = arguments->environment;
-  app.add_option("NAME", environment.name, "Its name")->required();
-  app.add_option("--target", environment.target, "Where its services run; process if nothing says");
-  app.add_option("--service", environment.service,
-                 "Name of the service; MODEL-NAME of the environment if not given");
-  app.add_option("--config", arguments->config, "Deployment file, YAML or JSON")->type_name("FILE");
-  app.add_option("--alias", environment.alias,
-                 "Alias that is moved in the end; the environment's name if not given");
-  app.add_option("--gate", environment.gates,
-                 "What must hold, may be given again: samples, verify, endpoint")
-      ->allow_extra_args(false);
-  app.add_option("--approver", environment.approvers,
-                 "Token whose holder may agree, may be given again; without one nobody must")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  app.add_flag("--own-approval", environment.own_approval,
-               "An approver may agree to what it asked for itself");
-  app.add_option("--description", environment.description, "What it is, for people")
-      ->type_name("TEXT");
+  options.add_option("NAME", environment.name, "Its name").required();
+  options.add_option("--target", environment.target,
+                     "Where its services run; process if nothing says");
+  options.add_option("--service", environment.service,
+                     "Name of the service; MODEL-NAME of the environment if not given");
+  options.add_option("--config", arguments->config, "Deployment file, YAML or JSON")
+      .type_name("FILE");
+  options.add_option("--alias", environment.alias,
+                     "Alias that is moved in the end; the environment's name if not given");
+  options
+      .add_option("--gate", environment.gates,
+                  "What must hold, may be given again: samples, verify, endpoint")
+      .one_each_time();
+  options
+      .add_option("--approver", environment.approvers,
+                  "Token whose holder may agree, may be given again; without one nobody must")
+      .type_name("NAME")
+      .one_each_time();
+  options.add_flag("--own-approval", environment.own_approval,
+                   "An approver may agree to what it asked for itself");
+  options.add_option("--description", environment.description, "What it is, for people")
+      .type_name("TEXT");
   return [arguments](Context& context) { return Set(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -25,10 +24,10 @@ Result<void> Create(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ImageRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  AddImageOptions(app, arguments->image);
-  AddWaitOptions(app, arguments->wait);
+  AddImageOptions(options, arguments->image);
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Create(context, *arguments); };
 }
 

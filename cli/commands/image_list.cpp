@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -21,9 +20,9 @@ Result<void> List(Context& context, const std::string& name) {
                                    {"CREATED", "created_time"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  app.add_option("--name", *name, "Only versions of this image");
+  options.add_option("--name", *name, "Only versions of this image");
   return [name](Context& context) { return List(context, *name); };
 }
 

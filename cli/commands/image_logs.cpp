@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/command.h"
@@ -16,10 +15,10 @@ Result<void> Logs(Context& context, const std::string& text) {
   return context.Print(TRY(remote->GetText(path)));
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  app.add_option("NAME[:VERSION]", *name, "The image; its newest version if none is given")
-      ->required();
+  options.add_option("NAME[:VERSION]", *name, "The image; its newest version if none is given")
+      .required();
   return [name](Context& context) { return Logs(context, *name); };
 }
 

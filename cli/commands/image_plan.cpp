@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -30,9 +29,9 @@ Result<void> Plan(Context& context, const ImageArguments& arguments) {
   return context.Print("\nimage digest: " + (digest.empty() ? "known once built" : digest) + "\n");
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<ImageArguments>();
-  AddImageOptions(app, *arguments);
+  AddImageOptions(options, *arguments);
   return [arguments](Context& context) { return Plan(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -31,16 +30,17 @@ Result<void> Pull(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ImageRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("REFERENCE", arguments->pull.reference, "HOST[:PORT]/NAME[:TAG][@DIGEST]")
-      ->required();
-  app.add_option("--name", arguments->pull.name, "Name whose next version it becomes")->required();
-  AddLabelOptions(app, arguments->labels);
-  AddRegistryLoginOptions(app, arguments->login);
-  app.add_flag("--plain-http", arguments->pull.plain_http,
-               "Without TLS; for a registry of this machine always");
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("REFERENCE", arguments->pull.reference, "HOST[:PORT]/NAME[:TAG][@DIGEST]")
+      .required();
+  options.add_option("--name", arguments->pull.name, "Name whose next version it becomes")
+      .required();
+  AddLabelOptions(options, arguments->labels);
+  AddRegistryLoginOptions(options, arguments->login);
+  options.add_flag("--plain-http", arguments->pull.plain_http,
+                   "Without TLS; for a registry of this machine always");
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Pull(context, *arguments); };
 }
 

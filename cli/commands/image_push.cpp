@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -29,17 +28,18 @@ Result<void> Push(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ImageRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME[:VERSION]", arguments->name,
-                 "The image; its newest version if none is given")
-      ->required();
-  app.add_option("REFERENCE", arguments->push.reference, "HOST[:PORT]/NAME:TAG to push to")
-      ->required();
-  AddRegistryLoginOptions(app, arguments->login);
-  app.add_flag("--plain-http", arguments->push.plain_http,
-               "Without TLS; for a registry of this machine always");
-  AddWaitOptions(app, arguments->wait);
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The image; its newest version if none is given")
+      .required();
+  options.add_option("REFERENCE", arguments->push.reference, "HOST[:PORT]/NAME:TAG to push to")
+      .required();
+  AddRegistryLoginOptions(options, arguments->login);
+  options.add_flag("--plain-http", arguments->push.plain_http,
+                   "Without TLS; for a registry of this machine always");
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Push(context, *arguments); };
 }
 

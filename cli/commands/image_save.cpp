@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -56,15 +54,16 @@ Result<void> Save(Context& context, const Arguments& arguments) {
   return context.Print(destination.string() + "\n");
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME[:VERSION]", arguments->name,
-                 "The image; its newest version if none is given")
-      ->required();
-  app.add_option("DESTINATION", arguments->destination, "File or folder to make")->required();
-  app.add_option("-f,--format", arguments->format, "oci-dir, oci-archive or docker-archive")
-      ->check(CLI::IsMember({"oci-dir", "oci-archive", "docker-archive"}))
-      ->capture_default_str();
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The image; its newest version if none is given")
+      .required();
+  options.add_option("DESTINATION", arguments->destination, "File or folder to make").required();
+  options.add_option("-f,--format", arguments->format, "oci-dir, oci-archive or docker-archive")
+      .one_of({"oci-dir", "oci-archive", "docker-archive"})
+      .capture_default_str();
   return [arguments](Context& context) { return Save(context, *arguments); };
 }
 

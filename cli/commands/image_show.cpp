@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -37,13 +36,16 @@ Result<void> Show(Context& context, const Arguments& arguments) {
                                     {"WHAT", "summary"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME[:VERSION]", arguments->name,
-                 "The image; its newest version if none is given")
-      ->required();
-  app.add_flag("--lock", arguments->lock, "Print its lock: the packages of its Python, by digest");
-  app.add_flag("--dockerfile", arguments->dockerfile, "Print a Dockerfile that makes one like it");
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The image; its newest version if none is given")
+      .required();
+  options.add_flag("--lock", arguments->lock,
+                   "Print its lock: the packages of its Python, by digest");
+  options.add_flag("--dockerfile", arguments->dockerfile,
+                   "Print a Dockerfile that makes one like it");
   return [arguments](Context& context) { return Show(context, *arguments); };
 }
 

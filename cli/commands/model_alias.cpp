@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -35,13 +34,15 @@ Result<void> Alias(Context& context, const Arguments& arguments) {
   return context.PrintObject(moved, {{"alias", "name"}, {"version", "version"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The model")->required();
-  app.add_option("ALIAS", arguments->alias, "The alias")->required();
-  app.add_option("VERSION", arguments->version, "Version to point it at; shows it if not given");
-  app.add_option("--expected", arguments->expected, "Refuse unless it points at this version now")
-      ->type_name("VERSION");
+  options.add_option("NAME", arguments->name, "The model").required();
+  options.add_option("ALIAS", arguments->alias, "The alias").required();
+  options.add_option("VERSION", arguments->version,
+                     "Version to point it at; shows it if not given");
+  options
+      .add_option("--expected", arguments->expected, "Refuse unless it points at this version now")
+      .type_name("VERSION");
   return [arguments](Context& context) { return Alias(context, *arguments); };
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -68,20 +66,20 @@ Result<void> Bench(Context& context, const Arguments& arguments) {
                                              {"TOTAL MS", "total_ms"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->file, "An .onnx file")->required();
-  AddSessionOptions(app, arguments->session);
-  app.add_option("--batch", arguments->bench.batch, "Value of a free first dimension")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))
-      ->capture_default_str();
-  app.add_option("--seconds", arguments->bench.seconds, "How long to measure")
-      ->check(CLI::Range(0.01, 86'400.0))
-      ->capture_default_str();
-  app.add_option("--clients", arguments->bench.clients, "Runs at the same time")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  app.add_flag("--profile", arguments->profile, "Also the time each node takes");
+  options.add_option("FILE", arguments->file, "An .onnx file").required();
+  AddSessionOptions(options, arguments->session);
+  options.add_option("--batch", arguments->bench.batch, "Value of a free first dimension")
+      .within(std::int64_t{1}, std::int64_t{1} << 31)
+      .capture_default_str();
+  options.add_option("--seconds", arguments->bench.seconds, "How long to measure")
+      .within(0.01, 86'400.0)
+      .capture_default_str();
+  options.add_option("--clients", arguments->bench.clients, "Runs at the same time")
+      .within(1, 4096)
+      .capture_default_str();
+  options.add_flag("--profile", arguments->profile, "Also the time each node takes");
   return [arguments](Context& context) { return Bench(context, *arguments); };
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -84,12 +82,14 @@ Result<void> Check(Context& context, const Arguments& arguments) {
                .fix = "slipway ops lists what can be run"};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->file, "An .onnx file")->required();
-  app.add_option("--dimension", arguments->dimension, "Value of free dimensions, for the estimates")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))
-      ->capture_default_str();
+  options.add_option("FILE", arguments->file, "An .onnx file").required();
+  options
+      .add_option("--dimension", arguments->dimension,
+                  "Value of free dimensions, for the estimates")
+      .within(std::int64_t{1}, std::int64_t{1} << 31)
+      .capture_default_str();
   return [arguments](Context& context) { return Check(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -72,15 +71,16 @@ Result<void> Download(Context& context, const Arguments& arguments) {
   return context.Print(lines);
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME[:VERSION]", arguments->name,
-                 "The model; its newest version if none is given")
-      ->required();
-  app.add_option("-d,--folder", arguments->folder, "Folder to write to")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app.add_flag("--exist-ok", arguments->exist_ok, "Replace files that are there");
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The model; its newest version if none is given")
+      .required();
+  options.add_option("-d,--folder", arguments->folder, "Folder to write to")
+      .type_name("DIR")
+      .capture_default_str();
+  options.add_flag("--exist-ok", arguments->exist_ok, "Replace files that are there");
   return [arguments](Context& context) { return Download(context, *arguments); };
 }
 

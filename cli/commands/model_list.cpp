@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -35,18 +33,18 @@ Result<void> List(Context& context, const Arguments& arguments) {
                                    {"DESCRIPTION", "description"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("--name", arguments->name, "Only versions of this model");
-  app.add_option("--tag", arguments->tags, "Only with this tag; may be given again")
-      ->type_name("K[=V]")
-      ->allow_extra_args(false);
-  app.add_option("--property", arguments->properties, "Only with this property; as --tag")
-      ->type_name("K[=V]")
-      ->allow_extra_args(false);
-  app.add_flag("--latest", arguments->latest, "Only the newest version of each model");
-  app.add_option("--order", arguments->order, "asc: oldest first; desc: newest first")
-      ->check(CLI::IsMember({"asc", "desc"}));
+  options.add_option("--name", arguments->name, "Only versions of this model");
+  options.add_option("--tag", arguments->tags, "Only with this tag; may be given again")
+      .type_name("K[=V]")
+      .one_each_time();
+  options.add_option("--property", arguments->properties, "Only with this property; as --tag")
+      .type_name("K[=V]")
+      .one_each_time();
+  options.add_flag("--latest", arguments->latest, "Only the newest version of each model");
+  options.add_option("--order", arguments->order, "asc: oldest first; desc: newest first")
+      .one_of({"asc", "desc"});
   return [arguments](Context& context) { return List(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -30,19 +29,22 @@ Result<void> Register(Context& context, const Arguments& arguments) {
   return context.PrintObject(made, ModelRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("PATH", arguments->path, "Model file, or folder that is the model")->required();
-  app.add_option("--name", arguments->model.name, "Name of the model")->required();
-  AddLabelOptions(app, arguments->labels);
-  app.add_option("--framework", arguments->model.framework, "ONNX, or what it was made with");
-  app.add_option("--framework-version", arguments->model.framework_version, "Its version");
-  app.add_option("--main-file", arguments->model.main_file,
-                 "File of the folder to load; its only .onnx file if not given")
-      ->type_name("PATH");
-  app.add_option("--child", arguments->children, "Take only this of the folder; may be given again")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
+  options.add_option("PATH", arguments->path, "Model file, or folder that is the model").required();
+  options.add_option("--name", arguments->model.name, "Name of the model").required();
+  AddLabelOptions(options, arguments->labels);
+  options.add_option("--framework", arguments->model.framework, "ONNX, or what it was made with");
+  options.add_option("--framework-version", arguments->model.framework_version, "Its version");
+  options
+      .add_option("--main-file", arguments->model.main_file,
+                  "File of the folder to load; its only .onnx file if not given")
+      .type_name("PATH");
+  options
+      .add_option("--child", arguments->children,
+                  "Take only this of the folder; may be given again")
+      .type_name("PATH")
+      .one_each_time();
   return [arguments](Context& context) { return Register(context, *arguments); };
 }
 

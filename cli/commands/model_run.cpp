@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -113,24 +111,25 @@ Result<void> Run(Context& context, const Arguments& arguments) {
                                   : Write(context, arguments, names, values);
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->file, "An .onnx file")->required();
-  app.add_option("-i,--input", arguments->inputs,
-                 "An input and the .pb, .npy or .json file that holds it; may be given again")
-      ->type_name("NAME=FILE")
-      ->allow_extra_args(false);
-  app.add_option("--only", arguments->outputs, "Compute only this output; may be given again")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  app.add_option("-d,--folder", arguments->folder, "Write the outputs here, not as JSON")
-      ->type_name("DIR");
-  app.add_option("--format", arguments->format, "Of the files in it: pb, npy, json")
-      ->check(CLI::IsMember({"pb", "npy", "json"}))
-      ->capture_default_str();
-  AddSessionOptions(app, arguments->session);
-  app.add_flag("--explain", arguments->explain,
-               "Say on standard error which kernel runs each node, and why no other");
+  options.add_option("FILE", arguments->file, "An .onnx file").required();
+  options
+      .add_option("-i,--input", arguments->inputs,
+                  "An input and the .pb, .npy or .json file that holds it; may be given again")
+      .type_name("NAME=FILE")
+      .one_each_time();
+  options.add_option("--only", arguments->outputs, "Compute only this output; may be given again")
+      .type_name("NAME")
+      .one_each_time();
+  options.add_option("-d,--folder", arguments->folder, "Write the outputs here, not as JSON")
+      .type_name("DIR");
+  options.add_option("--format", arguments->format, "Of the files in it: pb, npy, json")
+      .one_of({"pb", "npy", "json"})
+      .capture_default_str();
+  AddSessionOptions(options, arguments->session);
+  options.add_flag("--explain", arguments->explain,
+                   "Say on standard error which kernel runs each node, and why no other");
   return [arguments](Context& context) { return Run(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,10 +17,10 @@ Result<void> Show(Context& context, const std::string& text) {
   return context.PrintObject(model, ModelRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  app.add_option("NAME[:VERSION]", *name, "The model; its newest version if none is given")
-      ->required();
+  options.add_option("NAME[:VERSION]", *name, "The model; its newest version if none is given")
+      .required();
   return [name](Context& context) { return Show(context, *name); };
 }
 

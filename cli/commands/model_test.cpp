@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -113,20 +111,21 @@ Result<void> Test(Context& context, const Arguments& arguments) {
                .id = "Test.Failed"};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("DIR", arguments->folders,
-                 "Folder with model.onnx and test_data_set_N/, or a folder of such folders")
-      ->required();
-  app.add_option("--rtol", arguments->rtol, "Relative tolerance")->capture_default_str();
-  app.add_option("--atol", arguments->atol, "Absolute tolerance")->capture_default_str();
-  app.add_option("--jobs", arguments->jobs, "Folders at the same time; 0: one a core")
-      ->check(CLI::Range(0, 4096));
-  app.add_option("--timeout", arguments->timeout_seconds, "For one folder")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 86'400.0))
-      ->capture_default_str();
-  AddSessionOptions(app, arguments->session);
+  options
+      .add_option("DIR", arguments->folders,
+                  "Folder with model.onnx and test_data_set_N/, or a folder of such folders")
+      .required();
+  options.add_option("--rtol", arguments->rtol, "Relative tolerance").capture_default_str();
+  options.add_option("--atol", arguments->atol, "Absolute tolerance").capture_default_str();
+  options.add_option("--jobs", arguments->jobs, "Folders at the same time; 0: one a core")
+      .within(0, 4096);
+  options.add_option("--timeout", arguments->timeout_seconds, "For one folder")
+      .type_name("SECONDS")
+      .within(0.1, 86'400.0)
+      .capture_default_str();
+  AddSessionOptions(options, arguments->session);
   return [arguments](Context& context) { return Test(context, *arguments); };
 }
 

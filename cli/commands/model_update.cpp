@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,13 +14,13 @@ struct Arguments {
   std::string name;
   Labels labels;
   std::vector<std::string> remove_tags;
-  CLI::Option* description = nullptr;
+  Option description;
 };
 
 Result<void> Update(Context& context, const Arguments& arguments) {
   const VersionedName name = TRY(ParseVersionedName(arguments.name));
   const api::UpdateModel update{
-      .has_description = arguments.description->count() > 0,
+      .has_description = arguments.description.given(),
       .description = arguments.labels.description,
       .add_tags = TRY(ParsePairs("--tag", arguments.labels.tags)),
       .add_properties = TRY(ParsePairs("--property", arguments.labels.properties)),
@@ -32,16 +31,17 @@ Result<void> Update(Context& context, const Arguments& arguments) {
   return context.PrintObject(model, ModelRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME[:VERSION]", arguments->name,
-                 "The model; its newest version if none is given")
-      ->required();
-  AddLabelOptions(app, arguments->labels);
-  arguments->description = app.get_option("--description");
-  app.add_option("--remove-tag", arguments->remove_tags, "Tag to take off; may be given again")
-      ->type_name("K")
-      ->allow_extra_args(false);
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The model; its newest version if none is given")
+      .required();
+  AddLabelOptions(options, arguments->labels);
+  arguments->description = options.get_option("--description");
+  options.add_option("--remove-tag", arguments->remove_tags, "Tag to take off; may be given again")
+      .type_name("K")
+      .one_each_time();
   return [arguments](Context& context) { return Update(context, *arguments); };
 }
 

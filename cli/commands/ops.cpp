@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -49,9 +48,9 @@ Result<void> Ops(Context& context, bool markdown) {
                                    {"KERNELS", "kernels"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto markdown = std::make_shared<bool>(false);
-  app.add_flag("--markdown", *markdown, "As a Markdown table");
+  options.add_flag("--markdown", *markdown, "As a Markdown table");
   return [markdown](Context& context) { return Ops(context, *markdown); };
 }
 

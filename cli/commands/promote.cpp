@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -26,16 +25,16 @@ Result<void> Promote(Context& context, const Arguments& arguments) {
   return FollowPromotion(context, *remote, made, arguments.wait);
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("MODEL", arguments->promotion.model, "The version to promote")
-      ->type_name("NAME:VERSION")
-      ->required();
-  app.add_option("--to", arguments->promotion.environment, "The environment")
-      ->type_name("ENV")
-      ->required();
-  app.add_option("--note", arguments->promotion.note, "Why, for the record")->type_name("TEXT");
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("MODEL", arguments->promotion.model, "The version to promote")
+      .type_name("NAME:VERSION")
+      .required();
+  options.add_option("--to", arguments->promotion.environment, "The environment")
+      .type_name("ENV")
+      .required();
+  options.add_option("--note", arguments->promotion.note, "Why, for the record").type_name("TEXT");
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Promote(context, *arguments); };
 }
 

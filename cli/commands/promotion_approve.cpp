@@ -8,7 +8,7 @@ Command commands_promotion_approve() {
   return {.path = "promotion approve",
           .summary = "Agree to a promotion, which then runs",
           .example = "slipway promotion approve 4f1d0c2b9a8e7d65 --note 'checked on staging'",
-          .bind = [](CLI::App& app) { return BindDecision(app, "approve"); }};
+          .bind = [](Options& options) { return BindDecision(options, "approve"); }};
 }
 
 }  // namespace slipway::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -24,9 +23,9 @@ Result<void> List(Context& context, const std::string& environment) {
                                    {"ERROR", "error_code"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto environment = std::make_shared<std::string>();
-  app.add_option("--environment", *environment, "Only those to this one")->type_name("ENV");
+  options.add_option("--environment", *environment, "Only those to this one").type_name("ENV");
   return [environment](Context& context) { return List(context, *environment); };
 }
 

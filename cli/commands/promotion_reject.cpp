@@ -8,7 +8,7 @@ Command commands_promotion_reject() {
   return {.path = "promotion reject",
           .summary = "Refuse a promotion",
           .example = "slipway promotion reject 4f1d0c2b9a8e7d65 --note 'too slow on staging'",
-          .bind = [](CLI::App& app) { return BindDecision(app, "reject"); }};
+          .bind = [](Options& options) { return BindDecision(options, "reject"); }};
 }
 
 }  // namespace slipway::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -22,9 +21,9 @@ Result<void> Show(Context& context, const std::string& id) {
       {{"STEP", "step"}, {"STATE", "state"}, {"WHAT WAS FOUND", "detail"}, {"TIME", "time"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto id = std::make_shared<std::string>();
-  app.add_option("ID", *id, "The promotion")->required();
+  options.add_option("ID", *id, "The promotion").required();
   return [id](Context& context) { return Show(context, *id); };
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <memory>
@@ -38,15 +36,16 @@ Result<void> Serve(Context& context, const Arguments& arguments) {
   return SystemError(program.string(), errno);
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->model, "An .onnx file, or a folder that holds one")->required();
-  app.add_option("--port", arguments->port, "Port on 127.0.0.1")
-      ->check(CLI::Range(1, 65535))
-      ->capture_default_str();
-  app.add_option("--threads", arguments->threads, "Cores to use; 0: all")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
+  options.add_option("FILE", arguments->model, "An .onnx file, or a folder that holds one")
+      .required();
+  options.add_option("--port", arguments->port, "Port on 127.0.0.1")
+      .within(1, 65535)
+      .capture_default_str();
+  options.add_option("--threads", arguments->threads, "Cores to use; 0: all")
+      .within(0, 4096)
+      .capture_default_str();
   return [arguments](Context& context) { return Serve(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -31,17 +30,17 @@ Result<void> Create(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
   api::CreateService& service = arguments->service.service;
-  app.add_option("NAME", service.name, "Its name")->required();
-  app.add_option("--image", service.image, "Image to run")->type_name("NAME[:VERSION]");
-  app.add_option("--model", service.model, "Model to build an image of")
-      ->type_name("NAME[:VERSION]");
-  AddServiceOptions(app, arguments->service);
-  app.add_flag("--overwrite", service.overwrite, "Replace a service of that name");
-  AddLabelOptions(app, arguments->labels);
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("NAME", service.name, "Its name").required();
+  options.add_option("--image", service.image, "Image to run").type_name("NAME[:VERSION]");
+  options.add_option("--model", service.model, "Model to build an image of")
+      .type_name("NAME[:VERSION]");
+  AddServiceOptions(options, arguments->service);
+  options.add_flag("--overwrite", service.overwrite, "Replace a service of that name");
+  AddLabelOptions(options, arguments->labels);
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Create(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -29,10 +28,10 @@ Result<void> Delete(Context& context, const Arguments& arguments) {
   return {};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The service")->required();
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("NAME", arguments->name, "The service").required();
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Delete(context, *arguments); };
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -28,12 +26,13 @@ Result<void> Keys(Context& context, const Arguments& arguments) {
   return context.PrintObject(keys, {{"primary", "primary"}, {"secondary", "secondary"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The service")->required();
-  app.add_option("--regenerate", arguments->regenerate,
-                 "Make a new one, which ends the old: primary or secondary")
-      ->check(CLI::IsMember({"primary", "secondary"}));
+  options.add_option("NAME", arguments->name, "The service").required();
+  options
+      .add_option("--regenerate", arguments->regenerate,
+                  "Make a new one, which ends the old: primary or secondary")
+      .one_of({"primary", "secondary"});
   return [arguments](Context& context) { return Keys(context, *arguments); };
 }
 

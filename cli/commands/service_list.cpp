@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -20,7 +19,7 @@ Result<void> List(Context& context) {
                                    {"SCORING URI", "scoring_uri"}});
 }
 
-Body Bind(CLI::App&) { return List; }
+Body Bind(Options&) { return List; }
 
 }  // namespace
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 
 #include "base/text.h"
@@ -22,10 +21,11 @@ Result<void> Logs(Context& context, const Arguments& arguments) {
   return context.Print(TRY(remote->GetText(remote->InWorkspace(path))));
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The service")->required();
-  app.add_option("--lines", arguments->lines, "How many of the last lines")->capture_default_str();
+  options.add_option("NAME", arguments->name, "The service").required();
+  options.add_option("--lines", arguments->lines, "How many of the last lines")
+      .capture_default_str();
   return [arguments](Context& context) { return Logs(context, *arguments); };
 }
 

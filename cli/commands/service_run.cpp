@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -37,12 +36,12 @@ Result<void> Run(Context& context, const Arguments& arguments) {
   return context.Print(answer);
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The service")->required();
-  app.add_option("--data", arguments->data, "Request body, or @ and the file that holds it")
-      ->type_name("JSON|@FILE")
-      ->required();
+  options.add_option("NAME", arguments->name, "The service").required();
+  options.add_option("--data", arguments->data, "Request body, or @ and the file that holds it")
+      .type_name("JSON|@FILE")
+      .required();
   return [arguments](Context& context) { return Run(context, *arguments); };
 }
 

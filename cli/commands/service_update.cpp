@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -32,14 +31,14 @@ Result<void> Update(Context& context, const Arguments& arguments) {
   return AwaitAndPrint(context, *remote, operation, arguments.wait, ServiceRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "The service")->required();
-  app.add_option("--image", arguments->image, "Image to roll to")->type_name("NAME[:VERSION]");
-  app.add_option("--config", arguments->config, "Settings to change, YAML or JSON")
-      ->type_name("FILE");
-  AddLabelOptions(app, arguments->labels);
-  AddWaitOptions(app, arguments->wait);
+  options.add_option("NAME", arguments->name, "The service").required();
+  options.add_option("--image", arguments->image, "Image to roll to").type_name("NAME[:VERSION]");
+  options.add_option("--config", arguments->config, "Settings to change, YAML or JSON")
+      .type_name("FILE");
+  AddLabelOptions(options, arguments->labels);
+  AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Update(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -35,7 +34,7 @@ Result<void> Status(Context& context) {
                .fix = "slipway up"};
 }
 
-Body Bind(CLI::App&) { return Status; }
+Body Bind(Options&) { return Status; }
 
 }  // namespace
 

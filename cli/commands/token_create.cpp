@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -50,16 +48,16 @@ Result<void> Create(Context& context, const Arguments& arguments) {
                                     {"token", "token"}});
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->token.name, "Who or what uses it")->required();
-  app.add_option("--role", arguments->token.role, "reader, contributor, deployer or owner")
-      ->required();
-  app.add_flag("--all-workspaces", arguments->token.all_workspaces,
-               "For all workspaces, not this one alone");
+  options.add_option("NAME", arguments->token.name, "Who or what uses it").required();
+  options.add_option("--role", arguments->token.role, "reader, contributor, deployer or owner")
+      .required();
+  options.add_flag("--all-workspaces", arguments->token.all_workspaces,
+                   "For all workspaces, not this one alone");
   arguments->expires = "90d";
-  app.add_option("--expires", arguments->expires, "When it ends: 90d, 12h, 30m, never")
-      ->capture_default_str();
+  options.add_option("--expires", arguments->expires, "When it ends: 90d, 12h, 30m, never")
+      .capture_default_str();
   return [arguments](Context& context) { return Create(context, *arguments); };
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -28,7 +27,7 @@ Command commands_token_list() {
   return {.path = "token list",
           .summary = "List the tokens, without what is sent",
           .example = "slipway token list",
-          .bind = [](CLI::App&) -> Body { return List; }};
+          .bind = [](Options&) -> Body { return List; }};
 }
 
 }  // namespace slipway::cli

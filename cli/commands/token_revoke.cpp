@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,9 +17,9 @@ Result<void> Revoke(Context& context, const std::string& name) {
   return {};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  app.add_option("TOKEN", *name, "Its name or id")->required();
+  options.add_option("TOKEN", *name, "Its name or id").required();
   return [name](Context& context) { return Revoke(context, *name); };
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -23,17 +21,17 @@ Result<void> MakeDefaultWorkspace(Context& context, Connection connection) {
   return {};
 }
 
-Result<void> Up(Context& context, const StartOptions& options) {
+Result<void> Up(Context& context, const StartOptions& start) {
   const auto state = TRY(context.state_folder());
   auto service = TRY(RunningService(state));
   const bool running = service.has_value();
-  if (!running) service = TRY(StartService(context, state, options));
-  const std::string port = ":" + std::to_string(options.port);
-  if (running && options.port != 0 && !service->address.ends_with(port)) {
+  if (!running) service = TRY(StartService(context, state, start));
+  const std::string port = ":" + std::to_string(start.port);
+  if (running && start.port != 0 && !service->address.ends_with(port)) {
     return Error{.code = Code::kFailedPrecondition,
                  .message = "it runs already, and listens on " + service->address,
                  .id = "Service.Running",
-                 .fix = "slipway down, then slipway up --port " + std::to_string(options.port)};
+                 .fix = "slipway down, then slipway up --port " + std::to_string(start.port)};
   }
   context.Progress(running ? "running already" : "started");
   Connection connection = TRY(LocalConnection(state, *service));
@@ -45,14 +43,14 @@ Result<void> Up(Context& context, const StartOptions& options) {
       {{"endpoint", "endpoint"}, {"process id", "pid"}, {"state folder", "state_folder"}});
 }
 
-Body Bind(CLI::App& app) {
-  auto options = std::make_shared<StartOptions>();
-  app.add_option("--port", options->port, "Port on 127.0.0.1; any free one if not given")
-      ->check(CLI::Range(0, 65535));
-  app.add_option("--timeout", options->timeout_seconds, "How long to wait until it is ready")
-      ->type_name("SECONDS")
-      ->capture_default_str();
-  return [options](Context& context) { return Up(context, *options); };
+Body Bind(Options& options) {
+  auto start = std::make_shared<StartOptions>();
+  options.add_option("--port", start->port, "Port on 127.0.0.1; any free one if not given")
+      .within(0, 65535);
+  options.add_option("--timeout", start->timeout_seconds, "How long to wait until it is ready")
+      .type_name("SECONDS")
+      .capture_default_str();
+  return [start](Context& context) { return Up(context, *start); };
 }
 
 }  // namespace

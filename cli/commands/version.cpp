@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -12,7 +11,7 @@ Result<void> Version(Context& context) {
   return context.PrintObject(Json{{"version", SLIPWAY_VERSION}}, {{"slipway", "version"}});
 }
 
-Body Bind(CLI::App&) { return Version; }
+Body Bind(Options&) { return Version; }
 
 }  // namespace
 

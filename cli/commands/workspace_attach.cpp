@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -43,13 +42,14 @@ Result<void> Attach(Context& context, const Arguments& arguments) {
   return {};
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("NAME", arguments->name, "Its name")->required();
-  app.add_option("--path", arguments->folder, "Folder to write to; the current one if not given")
-      ->type_name("DIR");
-  app.add_option("--token-file", arguments->token_file, "File that holds the token for it")
-      ->type_name("FILE");
+  options.add_option("NAME", arguments->name, "Its name").required();
+  options
+      .add_option("--path", arguments->folder, "Folder to write to; the current one if not given")
+      .type_name("DIR");
+  options.add_option("--token-file", arguments->token_file, "File that holds the token for it")
+      .type_name("FILE");
   return [arguments](Context& context) { return Attach(context, *arguments); };
 }
 

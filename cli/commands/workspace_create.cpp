@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -25,18 +24,18 @@ Result<void> Create(Context& context, const Arguments& arguments) {
   return context.PrintObject(made, WorkspaceRows());
 }
 
-Body Bind(CLI::App& app) {
+Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
   api::CreateWorkspace& wanted = arguments->workspace;
-  app.add_option("NAME", wanted.name, "Its name")->required();
-  app.add_option("--location", wanted.location, "Where it is said to be")->capture_default_str();
-  app.add_option("--subscription-id", wanted.subscription_id, "For clients that ask for one");
-  app.add_option("--resource-group", wanted.resource_group, "For clients that ask for one");
-  app.add_option("--description", wanted.description, "What it is, for people");
-  app.add_option("--tag", arguments->tags, "Tag, may be given again")
-      ->type_name("K[=V]")
-      ->allow_extra_args(false);
-  app.add_flag("--exist-ok", wanted.exist_ok, "No error if it is there already");
+  options.add_option("NAME", wanted.name, "Its name").required();
+  options.add_option("--location", wanted.location, "Where it is said to be").capture_default_str();
+  options.add_option("--subscription-id", wanted.subscription_id, "For clients that ask for one");
+  options.add_option("--resource-group", wanted.resource_group, "For clients that ask for one");
+  options.add_option("--description", wanted.description, "What it is, for people");
+  options.add_option("--tag", arguments->tags, "Tag, may be given again")
+      .type_name("K[=V]")
+      .one_each_time();
+  options.add_flag("--exist-ok", wanted.exist_ok, "No error if it is there already");
   return [arguments](Context& context) { return Create(context, *arguments); };
 }
 

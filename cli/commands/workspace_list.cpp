@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -18,7 +17,7 @@ Result<void> List(Context& context) {
                                    {"DESCRIPTION", "description"}});
 }
 
-Body Bind(CLI::App&) { return List; }
+Body Bind(Options&) { return List; }
 
 }  // namespace
 
