@@ -39,6 +39,13 @@ std::string_view CodeName(Code code) {
 
 }  // namespace
 
+ErrorBox::ErrorBox(Error&& error) : error_(new Error(std::move(error))) {}
+ErrorBox::ErrorBox(const Error& error) : error_(new Error(error)) {}
+ErrorBox::ErrorBox(const ErrorBox& other)
+    : error_(other.error_ == nullptr ? nullptr : new Error(*other.error_)) {}
+
+void ErrorBox::Discard() noexcept { delete error_; }
+
 Error Within(std::string_view doing, Error error) {
   if (error.cause.empty()) error.cause = error.message;
   error.message = fmt::format("{}: {}", doing, error.message);

@@ -3,7 +3,6 @@
 
 #include <cassert>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,12 +52,43 @@ Code CodeFromHttpStatus(int status);
 /// 6 unavailable, 7 timed out.
 int ExitCode(Code code);
 
+/// An error on its way up to whom it concerns: one pointer, so that results are small and a call
+/// that succeeds pays for none of it. Copies are deep.
+class ErrorBox {
+ public:
+  ErrorBox() = default;
+  explicit ErrorBox(Error&& error);
+  explicit ErrorBox(const Error& error);
+  ErrorBox(const ErrorBox& other);
+  ErrorBox(ErrorBox&& other) noexcept : error_(std::exchange(other.error_, nullptr)) {}
+  ErrorBox& operator=(ErrorBox other) noexcept {
+    std::swap(error_, other.error_);
+    return *this;
+  }
+  ~ErrorBox() {
+    if (error_ != nullptr) [[unlikely]]
+      Discard();
+  }
+  explicit operator bool() const { return error_ != nullptr; }
+  Error& operator*() const {
+    assert(error_ != nullptr);
+    return *error_;
+  }
+
+ private:
+  void Discard() noexcept;
+
+  Error* error_ = nullptr;
+};
+
 /// A value or the reason there is none. Same members as std::expected, plus [[nodiscard]].
 template <class T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(Error&& error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(const Error& error) : state_(std::in_place_index<1>, error) {}
+  Result(ErrorBox error) : state_(std::in_place_index<1>, std::move(error)) {}
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
   T& operator*() & {
@@ -77,36 +107,38 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &**this; }
   const Error& error() const& {
     assert(!has_value());
-    return *std::get_if<1>(&state_);
+    return **std::get_if<1>(&state_);
   }
   Error&& error() && {
+    assert(!has_value());
+    return std::move(**std::get_if<1>(&state_));
+  }
+  /// The error as it is handed on; what TRY returns.
+  ErrorBox&& box() && {
     assert(!has_value());
     return std::move(*std::get_if<1>(&state_));
   }
 
  private:
-  std::variant<T, Error> state_;
+  std::variant<T, ErrorBox> state_;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}
+  Result(Error&& error) : error_(std::move(error)) {}
+  Result(const Error& error) : error_(error) {}
+  Result(ErrorBox error) : error_(std::move(error)) {}
   bool has_value() const { return !error_; }
   explicit operator bool() const { return has_value(); }
   void operator*() && {}
-  const Error& error() const& {
-    assert(error_);
-    return *error_;
-  }
-  Error&& error() && {
-    assert(error_);
-    return std::move(*error_);
-  }
+  const Error& error() const& { return *error_; }
+  Error&& error() && { return std::move(*error_); }
+  ErrorBox&& box() && { return std::move(error_); }
 
  private:
-  std::optional<Error> error_;
+  ErrorBox error_;
 };
 
 /// Stops the program with `message`; for broken invariants that must not go on in a release.
@@ -116,12 +148,12 @@ class [[nodiscard]] Result<void> {
 
 /// Value of a Result, or return its error from this function. Bind what it gives to a value,
 /// never to a reference. Not for coroutines.
-#define TRY(...)                             \
-  __extension__({                            \
-    auto&& try_result_ = (__VA_ARGS__);      \
-    if (!try_result_) [[unlikely]]           \
-      return std::move(try_result_).error(); \
-    *std::move(try_result_);                 \
+#define TRY(...)                           \
+  __extension__({                          \
+    auto&& try_result_ = (__VA_ARGS__);    \
+    if (!try_result_) [[unlikely]]         \
+      return std::move(try_result_).box(); \
+    *std::move(try_result_);               \
   })
 
 /// Stops the program in every build when an invariant of ours does not hold. Never for input.

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
-#include "deployer/relay.h"
+#include "deployer/relay/relay.h"
 
 namespace {
 

@@ -4,9 +4,9 @@
 
 #include "base/digest.h"
 #include "base/file.h"
-#include "deployer/aci_service.h"
+#include "deployer/aci/service.h"
 #include "deployer/deployer.h"
-#include "deployer/process_probe.h"
+#include "deployer/process/probe.h"
 #include "deployer/record.h"
 #include "deployer/service_set.h"
 

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "deployer/deployer.h"
-#include "deployer/docker_service.h"
-#include "deployer/process_scan.h"
+#include "deployer/docker/service.h"
+#include "deployer/process/scan.h"
 #include "deployer/record.h"
 #include "deployer/service_set.h"
 

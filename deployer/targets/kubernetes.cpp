@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "deployer/causes.h"
 #include "deployer/deployer.h"
-#include "deployer/kubernetes_client.h"
-#include "deployer/kubernetes_config.h"
-#include "deployer/kubernetes_record.h"
-#include "deployer/kubernetes_service.h"
+#include "deployer/kubernetes/client.h"
+#include "deployer/kubernetes/config.h"
+#include "deployer/kubernetes/record.h"
+#include "deployer/kubernetes/service.h"
 #include "deployer/record.h"
 
 namespace slipway::deployer {

@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "deployer/deployer.h"
-#include "deployer/process_probe.h"
-#include "deployer/process_scan.h"
-#include "deployer/process_service.h"
+#include "deployer/process/probe.h"
+#include "deployer/process/scan.h"
+#include "deployer/process/service.h"
 #include "deployer/record.h"
 #include "deployer/service_set.h"
 

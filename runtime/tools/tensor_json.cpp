@@ -20,7 +20,9 @@ Error Invalid(std::string message) {
 
 std::string Brief(const Json& json) {
   std::string text = DumpJson(json);
-  if (text.size() > 40) text = text.substr(0, 37) + "...";
+  constexpr std::size_t kLongest = 37;
+  constexpr std::string_view kMore = "...";
+  if (text.size() > kLongest + kMore.size()) text.replace(kLongest, std::string::npos, kMore);
   return text;
 }
 

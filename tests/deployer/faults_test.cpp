@@ -11,8 +11,8 @@
 
 #include "base/file.h"
 #include "deployer/causes.h"
-#include "deployer/process_socket.h"
-#include "tests/deployer/aci_fixture.h"
+#include "deployer/process/socket.h"
+#include "tests/deployer/aci/fixture.h"
 #include "tests/support/fake_docker.h"
 #include "tests/support/http_fixture.h"
 

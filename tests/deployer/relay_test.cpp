@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "deployer/relay.h"
+#include "deployer/relay/relay.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "deployer/relay_process.h"
+#include "deployer/relay/process.h"
 #include "tests/support/http_fixture.h"
 #include "tests/support/raw_connection.h"
 

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "base/digest.h"
-#include "deployer/process_scan.h"
+#include "deployer/process/scan.h"
 #include "tests/workspace/daemon.h"
 
 namespace slipway::workspace {
