@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -71,6 +74,13 @@ struct SessionOptions {
 /// Names and values, in any order.
 using Feeds = std::vector<std::pair<std::string, Value>>;
 
+/// What ends a run before it is done. Looked at before each node, those of loop bodies included;
+/// a node that has begun is finished first.
+struct RunLimits {
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
+  const std::atomic<bool>* cancelled = nullptr;  ///< another thread may set it
+};
+
 /// What a node did, when SessionOptions::profile is set.
 struct NodeProfile {
   std::string node, op_type, kernel;
@@ -87,9 +97,11 @@ class Session {
   virtual ~Session() = default;
   /// Outputs in the order of `outputs`, or all of the model's where that is empty.
   /// kInvalidArgument (ids `Input.Missing`, `Input.Unknown`, `Input.WrongType`,
-  /// `Input.WrongShape`, `Output.Unknown`) naming the input, what it wants and what it got.
+  /// `Input.WrongShape`, `Output.Unknown`) naming the input, what it wants and what it got;
+  /// kDeadlineExceeded (`Run.DeadlineExceeded`) and kUnavailable (`Run.Cancelled`) as `limits` say.
   virtual Result<std::vector<Value>> Run(const Feeds& feeds,
-                                         std::span<const std::string> outputs = {}) = 0;
+                                         std::span<const std::string> outputs = {},
+                                         const RunLimits& limits = {}) = 0;
   virtual const Model& model() const = 0;
   /// Per node: the kernel chosen, and which declined and why, for shapes like those of `feeds`;
   /// also which passes changed what, and the memory plan's size.
@@ -111,6 +123,10 @@ Result<std::string> WriteTensorProto(const Tensor& tensor, std::string_view name
 struct OperatorInfo {
   std::string domain, type;
   int since = 1, until = 0;  ///< until 0: newest
+  /// Parameters and attributes in the words of `op.h`: `X:T, B?:T -> Y:T`, `axis:int=-1`.
+  std::string signature = {}, attributes = {};
+  /// Type variables of the signature, each with the element types it stands for: `float, double`.
+  std::vector<std::pair<std::string, std::string>> types = {};
   std::vector<std::string> kernels = {};
 };
 std::vector<OperatorInfo> SupportedOperators();

@@ -43,7 +43,8 @@ class GraphSession final : public Session {
   GraphSession(Model model, const SessionOptions& options, std::shared_ptr<DeviceContext> device)
       : model_(std::move(model)), options_(options), device_(std::move(device)) {}
 
-  Result<std::vector<Value>> Run(const Feeds& feeds, std::span<const std::string> outputs) override;
+  Result<std::vector<Value>> Run(const Feeds& feeds, std::span<const std::string> outputs,
+                                 const RunLimits& limits) override;
   const Model& model() const override { return model_; }
   Result<std::string> Explain(const Feeds& feeds) override;
   std::vector<NodeProfile> Profile() const override;
@@ -77,14 +78,15 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
 }
 
 Result<std::vector<Value>> GraphSession::Run(const Feeds& feeds,
-                                             std::span<const std::string> outputs) {
+                                             std::span<const std::string> outputs,
+                                             const RunLimits& limits) {
   const auto wanted = TRY(WantedOutputs(model_, outputs));
   const auto overridden = TRY(OverriddenNames(model_, feeds));
   const ThreadScope threads(device_->threads());
   const auto variant = TRY(VariantFor(overridden));
   auto made = [&]() -> Result<std::vector<Value>> {
     const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
-    return variant->runner->Run(inputs, wanted);
+    return variant->runner->Run(inputs, wanted, limits);
   }();
   if (!made) return std::move(made).error();
   for (Value& value : *made) value = TRY(Owned(std::move(value)));

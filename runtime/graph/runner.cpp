@@ -26,13 +26,27 @@ bool Matches(const PlanKey& key, std::span<const Value> inputs, const std::vecto
                             [](const ValueFacts& f, const Value& v) { return Matches(f, v); });
 }
 
+/// Whether the run may go on.
+Result<void> MayGoOn(const RunLimits& limits) {
+  if (limits.cancelled != nullptr && limits.cancelled->load(std::memory_order_relaxed)) {
+    return Error{
+        .code = Code::kUnavailable, .message = "the run was cancelled", .id = "Run.Cancelled"};
+  }
+  if (limits.deadline && std::chrono::steady_clock::now() > *limits.deadline) {
+    return Error{.code = Code::kDeadlineExceeded,
+                 .message = "the run took longer than it may",
+                 .id = "Run.DeadlineExceeded"};
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Gives a step's kernel the graphs of its node, with what they capture from this frame.
 class GraphRunner::Links final : public SubgraphRunner {
  public:
-  Links(std::vector<Subgraph>& subgraphs, const Frame& frame)
-      : subgraphs_(subgraphs), frame_(frame) {}
+  Links(std::vector<Subgraph>& subgraphs, const Frame& frame, const RunLimits& limits)
+      : subgraphs_(subgraphs), frame_(frame), limits_(limits) {}
 
   Result<std::vector<Value>> RunSubgraph(const GraphData& graph,
                                          std::vector<Value> inputs) override {
@@ -48,12 +62,13 @@ class GraphRunner::Links final : public SubgraphRunner {
     for (ValueId id : found->captured) {
       inputs.push_back(frame_.values[static_cast<std::size_t>(id)]);
     }
-    return found->runner->Run(inputs, std::vector<bool>(graph.outputs.size(), true));
+    return found->runner->Run(inputs, std::vector<bool>(graph.outputs.size(), true), limits_);
   }
 
  private:
   std::vector<Subgraph>& subgraphs_;
   const Frame& frame_;
+  const RunLimits& limits_;
 };
 
 GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
@@ -108,20 +123,26 @@ Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> 
 }
 
 Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
-                                            const std::vector<bool>& wanted) {
+                                            const std::vector<bool>& wanted,
+                                            const RunLimits& limits) {
+  TRY(MayGoOn(limits));
   const auto plan = TRY(PlanFor(inputs, wanted));
   auto frame = TRY(plan->TakeFrame());
   std::size_t index = 0;
   for (const auto* ids : {&graph_->inputs, &graph_->captures}) {
     for (ValueId id : *ids) frame->values[static_cast<std::size_t>(id)] = inputs[index++];
   }
-  auto outputs = RunFrame(*plan, *frame);
+  auto outputs = RunFrame(*plan, *frame, limits);
   plan->GiveBack(std::move(frame));
   return outputs;
 }
 
-Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame) {
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(plan, i, frame));
+Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame,
+                                                 const RunLimits& limits) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    if (i > 0) TRY(MayGoOn(limits));
+    TRY(RunStep(plan, i, frame, limits));
+  }
   std::vector<Value> outputs;
   for (std::size_t i = 0; i < graph_->outputs.size(); ++i) {
     if (!plan.key.wanted[i]) continue;
@@ -130,7 +151,8 @@ Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame)
   return outputs;
 }
 
-Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame) {
+Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame,
+                                  const RunLimits& limits) {
   const Step& step = plan.steps[index];
   const auto start =
       options_.profile ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
@@ -139,7 +161,7 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
     frame.values[static_cast<std::size_t>(id)] =
         Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
   }
-  Links links(subgraphs_, frame);
+  Links links(subgraphs_, frame, limits);
   NodeContext::Setup setup{
       .inputs = frame.inputs[index],
       .outputs = frame.outputs[index],

@@ -11,6 +11,7 @@
 
 #include "runtime/graph/node_context.h"
 #include "runtime/graph/plan.h"
+#include "runtime/runtime.h"
 
 namespace slipway::runtime {
 
@@ -28,8 +29,9 @@ class GraphRunner {
   const GraphData& graph() const { return *graph_; }
 
   /// `inputs`: the graph's inputs, then its captures. Gives the wanted outputs, in order; they
-  /// may share memory with inputs and constants.
-  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted);
+  /// may share memory with inputs and constants. Errors as Session::Run.
+  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted,
+                                 const RunLimits& limits = {});
 
   /// The plan for inputs like these.
   Result<std::shared_ptr<const Plan>> PlanFor(std::span<const Value> inputs,
@@ -46,8 +48,8 @@ class GraphRunner {
   };
   class Links;
 
-  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame);
-  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame);
+  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame, const RunLimits& limits);
+  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame, const RunLimits& limits);
   Result<void> RunLate(const Step& step, NodeContext::Setup setup, Frame& frame);
   void Record(const Step& step, const Kernel* kernel, double milliseconds);
   std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,

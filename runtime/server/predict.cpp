@@ -39,7 +39,7 @@ Result<http::Response> AnswerPredict(Call& call, const ServedModel& model) {
   const std::string reply_type = TRY(ReplyType(request.headers.Get("Accept"), type));
   Question question = proto ? TRY(ReadPredictProto(request.body, model.model()))
                             : TRY(ReadPredictJson(request.body, model.model()));
-  auto outcome = TRY(call.scorer.Run(model, std::move(question.feeds), question.outputs));
+  auto outcome = TRY(call.scorer.Run(model, question.feeds, question.outputs));
   http::Response response;
   response.headers.Set("Content-Type", reply_type);
   response.body = IsProtoType(reply_type)

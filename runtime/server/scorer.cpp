@@ -29,13 +29,6 @@ std::string ModelList(std::span<const ServedModel> models) {
 
 }  // namespace
 
-/// A run whose caller may stop waiting for it.
-struct Scorer::Pending {
-  std::mutex mutex;  // guards outcome
-  std::condition_variable done;
-  std::optional<Result<Outcome>> outcome;
-};
-
 Scorer::Scorer(ScorerOptions options)
     : options_(std::move(options)),
       slots_(options_.threads > 0 ? options_.threads : UsableCores()) {}
@@ -43,7 +36,7 @@ Scorer::Scorer(ScorerOptions options)
 Scorer::~Scorer() {
   Stop();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return overdue_ == 0 && waiting_ == 0; });
+  changed_.wait(lock, [this] { return waiting_ == 0; });
 }
 
 void Scorer::Stop() {
@@ -180,49 +173,23 @@ void Scorer::Leave() {
 }
 
 Result<Scorer::Outcome> Scorer::RunNow(const ServedModel& model, const runtime::Feeds& feeds,
-                                       const std::vector<std::string>& outputs) {
+                                       const std::vector<std::string>& outputs,
+                                       std::optional<Time> deadline) {
   const auto began = Steady::now();
-  auto values = model.session->Run(feeds, outputs);
+  auto values = model.session->Run(feeds, outputs, {.deadline = deadline});
   const auto took = Steady::now() - began;
-  if (!values) return std::move(values).error();
-  metrics_.RunEnded(model.name + ":" + model.version, took);
-  return Outcome{.values = *std::move(values),
+  if (!values && values.error().id == "Run.DeadlineExceeded") return TimedOut();
+  if (values) metrics_.RunEnded(model.name + ":" + model.version, took);
+  return Outcome{.values = TRY(std::move(values)),
                  .run_ms = std::chrono::duration<double, std::milli>(took).count()};
 }
 
-Result<Scorer::Outcome> Scorer::RunWithin(const ServedModel& model, runtime::Feeds feeds,
-                                          std::vector<std::string> outputs, Time deadline) {
-  auto pending = std::make_shared<Pending>();
-  {
-    const std::lock_guard lock(mutex_);
-    ++overdue_;
-  }
-  std::thread([this, pending, &model, feeds = std::move(feeds), outputs = std::move(outputs)] {
-    auto outcome = RunNow(model, feeds, outputs);
-    {
-      const std::lock_guard lock(pending->mutex);
-      pending->outcome = std::move(outcome);
-      pending->done.notify_all();
-    }
-    Leave();
-    const std::lock_guard lock(mutex_);
-    --overdue_;
-    changed_.notify_all();
-  }).detach();
-  std::unique_lock lock(pending->mutex);
-  if (!pending->done.wait_until(lock, deadline, [&] { return pending->outcome.has_value(); })) {
-    return TimedOut();
-  }
-  return *std::move(pending->outcome);
-}
-
-Result<Scorer::Outcome> Scorer::Run(const ServedModel& model, runtime::Feeds feeds,
-                                    std::vector<std::string> outputs) {
+Result<Scorer::Outcome> Scorer::Run(const ServedModel& model, const runtime::Feeds& feeds,
+                                    const std::vector<std::string>& outputs) {
   std::optional<Time> deadline;
   if (options_.timeout) deadline = Steady::now() + *options_.timeout;
   TRY(Enter(deadline));
-  if (deadline) return RunWithin(model, std::move(feeds), std::move(outputs), *deadline);
-  auto outcome = RunNow(model, feeds, outputs);
+  auto outcome = RunNow(model, feeds, outputs, deadline);
   Leave();
   return outcome;
 }

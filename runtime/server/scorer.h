@@ -35,7 +35,8 @@ struct ScorerOptions {
   int threads = 0;  ///< cores to use; 0: all this process may use
   /// Runs beyond `threads` at a time wait; beyond this many waiting, the answer is kUnavailable.
   int waiting_max = 256;
-  /// A request that takes longer, waiting included, gets an error; nothing: no bound.
+  /// A request that takes longer, waiting included, gets an error once the model's node that runs
+  /// then is done; nothing: no bound.
   std::optional<std::chrono::milliseconds> timeout = {};
   Environment environment = {};
 };
@@ -82,22 +83,19 @@ class Scorer {
   };
   /// Runs the model when it is its turn. kUnavailable (id `Server.Busy`), kDeadlineExceeded (id
   /// `Scoring.Timeout`), and what Session::Run says.
-  Result<Outcome> Run(const ServedModel& model, runtime::Feeds feeds,
-                      std::vector<std::string> outputs);
+  Result<Outcome> Run(const ServedModel& model, const runtime::Feeds& feeds,
+                      const std::vector<std::string>& outputs);
 
   Metrics& metrics() { return metrics_; }
   const Environment& environment() const { return options_.environment; }
 
  private:
-  struct Pending;
   using Time = std::chrono::steady_clock::time_point;
   Result<void> LoadOne(const ModelConfig& config);
   Result<void> Enter(std::optional<Time> deadline);
   void Leave();
   Result<Outcome> RunNow(const ServedModel& model, const runtime::Feeds& feeds,
-                         const std::vector<std::string>& outputs);
-  Result<Outcome> RunWithin(const ServedModel& model, runtime::Feeds feeds,
-                            std::vector<std::string> outputs, Time deadline);
+                         const std::vector<std::string>& outputs, std::optional<Time> deadline);
   Error TimedOut() const;
   void SetReady(Readiness readiness, std::string detail);
 
@@ -108,7 +106,7 @@ class Scorer {
   mutable std::mutex mutex_;         // guards what follows
   mutable std::condition_variable changed_;
   ReadyState ready_;
-  int running_ = 0, waiting_ = 0, overdue_ = 0;
+  int running_ = 0, waiting_ = 0;
   bool stopping_ = false;
 };
 

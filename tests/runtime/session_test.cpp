@@ -45,6 +45,33 @@ TEST(Session, WrongFeedsAreNamed) {
   EXPECT_TRUE(session->Run({{"x", good}}));
 }
 
+TEST(Session, EndsAtItsDeadlineAndWhenCancelled) {
+  auto session = MakeSession(LoadModel("loop"));
+  const auto feeds = [](std::int64_t trips) {
+    return Feeds{
+        {"m", Int64s({}, {trips})}, {"start", Floats({2}, {0, 1})}, {"x", Floats({2}, {1, 10})}};
+  };
+  constexpr std::int64_t kForever = std::int64_t{1} << 40;
+  const auto began = std::chrono::steady_clock::now();
+  auto late =
+      session->Run(feeds(kForever), {}, {.deadline = began + std::chrono::milliseconds(50)});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().id, "Run.DeadlineExceeded");
+  EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+
+  std::atomic<bool> cancelled = false;
+  std::thread other([&cancelled] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    cancelled = true;
+  });
+  const auto ended = session->Run(feeds(kForever), {}, {.cancelled = &cancelled});
+  other.join();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().id, "Run.Cancelled");
+  EXPECT_TRUE(session->Run(feeds(3)));
+}
+
 TEST(Session, OtherDevicesAreRefused) {
   const auto session = Session::Create(LoadModel("add"), {.device = Device::kCuda});
   if (session) GTEST_SKIP() << "this build has the device cuda";

@@ -61,7 +61,7 @@ Result<Form> FormOf(std::string_view body, const runtime::Model& model) {
 
 Result<http::Response> AnswerPlain(Call& call, const ServedModel& model, std::string_view body) {
   PlainQuestion plain = TRY(ReadPlain(body, model.model()));
-  auto outcome = TRY(call.scorer.Run(model, std::move(plain.question.feeds), {}));
+  auto outcome = TRY(call.scorer.Run(model, plain.question.feeds, {}));
   http::Response response =
       http::JsonResponse(200, TRY(WritePlain(model.model(), plain.by_name, outcome.values)));
   SetRunTime(outcome.run_ms, response);
