@@ -20,6 +20,7 @@ inline constexpr std::int64_t kScriptReplyBytes = std::int64_t{1} << 30;
 inline constexpr std::int64_t kBlobBytes = std::int64_t{64} << 30;
 inline constexpr std::int64_t kModelProtoBytes = (std::int64_t{2} << 30) - 1;
 inline constexpr std::int64_t kTensorBytes = std::int64_t{64} << 30;
+inline constexpr std::int64_t kStringBytes = std::int64_t{1} << 30;  ///< of one tensor's strings
 inline constexpr std::int64_t kTensorRank = 64;
 inline constexpr std::int64_t kGraphNodes = 4'000'000;
 inline constexpr std::int64_t kGraphDepth = 64;

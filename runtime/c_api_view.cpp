@@ -61,25 +61,63 @@ Result<void> GetStrings(const slipway_value* value, char** text, int64_t* offset
   return {};
 }
 
-/// The items as a tensor [count], where each is one element of one type.
-Result<Tensor> StackItems(const std::vector<Value>& items) {
+Error Apart(std::string message) {
+  return {.code = Code::kFailedPrecondition, .message = std::move(message)};
+}
+
+/// A type whose elements can be placed one by one, as that of the first item.
+Result<DType> ItemType(const std::vector<Value>& items) {
   const Tensor* first = items.empty() ? nullptr : items.front().tensor();
-  if (first == nullptr || DTypeBits(first->dtype()) % 8 != 0) {
-    return Error{.code = Code::kFailedPrecondition, .message = "the items are no numbers or text"};
-  }
-  Tensor all = TRY(Tensor::Make(first->dtype(), {static_cast<std::int64_t>(items.size())}));
-  for (size_t i = 0; i < items.size(); ++i) {
+  if (first != nullptr && DTypeBits(first->dtype()) % 8 == 0) return first->dtype();
+  return Apart("the items are no numbers or text");
+}
+
+/// Places the items from element `at` on, where each is one element of the type of `all`.
+Result<void> PlaceItems(const std::vector<Value>& items, size_t at, Tensor& all) {
+  for (size_t i = 0; i < items.size(); ++i, ++at) {
     const Tensor* item = items[i].tensor();
-    if (item == nullptr || item->size() != 1 || item->dtype() != first->dtype()) {
-      return Error{.code = Code::kFailedPrecondition,
-                   .message = "item " + std::to_string(i) + " is not one element like the first"};
+    if (item == nullptr || item->size() != 1 || item->dtype() != all.dtype()) {
+      return Apart("item " + std::to_string(i) + " is not one element like the first");
     }
     if (item->dtype() == DType::kString) {
-      all.data<std::string>()[i] = item->data<std::string>()[0];
+      all.data<std::string>()[at] = item->data<std::string>()[0];
     } else {
       const auto bytes = static_cast<size_t>(item->bytes());
-      std::memcpy(static_cast<std::byte*>(all.raw()) + i * bytes, item->raw(), bytes);
+      std::memcpy(static_cast<std::byte*>(all.raw()) + at * bytes, item->raw(), bytes);
     }
+  }
+  return {};
+}
+
+/// The items as a tensor [count], where each is one element of one type.
+Result<Tensor> StackItems(const std::vector<Value>& items) {
+  const DType dtype = TRY(ItemType(items));
+  Tensor all = TRY(Tensor::Make(dtype, {static_cast<std::int64_t>(items.size())}));
+  TRY(PlaceItems(items, 0, all));
+  return all;
+}
+
+bool SameKeys(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.size() != b.size()) return false;
+  if (a.raw() == b.raw()) return true;
+  if (a.dtype() != DType::kString) return std::ranges::equal(a.raw_bytes(), b.raw_bytes());
+  return std::ranges::equal(a.data<std::string>(), b.data<std::string>());
+}
+
+/// The items of maps that share their keys, as a tensor [maps, count].
+Result<Tensor> StackMaps(const std::vector<Value>& maps) {
+  const Map* first = maps.empty() ? nullptr : maps.front().map();
+  if (first == nullptr) return Apart("the value is no sequence of maps");
+  const DType dtype = TRY(ItemType(first->items));
+  const size_t count = first->items.size();
+  Tensor all = TRY(Tensor::Make(
+      dtype, {static_cast<std::int64_t>(maps.size()), static_cast<std::int64_t>(count)}));
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const Map* map = maps[i].map();
+    if (map == nullptr || map->items.size() != count || !SameKeys(map->keys, first->keys)) {
+      return Apart("item " + std::to_string(i) + " is no map of the keys of the first");
+    }
+    TRY(PlaceItems(map->items, i * count, all));
   }
   return all;
 }
@@ -116,6 +154,20 @@ slipway_status slipway_map_items(const slipway_value* value, slipway_value** ite
     const Map* map = value == nullptr ? nullptr : value->value.map();
     if (map == nullptr || items == nullptr) return Refused("the value is no map");
     *items = new slipway_value{Value(TRY(StackItems(map->items)))};
+    return {};
+  });
+}
+
+slipway_status slipway_sequence_maps(const slipway_value* value, slipway_value** keys,
+                                     slipway_value** items) {
+  return Guarded([&]() -> Result<void> {
+    const Sequence* sequence = value == nullptr ? nullptr : value->value.sequence();
+    if (sequence == nullptr || keys == nullptr || items == nullptr) {
+      return Refused("the value is no sequence");
+    }
+    Tensor stacked = TRY(StackMaps(sequence->items));
+    *keys = new slipway_value{Value(sequence->items.front().map()->keys)};
+    *items = new slipway_value{Value(std::move(stacked))};
     return {};
   });
 }

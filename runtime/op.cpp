@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "runtime/graph/op_index.h"
+#include "runtime/graph/signature.h"
 
 namespace slipway::runtime {
 namespace {
@@ -102,7 +103,12 @@ std::vector<OperatorInfo> SupportedOperators() {
       OperatorInfo info{.domain = op->domain.empty() ? "ai.onnx" : std::string(op->domain),
                         .type = std::string(op->type),
                         .since = op->since,
-                        .until = op->until == kNewest ? 0 : op->until};
+                        .until = op->until == kNewest ? 0 : op->until,
+                        .signature = std::string(op->signature),
+                        .attributes = std::string(op->attributes)};
+      for (const TypeRule& rule : op->types) {
+        info.types.emplace_back(rule.name, DTypeSetText(rule.dtypes));
+      }
       for (const Kernel& kernel : op->kernels) info.kernels.emplace_back(kernel.name);
       list.push_back(std::move(info));
     }

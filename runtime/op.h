@@ -49,11 +49,12 @@ inline constexpr DTypeSet kFloat8Types = Types(
     {DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ});
 inline constexpr DTypeSet kSubByteTypes =
     Types({DType::kUint4, DType::kInt4, DType::kFloat4E2M1, DType::kUint2, DType::kInt2});
+inline constexpr DTypeSet kFloat6Types = Types({DType::kFloat6E2M3, DType::kFloat6E3M2});
 /// Everything up to opset 12's idea of "all tensor types".
 inline constexpr DTypeSet kClassicTypes = kNumericTypes | kBoolType | kStringType | kComplexTypes;
 /// Every element type there is.
 inline constexpr DTypeSet kAllTypes = kClassicTypes | Types({DType::kBfloat16}) | kFloat8Types |
-                                      kSubByteTypes | Types({DType::kFloat8E8M0});
+                                      kSubByteTypes | kFloat6Types | Types({DType::kFloat8E8M0});
 
 /// What is known of a value before the node runs. Shapes are concrete: planning happens for
 /// given input shapes. A value whose shape depends on data has none yet.
@@ -90,7 +91,8 @@ struct NodeFacts {
 };
 
 /// Runs body(begin, end) over [0, count) on the session's threads, in pieces of at least
-/// `grain`. Bodies must not throw.
+/// `grain`. Bodies throw nothing but what the standard library does without memory, which ends
+/// the run with an error.
 using RangeBody = std::function<void(std::int64_t begin, std::int64_t end)>;
 
 /// What a kernel works with during one run.

@@ -113,7 +113,9 @@ typedef enum slipway_dtype {
   SLIPWAY_FLOAT4E2M1 = 23,
   SLIPWAY_FLOAT8E8M0 = 24,
   SLIPWAY_UINT2 = 25,
-  SLIPWAY_INT2 = 26
+  SLIPWAY_INT2 = 26,
+  SLIPWAY_FLOAT6E2M3 = 27,
+  SLIPWAY_FLOAT6E3M2 = 28
 } slipway_dtype;
 
 typedef enum slipway_kind {
@@ -244,6 +246,13 @@ SLIPWAY_API slipway_status slipway_map_keys(const slipway_value *value, slipway_
  * type. SLIPWAY_FAILED_PRECONDITION where they are not: ask for them one by one.
  */
 SLIPWAY_API slipway_status slipway_map_items(const slipway_value *value, slipway_value **items);
+/**
+ * The maps of a sequence as two tensors: their keys [count], which all of them share, and their
+ * items [maps, count]. SLIPWAY_FAILED_PRECONDITION where keys differ, an item is not one element of
+ * the type of the others, or an item of the sequence is no map: ask for them one by one.
+ */
+SLIPWAY_API slipway_status slipway_sequence_maps(const slipway_value *value, slipway_value **keys,
+                                                 slipway_value **items);
 SLIPWAY_API void slipway_value_release(slipway_value *value);
 
 /**

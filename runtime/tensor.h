@@ -42,8 +42,10 @@ enum class DType : std::uint8_t {
   kFloat8E8M0 = 24,
   kUint2 = 25,
   kInt2 = 26,
+  kFloat6E2M3 = 27,
+  kFloat6E3M2 = 28,
 };
-inline constexpr int kDTypeCount = 27;
+inline constexpr int kDTypeCount = 29;
 
 /// ONNX's own word: `float`, `int64`, `float16`, `string`, ...
 std::string_view DTypeName(DType dtype);
@@ -62,7 +64,8 @@ std::string ShapeText(const Shape& shape);
 Result<std::int64_t> ElementCount(const Shape& shape);
 
 /// A dense array, row-major and contiguous. Copies share the elements; a kernel writes only to
-/// outputs it was given. 2- and 4-bit elements are packed, first element in the low bits.
+/// outputs it was given. 2- and 4-bit elements are packed, first element in the low bits; 6-bit
+/// ones take a byte each, in its low bits.
 /// Elements of kString are std::string objects.
 class Tensor {
  public:

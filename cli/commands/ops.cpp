@@ -20,12 +20,20 @@ std::string Versions(const runtime::OperatorInfo& info) {
   return info.until == info.since ? since : since + "-" + std::to_string(info.until);
 }
 
+/// `T: float, double`, one variable after another.
+std::string TypesText(const runtime::OperatorInfo& info) {
+  std::vector<std::string> parts;
+  for (const auto& [name, types] : info.types) parts.push_back(name + ": " + types);
+  return Join(parts, "; ");
+}
+
 std::string Markdown(const std::vector<runtime::OperatorInfo>& operators) {
   std::string text =
-      "| domain | operator | opsets | kernels, first choice first |\n|---|---|---|---|\n";
+      "| domain | operator | opsets | types | kernels, first choice first |\n"
+      "|---|---|---|---|---|\n";
   for (const auto& info : operators) {
     text += "| " + Domain(info) + " | " + info.type + " | " + Versions(info) + " | " +
-            Join(info.kernels, ", ") + " |\n";
+            TypesText(info) + " | " + Join(info.kernels, ", ") + " |\n";
   }
   return text;
 }
@@ -40,6 +48,9 @@ Result<void> Ops(Context& context, bool markdown) {
                      {"since", info.since},
                      {"until", info.until == 0 ? Json() : Json(info.until)},
                      {"opsets", Versions(info)},
+                     {"signature", info.signature},
+                     {"attributes", info.attributes},
+                     {"types", TypesText(info)},
                      {"kernels", info.kernels}});
   }
   return context.PrintList(items, {{"DOMAIN", "domain"},

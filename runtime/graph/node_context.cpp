@@ -2,8 +2,11 @@
 #include "runtime/graph/node_context.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <new>
+#include <stdexcept>
 
 namespace slipway::runtime {
 
@@ -71,21 +74,39 @@ void NodeContext::Set(std::size_t index, Value value) {
   *slot = std::move(value);
 }
 
+namespace {
+
+/// False where there is no memory for what the body keeps.
+bool RunPiece(const RangeBody& body, std::int64_t begin, std::int64_t end) {
+  try {
+    body(begin, end);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  } catch (const std::length_error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 void NodeContext::ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) {
   if (count <= 0) return;
   const std::int64_t most = count / std::max<std::int64_t>(1, grain);
   const std::int64_t pieces = std::clamp<std::int64_t>(most, 1, setup_.threads);
   if (pieces == 1) {
-    body(0, count);
+    if (!RunPiece(body, 0, count)) failed_ = NoMemory();
     return;
   }
+  std::atomic<bool> done = true;
 #pragma omp parallel for num_threads(static_cast <int>(pieces)) schedule(static, 1)
   for (std::int64_t i = 0; i < pieces; ++i) {
     const std::int64_t size = count / pieces;
     const std::int64_t rest = count % pieces;
     const std::int64_t begin = i * size + std::min(i, rest);
-    body(begin, begin + size + (i < rest ? 1 : 0));
+    if (!RunPiece(body, begin, begin + size + (i < rest ? 1 : 0))) done = false;
   }
+  if (!done) failed_ = NoMemory();
 }
 
 Result<std::vector<Value>> NodeContext::RunGraph(const GraphData& graph,

@@ -8,6 +8,13 @@
 
 namespace slipway::runtime {
 
+/// What an operator ends with when it cannot have the memory that it works in.
+inline Error NoMemory() {
+  return {.code = Code::kResourceExhausted,
+          .message = "no memory for what the operator keeps while it runs",
+          .id = "Tensor.NoMemory"};
+}
+
 /// Runs the graphs among a node's attributes.
 class SubgraphRunner {
  public:
@@ -40,7 +47,7 @@ class NodeContext final : public KernelContext {
   void ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) override;
   int threads() const override { return setup_.threads; }
   Result<std::vector<Value>> RunGraph(const GraphData& graph, std::vector<Value> inputs) override;
-  /// The error of a Set that could not copy, if any.
+  /// The error of a Set that could not copy, or of a body without memory, if any.
   Result<void> TakeError();
 
  private:

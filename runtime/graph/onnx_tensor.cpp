@@ -119,11 +119,29 @@ std::optional<Tensor> Adopt(const Raw& raw, DType dtype, const Source& source) {
   return Tensor::Wrap(dtype, raw.dims, source.owner, at - off);
 }
 
+bool IsSixBit(DType dtype) { return dtype == DType::kFloat6E2M3 || dtype == DType::kFloat6E3M2; }
+
+/// Four elements lie in three bytes, first element in the low bits; in memory each has a byte.
+Result<Tensor> FromSixBits(DType dtype, const Shape& dims, std::span<const std::byte> packed) {
+  Tensor tensor = TRY(Tensor::Make(dtype, dims));
+  const auto out = tensor.data<std::uint8_t>();
+  const auto byte = [&](std::size_t i) {
+    return i < packed.size() ? std::to_integer<unsigned>(packed[i]) : 0U;
+  };
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t bit = 6 * i;
+    const unsigned two = byte(bit / 8) | byte(bit / 8 + 1) << 8;
+    out[i] = static_cast<std::uint8_t>(two >> bit % 8 & 0x3fU);
+  }
+  return tensor;
+}
+
 Result<Tensor> FromRaw(const Raw& raw, DType dtype, std::int64_t bytes, const Source& source) {
   if (static_cast<std::int64_t>(raw.raw.size()) != bytes) {
     return Invalid(fmt::format("{} bytes of raw_data where {}{} has {}", raw.raw.size(),
                                DTypeName(dtype), ShapeText(raw.dims), bytes));
   }
+  if (IsSixBit(dtype)) return FromSixBits(dtype, raw.dims, raw.raw);
   if (auto adopted = Adopt(raw, dtype, source)) {
     NormaliseBools(*adopted);
     return std::move(*adopted);
@@ -232,6 +250,8 @@ Result<Tensor> FromTyped(const Raw& raw, DType dtype, std::int64_t size, std::in
     case DType::kFloat8E8M0:
     case DType::kUint2:
     case DType::kInt2:
+    case DType::kFloat6E2M3:
+    case DType::kFloat6E3M2:
       return FromInt32(raw, dtype, bytes);
   }
   return Invalid("no element type");
@@ -264,7 +284,9 @@ Result<Tensor> FromExternal(const Raw& raw, DType dtype, std::int64_t bytes, con
     return Invalid(
         fmt::format("its data is in the file '{}', and there is no folder to look in", location));
   }
-  return source.external(dtype, raw.dims, location, offset, bytes);
+  if (!IsSixBit(dtype)) return source.external(dtype, raw.dims, location, offset, bytes);
+  const Tensor packed = TRY(source.external(DType::kUint8, {bytes}, location, offset, bytes));
+  return FromSixBits(dtype, raw.dims, packed.raw_bytes());
 }
 
 Result<Tensor> ToTensor(const Raw& raw, const Source& source) {
@@ -277,7 +299,8 @@ Result<Tensor> ToTensor(const Raw& raw, const Source& source) {
   if (*size > limits::kTensorBytes / std::max<std::int64_t>(1, bits / 8)) {
     return Invalid(fmt::format("{}{} is too large", DTypeName(*dtype), ShapeText(raw.dims)));
   }
-  const std::int64_t bytes = bits >= 8 ? *size * (bits / 8) : (*size * bits + 7) / 8;
+  const std::int64_t width = IsSixBit(*dtype) ? 6 : bits;
+  const std::int64_t bytes = width >= 8 ? *size * (width / 8) : (*size * width + 7) / 8;
   if (raw.data_location == 1) return FromExternal(raw, *dtype, bytes, source);
   if (raw.has_raw && *dtype != DType::kString) return FromRaw(raw, *dtype, bytes, source);
   return FromTyped(raw, *dtype, *size, bytes);

@@ -132,6 +132,23 @@ Result<Value> ReadProtoValue(std::span<const std::byte> bytes, const TypeInfo& t
   return error;
 }
 
+namespace {
+
+/// Four elements in three bytes, as a file has them.
+std::string SixBitText(const Tensor& tensor) {
+  const auto elements = tensor.data<std::uint8_t>();
+  std::string text((6 * elements.size() + 7) / 8, '\0');
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const std::size_t at = 6 * i / 8;
+    const unsigned shifted = (elements[i] & 0x3fU) << 6 * i % 8;
+    text[at] = static_cast<char>(static_cast<unsigned char>(text[at]) | (shifted & 0xffU));
+    if (shifted > 0xffU) text[at + 1] = static_cast<char>(shifted >> 8);
+  }
+  return text;
+}
+
+}  // namespace
+
 Result<std::string> WriteTensorProto(const Tensor& tensor, std::string_view name) {
   WireWriter writer;
   for (std::int64_t dim : tensor.shape()) writer.Int(1, dim);
@@ -139,6 +156,8 @@ Result<std::string> WriteTensorProto(const Tensor& tensor, std::string_view name
   writer.Bytes(8, name);
   if (tensor.dtype() == DType::kString) {
     for (const std::string& text : tensor.data<std::string>()) writer.Bytes(6, text);
+  } else if (tensor.dtype() == DType::kFloat6E2M3 || tensor.dtype() == DType::kFloat6E3M2) {
+    writer.Bytes(9, SixBitText(tensor));
   } else {
     const auto bytes = tensor.raw_bytes();
     writer.Bytes(9, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 
 #include "runtime/graph/node_context.h"
 #include "runtime/graph/signature.h"
@@ -45,7 +47,13 @@ Result<bool> TryKernel(const NodeData& node, const Kernel& kernel, DeviceContext
 }  // namespace
 
 Result<void> PreparedNode::Run(KernelContext& context) const {
-  return executable ? executable->Run(context) : kernel->run(facts, context);
+  try {
+    return executable ? executable->Run(context) : kernel->run(facts, context);
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  } catch (const std::length_error&) {
+    return NoMemory();
+  }
 }
 
 std::string WhereText(const NodeData& node) {

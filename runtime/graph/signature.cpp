@@ -216,6 +216,11 @@ Result<void> Bind(const Formal& formal, const OpDef& op, std::size_t index, DTyp
   return {};
 }
 
+/// Whether the value comes from a graph that has not run: it may turn out to be of any kind.
+bool IsUnknown(const ValueFacts& facts) {
+  return facts.kind == TypeInfo::Kind::kTensor && facts.dtype == DType::kUndefined && !facts.shape;
+}
+
 bool KindMatches(FormalType::Kind formal, TypeInfo::Kind actual) {
   switch (formal) {
     case FormalType::Kind::kAny:
@@ -308,7 +313,7 @@ Result<std::vector<ValueFacts>> CheckTypes(const Schema& schema, const OpDef& op
   std::vector<Binding> bindings;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Formal* formal = Schema::At(schema.inputs, i);
-    if (!present[i] || formal == nullptr) continue;
+    if (!present[i] || formal == nullptr || IsUnknown(inputs[i])) continue;
     if (!KindMatches(formal->type.kind, inputs[i].kind)) {
       return Invalid(
           fmt::format("input {} '{}' is of another kind than it takes", i, formal->name));

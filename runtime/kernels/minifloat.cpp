@@ -22,6 +22,8 @@ constexpr Format kE4M3FN{4, 3, 7, 0x7e, 0x7f, 0, false};
 constexpr Format kE4M3FNUZ{4, 3, 8, 0x7f, 0x80, 0, true};
 constexpr Format kE5M2{5, 2, 15, 0x7b, 0x7f, 0x7c, false};
 constexpr Format kE5M2FNUZ{5, 2, 16, 0x7f, 0x80, 0, true};
+constexpr Format kE2M3{2, 3, 1, 0x1f, 0, 0, false};
+constexpr Format kE3M2{3, 2, 3, 0x1f, 0, 0, false};
 constexpr Format kE2M1{2, 1, 1, 0x7, 0, 0, false};
 
 const Format* FormatOf(DType dtype) {
@@ -30,6 +32,8 @@ const Format* FormatOf(DType dtype) {
   if (dtype == DType::kFloat8E5M2) return &kE5M2;
   if (dtype == DType::kFloat8E5M2FNUZ) return &kE5M2FNUZ;
   if (dtype == DType::kFloat4E2M1) return &kE2M1;
+  if (dtype == DType::kFloat6E2M3) return &kE2M3;
+  if (dtype == DType::kFloat6E3M2) return &kE3M2;
   return nullptr;
 }
 

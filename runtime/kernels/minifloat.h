@@ -5,7 +5,7 @@
 
 #include "runtime/tensor.h"
 
-/// The floats of 8 and 4 bits. Source: ONNX Cast, "Float 8 types"; OCP microscaling formats.
+/// The floats of 8, 6 and 4 bits. Source: ONNX Cast, "Float 8 types"; OCP microscaling formats.
 namespace slipway::runtime {
 
 enum class ScaleRounding : std::uint8_t { kUp, kDown, kNearest };

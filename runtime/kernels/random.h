@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "runtime/op.h"
 
@@ -25,6 +26,19 @@ class UniformSource {
 
  private:
   std::mt19937 engine_;
+};
+
+/// Normal numbers of mean 0 and deviation 1, as NumPy's RandomState makes them: the polar method,
+/// which gives two at a time.
+class NormalSource {
+ public:
+  explicit NormalSource(UniformSource uniform) : uniform_(std::move(uniform)) {}
+  double Next();
+
+ private:
+  UniformSource uniform_;
+  double second_ = 0;
+  bool has_second_ = false;
 };
 
 }  // namespace slipway::runtime

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Relu, Sigmoid, Tanh, LeakyRelu, Elu, Selu, HardSigmoid, HardSwish, Softplus, Softsign,
-// ThresholdedRelu, Celu, Mish, Shrink, Gelu, Swish: every version.
+// ThresholdedRelu, Celu, Mish, Shrink, Gelu, Swish, SwiGLU: every version.
 // Spec: https://onnx.ai/onnx/operators/onnx__Relu.html and the pages of the others.
 #include <algorithm>
 #include <cmath>
@@ -177,6 +177,21 @@ Result<Facts> InferGelu(const NodeFacts& node) {
   return InferSame(node);
 }
 
+/// Swish of the gate, times the value.
+struct SwiGlu {
+  float alpha;
+  explicit SwiGlu(const NodeFacts& node) : alpha(node.attributes.Float("alpha", 1)) {}
+  template <class T>
+  T operator()(T gate, T value) const {
+    return gate / (T{1} + std::exp(static_cast<T>(-alpha) * gate)) * value;
+  }
+};
+
+Result<Facts> InferSwiGlu(const NodeFacts& node) {
+  if (node.shape(0) == node.shape(1)) return InferSame(node);
+  return Invalid("a gate of ", node.shape(0), " and a value of ", node.shape(1), " differ");
+}
+
 Result<std::unique_ptr<Executable>> PrepareGelu(const NodeFacts& node, DeviceContext& device) {
   const bool tanh = node.attributes.String("approximate", "none") == "tanh";
   return PrepareEltwise(node, device,
@@ -192,6 +207,8 @@ template <class F, Result<std::unique_ptr<Executable>> (*prepare)(const NodeFact
 constexpr Kernel kFast[] = {
     {.name = "eltwise_dnnl", .declines = DeclineEltwise, .prepare = prepare},
     {.name = "elementwise", .run = RunUnary<F, FloatList>}};
+
+constexpr Kernel kSwiGlu[] = {{.name = "elementwise", .run = RunBinary<SwiGlu, FloatList>}};
 
 constexpr std::string_view kX = "X:T -> Y:T";
 constexpr std::string_view kInput = "input:T -> output:T";
@@ -263,6 +280,8 @@ OpList ops_activation() {
       Row("Gelu", 20, kT<kFloatTypesB>, "approximate:string=none", kFast<Gelu, PrepareGelu>, kX,
           InferGelu),
       Row("Swish", 24, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Swish>),
+      Row("SwiGLU", 28, kT<kFloatTypesB>, "alpha:float=1.0", kSwiGlu, "A:T, B:T -> Y:T",
+          InferSwiGlu),
   });
   return kOps;
 }

@@ -108,6 +108,7 @@ OpList ops_arithmetic() {
                                Versions({
                                    Row("Mod", 10, kT<kNumericTypes>, kKernels<Mod>, "fmod:int=0"),
                                    Row("Mod", 13, kT<kNumericTypesB>, kKernels<Mod>, "fmod:int=0"),
+                                   Row("Mod", 28, kT<kNumericTypesB>, kKernels<Mod>, "fmod:int=0"),
                                });
   return kOps;
 }

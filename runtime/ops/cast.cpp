@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cast (opsets 1, 6, 9, 13, 19, 21, 23, 24, 25), CastLike (15, 19, 21, 23, 24, 25), BitCast (26).
-// Spec: https://onnx.ai/onnx/operators/onnx__Cast.html and the pages of the others.
+// Cast (opsets 1, 6, 9, 13, 19, 21, 23, 24, 25, 28), CastLike (15, 19, 21, 23, 24, 25), BitCast
+// (26). Spec: https://onnx.ai/onnx/operators/onnx__Cast.html and the pages of the others.
 #include <array>
 #include <cstring>
 #include <optional>
@@ -112,6 +112,7 @@ constexpr DTypeSet kCast21 = kCast19 | Types({DType::kUint4, DType::kInt4});
 constexpr DTypeSet kCast23 = kCast21 | Types({DType::kFloat4E2M1});
 constexpr DTypeSet kCast24 = kCast23 | Types({DType::kFloat8E8M0});
 constexpr DTypeSet kCast25 = kCast24 | Types({DType::kUint2, DType::kInt2});
+constexpr DTypeSet kCast28 = kCast25 | kFloat6Types;
 constexpr DTypeSet kBits = {kTypes25.bits & ~kStringType.bits};
 
 }  // namespace
@@ -127,6 +128,7 @@ OpList ops_cast() {
       Cast(23, kT1T2<kCast23, kCast23>),
       Cast(24, kT1T2<kCast24, kCast24>),
       Cast(25, kT1T2<kCast25, kCast25>),
+      Cast(28, kT1T2<kCast28, kCast28>),
       CastLike(15, kT1T2<kCast13, kCast13>),
       CastLike(19, kT1T2<kCast19, kCast19>),
       CastLike(21, kT1T2<kCast21, kCast21>),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Constant (opsets 1, 9, 11, 12, 13, 19, 21, 23, 24, 25), ConstantOfShape (9, 20, 21, 23, 24, 25).
 // Spec: https://onnx.ai/onnx/operators/onnx__Constant.html, onnx__ConstantOfShape.html
-// Constant's `sparse_value` is not served.
+// The reader makes a `sparse_value` dense.
 #include <algorithm>
 
 #include "runtime/kernels/infer_helpers.h"
@@ -28,6 +28,7 @@ Result<Tensor> ValueOf(const NodeFacts& node) {
   const auto given = std::distance(attributes.begin(), attributes.end());
   if (given != 1) return Invalid("a constant has one attribute, not ", given);
   if (const Tensor* value = attributes.TensorOrNull("value")) return *value;
+  if (const Tensor* value = attributes.TensorOrNull("sparse_value")) return *value;
   if (attributes.Has("value_float")) {
     return Single(DType::kFloat32, attributes.Float("value_float", 0));
   }
@@ -87,11 +88,13 @@ consteval OpDef Constant(int since, std::span<const TypeRule> types) {
           .since = since,
           .signature = "-> output:T",
           .types = types,
-          .attributes = since < 11   ? "value!:tensor"
-                        : since < 12 ? "value:tensor"
-                                     : "value:tensor, value_float:float, value_floats:floats, "
-                                       "value_int:int, value_ints:ints, value_string:string, "
-                                       "value_strings:strings",
+          .attributes =
+              since < 11 ? "value!:tensor"
+              : since < 12
+                  ? "sparse_value:tensor, value:tensor"
+                  : "sparse_value:tensor, value:tensor, value_float:float, value_floats:floats, "
+                    "value_int:int, value_ints:ints, value_string:string, "
+                    "value_strings:strings",
           .infer = InferConstant,
           .kernels = kConstant};
 }

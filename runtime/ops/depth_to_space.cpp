@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DepthToSpace (opsets 1, 11 with `mode`, 13), SpaceToDepth (1, 13, 28 with `mode`).
+// DepthToSpace (opsets 1, 11 with `mode`, 13, 28), SpaceToDepth (1, 13, 28 with `mode`).
 // Spec: https://onnx.ai/onnx/operators/onnx__DepthToSpace.html, onnx__SpaceToDepth.html
 #include "base/limits.h"
 #include "runtime/kernels/infer_helpers.h"
@@ -88,6 +88,7 @@ OpList ops_depth_to_space() {
       Row("DepthToSpace", 1, kT<kClassicTypes>, false),
       Row("DepthToSpace", 11, kT<kClassicTypes>, true),
       Row("DepthToSpace", 13, kT<kTypes13>, true),
+      Row("DepthToSpace", 28, kT<kTypes13>, true),
       Row("SpaceToDepth", 1, kT<kClassicTypes>, false),
       Row("SpaceToDepth", 13, kT<kTypes13>, false),
       Row("SpaceToDepth", 28, kT<kTypes13>, true),

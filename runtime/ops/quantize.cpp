@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// QuantizeLinear, DequantizeLinear (opsets 10, 13, 19, 21, 23, 24, 25), DynamicQuantizeLinear
+// QuantizeLinear, DequantizeLinear (opsets 10, 13, 19, 21, 23, 24, 25, 28), DynamicQuantizeLinear
 // (11). Spec: https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html and the others' pages.
 #include "runtime/kernels/quantize.h"
 
@@ -138,11 +138,13 @@ constexpr DTypeSet kY21 =
     kY19 | Types({DType::kInt16, DType::kUint16, DType::kInt4, DType::kUint4});
 constexpr DTypeSet kY23 = kY21 | Types({DType::kFloat4E2M1});
 constexpr DTypeSet kY25 = kY23 | Types({DType::kInt2, DType::kUint2});
+constexpr DTypeSet kY28 = kY25 | kFloat6Types;
 constexpr DTypeSet kFrom10 = kBytes | kInt32Type;
 constexpr DTypeSet kFrom19 = kY19 | kInt32Type;
 constexpr DTypeSet kFrom21 = kY21 | kInt32Type;
 constexpr DTypeSet kFrom23 = kY23 | kInt32Type;
 constexpr DTypeSet kFrom25 = kY25 | kInt32Type;
+constexpr DTypeSet kFrom28 = kY28 | kInt32Type;
 constexpr DTypeSet kDequantizeScale24 = kHalf32 | Types({DType::kFloat8E8M0});
 
 consteval OpDef Quantize(int since, std::span<const TypeRule> types, std::string_view attributes) {
@@ -187,6 +189,7 @@ OpList ops_quantize() {
       Quantize(23, kT1T2T3<kX19, kX19, kY23>, kQuantize23),
       Quantize(24, kT1T2T3<kX19, kScale24, kY23>, kQuantize23),
       Quantize(25, kT1T2T3<kX19, kScale24, kY25>, kQuantize23),
+      Quantize(28, kT1T2T3<kX19, kScale24, kY28>, kQuantize23),
       Dequantize(10, kT<kFrom10>, ""),
       Dequantize(13, kT<kFrom10>, "axis:int=1"),
       Dequantize(19, kT1T2<kFrom19, kHalf32>, "axis:int=1"),
@@ -194,6 +197,7 @@ OpList ops_quantize() {
       Dequantize(23, kT1T2T3<kFrom23, kHalf32, kHalf32>, kDequantize23),
       Dequantize(24, kT1T2T3<kFrom23, kDequantizeScale24, kHalf32>, kDequantize23),
       Dequantize(25, kT1T2T3<kFrom25, kDequantizeScale24, kHalf32>, kDequantize23),
+      Dequantize(28, kT1T2T3<kFrom28, kDequantizeScale24, kHalf32>, kDequantize23),
       OpDef{.type = "DynamicQuantizeLinear",
             .since = 11,
             .signature = "x:T1 -> y:T2, y_scale:float, y_zero_point:T2",

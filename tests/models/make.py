@@ -304,6 +304,38 @@ def bad():
     write("bad_depth", deep_model(80))
 
 
+def learned():
+    """Operators of ai.onnx.ml whose values are maps, and sequences of them."""
+    opsets = [h.make_opsetid("", 17), h.make_opsetid("ai.onnx.ml", 3)]
+    classify = h.make_node("LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml",
+                           coefficients=[1.0, 0.0, 0.0, 1.0], intercepts=[0.0, 0.5],
+                           classlabels_strings=["tea", "coffee"])
+    zipped = h.make_node("ZipMap", ["scores"], ["maps"], domain="ai.onnx.ml",
+                         classlabels_strings=["tea", "coffee"])
+    of_text = h.make_map_type_proto(T.STRING, h.make_tensor_type_proto(T.FLOAT, []))
+    maps = h.make_value_info("maps", h.make_sequence_type_proto(of_text))
+    save("zip_map", [classify, zipped], [tensor("x", ["n", 2])],
+         [tensor("label", ["n"], T.STRING), maps], opsets=opsets)
+    vectorize = h.make_node("DictVectorizer", ["d"], ["v"], domain="ai.onnx.ml",
+                            string_vocabulary=["a", "b", "c"])
+    scale = h.make_node("Scaler", ["v"], ["y"], domain="ai.onnx.ml", offset=[1.0], scale=[2.0])
+    save("dictionary", [vectorize, scale], [h.make_value_info("d", of_text)],
+         [tensor("y", [1, 3])], opsets=opsets)
+
+
+def sparse_values():
+    """A sparse constant and a sparse initializer, the one by coordinates, the other by offsets."""
+    def sparse(name, values, places, at):
+        return h.make_sparse_tensor(nh.from_array(np.array(values, np.float32), name),
+                                    nh.from_array(np.array(places, np.int64), name + at), [2, 3])
+
+    constant = h.make_node("Constant", [], ["c"],
+                           sparse_value=sparse("", [1.0, 2.0], [[0, 1], [1, 2]], ""))
+    save("sparse", [constant, h.make_node("Add", ["c", "w"], ["s"]),
+                    h.make_node("Add", ["s", "x"], ["y"])], [tensor("x", [2, 3])],
+         [tensor("y", [2, 3])], sparse=[sparse("w", [10.0, 20.0], [0, 5], "_places")])
+
+
 def field(number, payload):
     """A field of a serialised message; protobuf's own limits on nesting do not apply."""
     size, varint = len(payload), b""
@@ -322,5 +354,5 @@ def deep_model(levels):
 
 
 for make in (residual, broadcast_add, control_flow, functions, dynamic, encodings, external, small,
-             bad):
+             bad, learned, sparse_values):
     make()

@@ -38,6 +38,32 @@ INSTANTIATE_TEST_SUITE_P(Models, Exported,
                                            "unet_dynamo_op21"),
                          [](const auto& test) { return test.param; });
 
+class Learned : public ::testing::TestWithParam<std::string> {};
+
+/// Classifiers and regressors of scikit-learn, LightGBM and XGBoost, at the tolerance that their
+/// references were made for.
+TEST_P(Learned, AgreesWithItsReference) {
+  const fs::path folder = kShared / "models" / "exported" / GetParam();
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there";
+  for (const bool reference : {true, false}) {
+    const auto report =
+        RunTestFolder(folder, {.rtol = 1e-3, .atol = 1e-5, .session = {.reference = reference}});
+    EXPECT_EQ(report.outcome, TestOutcome::kPass) << report.why << " reference " << reference;
+    EXPECT_GT(report.data_sets, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Learned,
+    ::testing::Values("lgbm_binary_op9", "lgbm_multiclass_op9", "lgbm_regressor_op8",
+                      "skl_column_transformer_op15", "skl_gradient_boosting_op17",
+                      "skl_isolation_forest_op17", "skl_kmeans_op13", "skl_knn_op18",
+                      "skl_logistic_array_op18", "skl_logistic_strings_op13",
+                      "skl_logistic_zipmap_op9", "skl_mlp_op20", "skl_random_forest_array_op17",
+                      "skl_random_forest_op11", "skl_svc_rbf_op13", "skl_tfidf_logistic_op17",
+                      "xgb_binary_ml1", "xgb_multiclass_ml1", "xgb_regressor_ml1"),
+    [](const auto& test) { return test.param; });
+
 class Light : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Light, AgreesWithItsReference) {

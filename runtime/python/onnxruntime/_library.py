@@ -75,6 +75,7 @@ _QUICK = {
     "value_item": (c_void_p, (c_void_p, c_size_t, POINTER(c_void_p))),
     "map_keys": (c_void_p, (c_void_p, POINTER(c_void_p))),
     "map_items": (c_void_p, (c_void_p, POINTER(c_void_p))),
+    "sequence_maps": (c_void_p, (c_void_p, POINTER(c_void_p), POINTER(c_void_p))),
     "value_release": (None, (c_void_p,)),
     "value_view": (None, (c_void_p, POINTER(View))),
     "session_options_init": (None, (POINTER(Options),)),

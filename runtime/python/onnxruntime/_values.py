@@ -74,6 +74,17 @@ def _items(handle):
     return [to_python(_made(lib.value_item, handle, i)) for i in range(lib.value_count(handle))]
 
 
+def _sequence_of(handle):
+    """The items of a sequence; maps of the same keys and scalar values all at once."""
+    keys, items = c_void_p(), c_void_p()
+    status = lib.sequence_maps(handle, byref(keys), byref(items))
+    if status:
+        lib.status_release(status)
+        return _items(handle)
+    names = to_python(Owner(keys.value)).tolist()
+    return [dict(zip(names, row)) for row in to_python(Owner(items.value)).tolist()]
+
+
 def _map(handle):
     keys = to_python(_made(lib.map_keys, handle)).tolist()
     status, stacked = make(lib.map_items, handle)
@@ -98,7 +109,7 @@ def from_view(owner, data, dims, rank, size, kind, number):
             return _strings(owner.handle, shape)
         return array_of(owner, data, shape, size, number)
     if kind == SEQUENCE:
-        return _items(owner.handle)
+        return _sequence_of(owner.handle)
     return _map(owner.handle) if kind == MAP else None
 
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 
 namespace slipway::runtime {
 namespace {
@@ -25,6 +26,20 @@ TEST(NodeContext, ParallelForCoversEachIndexOnce) {
         EXPECT_TRUE(grain <= count / 2 || pieces <= 1);
       }
     }
+  }
+}
+
+TEST(NodeContext, BodiesWithoutMemoryEndInAnError) {
+  for (int threads : {1, 3}) {
+    NodeContext context({.inputs = {}, .outputs = {}, .threads = threads});
+    context.ParallelFor(64, 1, [](std::int64_t begin, std::int64_t) {
+      if (begin == 0) throw std::bad_alloc();
+    });
+    const auto ended = context.TakeError();
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, Code::kResourceExhausted);
+    context.ParallelFor(64, 1, [](std::int64_t, std::int64_t) {});
+    EXPECT_TRUE(context.TakeError());
   }
 }
 

@@ -32,13 +32,18 @@ std::int64_t AccumulationLength(const OpCase& problem) {
     for (const std::int64_t x : list) count *= x;
     return count;
   };
-  if (type == "Conv" || type == "ConvTranspose") {
+  if (type == "Conv" || type == "ConvTranspose" || type == "FusedConv") {
     return product(node.shape(1)) / std::max<std::int64_t>(1, node.shape(1)[0]) + 2;
   }
-  if (type == "MatMul" || type == "Gemm") return product(node.shape(0)) + 2;
+  if (type.ends_with("MatMul") || type.ends_with("Gemm") || type == "MatMulNBits" ||
+      type == "MatMulIntegerToFloat" || type == "QAttention" || type == "MultiHeadAttention" ||
+      type == "GroupQueryAttention" ||
+      (type == "Attention" && node.op->domain == "com.microsoft")) {
+    return product(node.shape(0)) + 2;
+  }
   if (type.ends_with("Pool")) return product(node.attributes.Ints("kernel_shape", {}));
   if (type == "LRN") return node.attributes.Int("size", 1) + 8;
-  if (type == "Gelu") return 2;
+  if (type.ends_with("Gelu")) return 2;
   if (type.ends_with("oftmax")) return product(node.shape(0)) + 16;
   return 0;
 }

@@ -38,6 +38,31 @@ def identity(dtype, shape=("N",)):
     return rt.InferenceSession(t.same("Identity", dtype, list(shape)))
 
 
+class Maps(unittest.TestCase):
+    """Sequences of maps, as ZipMap gives them, and maps as inputs."""
+
+    @staticmethod
+    def load(name):
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models")
+        return rt.InferenceSession(os.path.join(folder, name))
+
+    def test_zip_map_gives_a_list_of_dicts(self):
+        session = self.load("zip_map.onnx")
+        self.assertEqual(session.get_outputs()[1].type, "seq(map(string,tensor(float)))")
+        x = np.array([[3, 1], [1, 4]], np.float32)
+        labels, maps = session.run(None, {"x": x})
+        self.assertEqual(labels.tolist(), ["tea", "coffee"])
+        self.assertEqual(maps, [{"coffee": 1.5, "tea": 3.0}, {"coffee": 4.5, "tea": 1.0}])
+        self.assertEqual([list(one) for one in maps], [["coffee", "tea"]] * 2)
+        self.assertIsInstance(maps[0]["tea"], float)
+        self.assertEqual(session.run(["maps"], {"x": x[:0]}), [[]])
+
+    def test_a_dict_is_an_input(self):
+        session = self.load("dictionary.onnx")
+        [y] = session.run(None, {"d": {"c": 3.0, "a": 2.0, "other": 9.0}})
+        np.testing.assert_array_equal(y, np.array([[2, -2, 4]], np.float32))
+
+
 class Documents(unittest.TestCase):
     """The calls of the user's documents and notebooks."""
 

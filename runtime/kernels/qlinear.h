@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/kernels/quantize.h"
+#include "runtime/op.h"
+
+/// Operators on tensors that are quantised with one scale and one zero point.
+namespace slipway::runtime {
+
+/// Checks that inputs `scale` and `zero` (where it is there) hold one element each.
+Result<void> CheckScale(const NodeFacts& node, std::size_t scale, std::size_t zero);
+
+/// A scale and a zero point, as inputs of a node that CheckScale passed.
+struct Quantizer {
+  double scale = 1, zero = 0;
+
+  static Quantizer Of(const NodeFacts& node, KernelContext& context, std::size_t scale,
+                      std::size_t zero);
+  double Real(double quantised) const { return (quantised - zero) * scale; }
+  /// In the precision of float, as it is defined.
+  double Quantised(double real, const IntegerRange& range) const;
+};
+
+/// The elements as the real numbers they stand for.
+std::vector<double> RealsOf(const Tensor& tensor, const Quantizer& quantizer);
+
+/// Stores real numbers quantised, as many as `to` has elements.
+Result<void> StoreQuantised(KernelContext& context, std::vector<double> reals,
+                            const Quantizer& quantizer, Tensor& to);
+
+}  // namespace slipway::runtime

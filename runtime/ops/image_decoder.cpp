@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// ImageDecoder (opset 20). Spec: https://onnx.ai/onnx/operators/onnx__ImageDecoder.html
+// A stream that cannot be decoded gives an image of no rows and columns.
+#include "runtime/kernels/image.h"
+#include "runtime/kernels/infer_helpers.h"
+
+namespace slipway::runtime {
+namespace {
+
+enum class PixelFormat { kRgb, kBgr, kGrayscale };
+
+Result<PixelFormat> FormatOf(const NodeFacts& node) {
+  const std::string_view format = node.attributes.String("pixel_format", "RGB");
+  if (format == "RGB") return PixelFormat::kRgb;
+  if (format == "BGR") return PixelFormat::kBgr;
+  if (format == "Grayscale") return PixelFormat::kGrayscale;
+  return Invalid("attribute `pixel_format` is `", format, "`, not RGB, BGR or Grayscale");
+}
+
+Result<Facts> Infer(const NodeFacts& node) {
+  TRY(FormatOf(node));
+  TRY(CheckVector(node, 0, "encoded_stream"));
+  return Facts{TensorFacts(DType::kUint8)};
+}
+
+/// Luma of ITU-R BT.601, with weights of 16 bits.
+std::uint8_t GreyOf(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>((rgb[0] * 19595U + rgb[1] * 38470U + rgb[2] * 7471U + 0x8000U) >>
+                                   16);
+}
+
+Result<void> Run(const NodeFacts& node, KernelContext& context) {
+  const PixelFormat format = TRY(FormatOf(node));
+  const Pixels image = DecodeImage(context.input(0)->data<std::uint8_t>());
+  const std::int64_t channels = format == PixelFormat::kGrayscale ? 1 : 3;
+  Tensor* out = TRY(context.Allocate(0, DType::kUint8, {image.height, image.width, channels}));
+  auto to = out->data<std::uint8_t>();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (format == PixelFormat::kGrayscale) {
+      to[i] = GreyOf(image.rgb.data() + 3 * i);
+    } else {
+      to[i] = image.rgb[format == PixelFormat::kRgb ? i : i / 3 * 3 + 2 - i % 3];
+    }
+  }
+  return {};
+}
+
+constexpr Kernel kKernels[] = {{.name = "image_decoder", .run = Run}};
+
+}  // namespace
+
+OpList ops_image_decoder() {
+  static constexpr OpDef kOps[] = {{.type = "ImageDecoder",
+                                    .since = 20,
+                                    .signature = "encoded_stream:uint8 -> image:uint8",
+                                    .attributes = "pixel_format:string=RGB",
+                                    .infer = Infer,
+                                    .kernels = kKernels}};
+  return kOps;
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// com.microsoft: QLinearAdd, QLinearMul, QLinearWhere, QLinearLeakyRelu, QLinearSigmoid,
+// QLinearSoftmax (1).
+// Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/kernels/broadcast.h"
+#include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/numbers.h"
+#include "runtime/kernels/qlinear.h"
+#include "runtime/kernels/types.h"
+
+namespace slipway::runtime {
+namespace {
+
+Result<Facts> InferBinaryOf(const NodeFacts& node) {
+  TRY(CheckScale(node, 1, 2));
+  TRY(CheckScale(node, 4, 5));
+  TRY(CheckScale(node, 6, 7));
+  return Facts{TensorFacts(node.dtype(0), TRY(BroadcastShapes(node.shape(0), node.shape(3))))};
+}
+
+Result<void> RunBinaryOf(const NodeFacts& node, KernelContext& context) {
+  const bool product = node.op->type == "QLinearMul";
+  const auto a = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
+  const auto b = RealsOf(*context.input(3), Quantizer::Of(node, context, 4, 5));
+  Tensor& c = context.output(0);
+  const BroadcastPlan plan = PlanBroadcast(c.shape(), {node.shape(0), node.shape(3)});
+  std::vector<double> out(At(plan.size));
+  ForEachRun(plan, 0, plan.size,
+             [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
+               for (std::int64_t i = 0; i < count; ++i) {
+                 const double left = a[At(from[0] + i * plan.inner_stride(0))];
+                 const double right = b[At(from[1] + i * plan.inner_stride(1))];
+                 out[At(at + i)] = product ? left * right : left + right;
+               }
+             });
+  return StoreQuantised(context, std::move(out), Quantizer::Of(node, context, 6, 7), c);
+}
+
+Result<Facts> InferWhere(const NodeFacts& node) {
+  TRY(CheckScale(node, 2, 3));
+  TRY(CheckScale(node, 5, 6));
+  TRY(CheckScale(node, 7, 8));
+  const Shape values = TRY(BroadcastShapes(node.shape(1), node.shape(4)));
+  return Facts{TensorFacts(node.dtype(1), TRY(BroadcastShapes(node.shape(0), values)))};
+}
+
+Result<void> RunWhere(const NodeFacts& node, KernelContext& context) {
+  const auto chosen = context.input(0)->data<bool>();
+  const auto x = RealsOf(*context.input(1), Quantizer::Of(node, context, 2, 3));
+  const auto y = RealsOf(*context.input(4), Quantizer::Of(node, context, 5, 6));
+  Tensor& z = context.output(0);
+  const BroadcastPlan plan =
+      PlanBroadcast(z.shape(), {node.shape(0), node.shape(1), node.shape(4)});
+  std::vector<double> out(At(plan.size));
+  ForEachRun(plan, 0, plan.size,
+             [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
+               for (std::int64_t i = 0; i < count; ++i) {
+                 const auto of = [&](std::size_t k) {
+                   return At(from[k] + i * plan.inner_stride(k));
+                 };
+                 out[At(at + i)] = chosen[of(0)] ? x[of(1)] : y[of(2)];
+               }
+             });
+  return StoreQuantised(context, std::move(out), Quantizer::Of(node, context, 7, 8), z);
+}
+
+Result<Facts> InferUnary(const NodeFacts& node) {
+  TRY(CheckScale(node, 1, 2));
+  TRY(CheckScale(node, 3, 4));
+  return InferSame(node);
+}
+
+/// There are no more than 256 different elements, so each is computed once.
+Result<void> RunUnaryOf(const NodeFacts& node, KernelContext& context) {
+  const Quantizer from = Quantizer::Of(node, context, 1, 2);
+  const Quantizer to = Quantizer::Of(node, context, 3, 4);
+  const auto alpha = static_cast<double>(node.attributes.Float("alpha", 0.01F));
+  const bool sigmoid = node.op->type == "QLinearSigmoid";
+  const bool is_signed = node.dtype(0) == DType::kInt8;
+  const IntegerRange range = RangeOfInteger(node.dtype(0));
+  std::uint8_t table[256];
+  for (int i = 0; i < 256; ++i) {
+    const double real = from.Real(is_signed && i > 127 ? i - 256 : i);
+    const double y = sigmoid ? 1 / (1 + std::exp(-real)) : real < 0 ? alpha * real : real;
+    table[i] = static_cast<std::uint8_t>(static_cast<int>(to.Quantised(y, range)) & 255);
+  }
+  const auto x = context.input(0)->data<std::uint8_t>();
+  auto y = context.output(0).data<std::uint8_t>();
+  for (std::size_t i = 0; i < x.size(); ++i) y[i] = table[x[i]];
+  return {};
+}
+
+Result<Facts> InferSoftmax(const NodeFacts& node) {
+  TRY(NormalizeAxis(node.attributes.Int("axis", -1), RankOf(node.shape(0))));
+  return InferUnary(node);
+}
+
+Result<void> RunSoftmax(const NodeFacts& node, KernelContext& context) {
+  const Shape& shape = node.shape(0);
+  const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", -1), RankOf(shape))));
+  const bool flat = node.attributes.Int("opset", 13) < 13;
+  const std::int64_t count = CountOf(shape, axis, flat ? shape.size() : axis + 1);
+  const std::int64_t inner = flat ? 1 : CountOf(shape, axis + 1, shape.size());
+  std::vector<double> x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
+  const std::int64_t rows = x.empty() ? 0 : static_cast<std::int64_t>(x.size()) / count;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    double* row = x.data() + r / inner * count * inner + r % inner;
+    double largest = row[0];
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, row[i * inner]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      row[i * inner] = std::exp(row[i * inner] - largest);
+      sum += row[i * inner];
+    }
+    for (std::int64_t i = 0; i < count; ++i) row[i * inner] /= sum;
+  }
+  return StoreQuantised(context, std::move(x), Quantizer::Of(node, context, 3, 4),
+                        context.output(0));
+}
+
+constexpr Kernel kBinary[] = {{.name = "qlinear_binary_reference", .run = RunBinaryOf}};
+constexpr Kernel kWhere[] = {{.name = "qlinear_where_reference", .run = RunWhere}};
+constexpr Kernel kUnary[] = {{.name = "qlinear_unary_reference", .run = RunUnaryOf}};
+constexpr Kernel kSoftmax[] = {{.name = "qlinear_softmax_reference", .run = RunSoftmax}};
+
+constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
+constexpr std::string_view kUnarySignature =
+    "X:T, X_scale:float, X_zero_point?:T, Y_scale:float, Y_zero_point?:T -> Y:T";
+
+consteval OpDef Row(std::string_view type, std::string_view signature, std::string_view attributes,
+                    Result<Facts> (*infer)(const NodeFacts&), std::span<const Kernel> kernels) {
+  return {.type = type,
+          .domain = "com.microsoft",
+          .signature = signature,
+          .types = kT<kBytes>,
+          .attributes = attributes,
+          .infer = infer,
+          .kernels = kernels};
+}
+
+constexpr std::string_view kBinarySignature =
+    "A:T, A_scale:float, A_zero_point?:T, B:T, B_scale:float, B_zero_point?:T, C_scale:float, "
+    "C_zero_point?:T -> C:T";
+
+}  // namespace
+
+OpList ops_ms_qlinear_elementwise() {
+  static constexpr auto kOps = Versions({
+      Row("QLinearAdd", kBinarySignature, "", InferBinaryOf, kBinary),
+      Row("QLinearMul", kBinarySignature, "", InferBinaryOf, kBinary),
+      Row("QLinearWhere",
+          "condition:bool, X:T, x_scale:float, x_zero_point:T, Y:T, y_scale:float, y_zero_point:T, "
+          "z_scale:float, z_zero_point:T -> Z:T",
+          "", InferWhere, kWhere),
+      Row("QLinearLeakyRelu", kUnarySignature, "alpha:float=0.01", InferUnary, kUnary),
+      Row("QLinearSigmoid", kUnarySignature, "", InferUnary, kUnary),
+      Row("QLinearSoftmax",
+          "X:T, X_scale:float, x_zero_point?:T, y_scale:float, y_zero_point:T -> Y:T",
+          "axis:int=-1, opset!:int", InferSoftmax, kSoftmax),
+  });
+  return kOps;
+}
+
+}  // namespace slipway::runtime
