@@ -72,6 +72,19 @@ bool RunsUnpacked(std::string_view target) {
   return false;
 }
 
+Result<void> CheckSplits(std::string_view target) {
+  for (const auto& unit : targets_table()) {
+    const Target row = unit.make();
+    if (row.name != target || row.no_split.empty()) continue;
+    return Error{.code = Code::kUnimplemented,
+                 .message = fmt::format("target {} does not divide requests between revisions: {}",
+                                        target, row.no_split),
+                 .id = "Service.NoSplit",
+                 .fix = "use target process or docker, or roll the service to one revision"};
+  }
+  return {};
+}
+
 std::unique_ptr<Targets> Targets::Make(DriverContext context) {
   return std::make_unique<AllTargets>(std::move(context));
 }

@@ -20,6 +20,13 @@
 
 namespace slipway::deployer {
 
+/// A server that requests are handed on to.
+struct Upstream {
+  std::string url = {};  ///< `http://127.0.0.1:41234`
+  std::int64_t weight = 1;
+  bool operator==(const Upstream&) const = default;
+};
+
 /// What is to run. Everything a target needs, nothing of where it came from.
 struct DeploySpec {
   std::string workspace = {}, service = {};
@@ -40,6 +47,9 @@ struct DeploySpec {
   /// Writes the image as a docker-archive, or finds it, for engines that load one; it stays for as
   /// long as Apply runs. Empty: there is none.
   std::function<Result<std::filesystem::path>()> archive = {};
+  /// Nothing of the image runs: requests are divided between these in proportion to their weights.
+  /// For targets that split traffic; kUnimplemented (id `Service.NoSplit`) on others.
+  std::vector<Upstream> upstreams = {};
 };
 
 enum class Phase : std::uint8_t { kPending, kHealthy, kUnhealthy, kFailed, kStopped };
@@ -55,6 +65,7 @@ struct Observed {
   std::string log_line = {};  ///< the line of its log that matters, when it failed
   std::int64_t restarts = 0;
   std::int64_t revision = 0;  ///< that answers now; the old one while a new one starts
+  bool draining = false;      ///< requests are under way at what answered before
 };
 
 /// Names a service of a target.
@@ -95,10 +106,15 @@ struct Target {
   std::string_view summary;  ///< one line for people
   Result<std::unique_ptr<Driver>> (*open)(DriverContext context) = nullptr;
   bool runs_unpacked = false;  ///< needs DeploySpec::rootfs
+  /// Empty: it takes DeploySpec::upstreams. Else why requests cannot be divided there.
+  std::string_view no_split = {};
 };
 std::span<const Unit<Target>> targets_table();
 /// Whether services of the target run from their image's unpacked tree.
 bool RunsUnpacked(std::string_view target);
+/// kUnimplemented (id `Service.NoSplit`) saying why the target does not divide requests between
+/// revisions.
+Result<void> CheckSplits(std::string_view target);
 
 /// One driver for each target, opened when first asked for. Thread-safe.
 class Targets {

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "deployer/record.h"
+#include "deployer/relay/balance.h"
 
 namespace slipway::deployer {
 namespace {
@@ -40,6 +41,17 @@ std::optional<DockerTrouble> TroubleFrom(const Json& json) {
       .cause = json.at("cause"), .detail = json.at("detail"), .log_line = json.at("log_line")};
 }
 
+/// Records of earlier versions have none.
+std::optional<DockerFront> FrontFrom(const Json& json) {
+  const auto found = json.find("front");
+  if (found == json.end() || found->is_null()) return std::nullopt;
+  DockerFront front{.upstreams = {}, .revision = found->at("revision")};
+  for (const Json& item : found->at("upstreams")) {
+    front.upstreams.push_back({.url = item.at("url"), .weight = item.at("weight")});
+  }
+  return front;
+}
+
 DockerRecord RecordFrom(const Json& json) {
   DockerRecord record{.key = {.workspace = json.at("workspace"), .service = json.at("service")},
                       .engine = json.at("engine"),
@@ -49,6 +61,7 @@ DockerRecord RecordFrom(const Json& json) {
                       .removed = json.at("removed"),
                       .current = MaybeRevisionFrom(json.at("current")),
                       .candidate = MaybeRevisionFrom(json.at("candidate")),
+                      .front = FrontFrom(json),
                       .refused = TroubleFrom(json.at("refused"))};
   for (const Json& revision : json.at("draining")) {
     record.draining.push_back(RevisionFrom(revision));
@@ -71,6 +84,10 @@ std::string DockerRecordText(const DockerRecord& record) {
                {"detail", record.refused->detail},
                {"log_line", record.refused->log_line}};
   }
+  Json front;
+  if (record.front) {
+    front = {{"upstreams", ToJson(record.front->upstreams)}, {"revision", record.front->revision}};
+  }
   return DumpJson({{"workspace", record.key.workspace},
                    {"service", record.key.service},
                    {"engine", record.engine},
@@ -80,6 +97,7 @@ std::string DockerRecordText(const DockerRecord& record) {
                    {"removed", record.removed},
                    {"current", RevisionJson(record.current)},
                    {"candidate", RevisionJson(record.candidate)},
+                   {"front", std::move(front)},
                    {"draining", std::move(draining)},
                    {"refused", std::move(refused)},
                    {"relay",

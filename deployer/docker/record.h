@@ -22,6 +22,12 @@ struct DockerRevision {
   std::int64_t revision = 0;
 };
 
+/// What requests are divided between, where no container of the service's own answers.
+struct DockerFront {
+  std::vector<Upstream> upstreams;
+  std::int64_t revision = 0;
+};
+
 /// Why a revision did not take over.
 struct DockerTrouble {
   std::string cause, detail, log_line;
@@ -36,6 +42,7 @@ struct DockerRecord {
   bool suspended = false, removed = false;
   std::optional<DockerRevision> current = {};    ///< answers
   std::optional<DockerRevision> candidate = {};  ///< takes over once it is ready
+  std::optional<DockerFront> front = {};         ///< instead of `current`
   std::vector<DockerRevision> draining = {};  ///< to be stopped once their last request is answered
   RelayRecord relay = {};
   std::optional<DockerTrouble> refused = {};

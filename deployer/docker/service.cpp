@@ -73,23 +73,27 @@ Result<DockerEngine*> DockerService::Engine() {
   return engine_.get();
 }
 
-std::string DockerService::UpstreamNow() const {
-  if (record_.current) return record_.current->upstream;
-  if (record_.candidate) return record_.candidate->upstream;
-  return "http://127.0.0.1:1";
+std::vector<Upstream> DockerService::UpstreamsNow() const {
+  if (record_.front) return record_.front->upstreams;
+  if (record_.current) return {{.url = record_.current->upstream}};
+  if (record_.candidate) return {{.url = record_.candidate->upstream}};
+  return {{.url = "http://127.0.0.1:1"}};
 }
 
-Result<void> DockerService::EnsureRelay(const std::string& upstream) {
+Result<void> DockerService::EnsureRelay(const std::vector<Upstream>& upstreams) {
   if (record_.relay.id.pid != 0 && IsRunning(record_.relay.id)) {
-    return SwitchRelay(config_.probes, record_.relay, upstream);
+    TRY(SwitchRelay(config_.probes, record_.relay, upstreams));
+    relay_in_step_ = true;
+    return {};
   }
   const StartedRelay started = TRY(StartRelay({.host = record_.host,
                                                .port = record_.port,
-                                               .upstream = upstream,
+                                               .upstreams = upstreams,
                                                .log = config_.paths.relay_log,
                                                .mark = config_.paths.record.string() + "#"}));
   record_.relay = started.record;
   record_.port = started.port;
+  relay_in_step_ = true;
   return Save();
 }
 
@@ -166,11 +170,24 @@ Result<void> DockerService::DropCandidate(DockerEngine& engine) {
   return Save();
 }
 
+/// What answered until now is stopped once its last request is answered.
+Result<void> DockerService::ApplyFront(const DeploySpec& spec) {
+  relay_in_step_ = false;
+  record_.front = DockerFront{.upstreams = spec.upstreams, .revision = spec.revision};
+  if (record_.current) {
+    record_.draining.push_back(*record_.current);
+    record_.current.reset();
+    drain_started_ = Steady::now();
+  }
+  TRY(Save());
+  return EnsureRelay(UpstreamsNow());
+}
+
 Result<void> DockerService::Apply(const DeploySpec& spec) {
   const std::lock_guard lock(mutex_);
   const DockerSettings& settings = spec.deployment.docker;
   const std::string host = settings.host.empty() ? config_.default_engine : settings.host;
-  if ((record_.current || record_.candidate) && record_.engine != host) {
+  if ((record_.current || record_.candidate || record_.front) && record_.engine != host) {
     return OtherEngine(record_, host);
   }
   record_.engine = host;
@@ -187,7 +204,8 @@ Result<void> DockerService::Apply(const DeploySpec& spec) {
   record_.suspended = false;
   record_.refused.reset();
   TRY(DropCandidate(engine));
-  TRY(EnsureRelay(UpstreamNow()));
+  if (!spec.upstreams.empty()) return ApplyFront(spec);
+  TRY(EnsureRelay(UpstreamsNow()));
   if (record_.current && record_.current->spec == SpecDigest(spec)) {
     const auto there = TRY(engine.Inspect(record_.current->container));
     if (there && there->status != "running") TRY(engine.Start(record_.current->container));
@@ -198,7 +216,7 @@ Result<void> DockerService::Apply(const DeploySpec& spec) {
   }
   TRY(BringImage(engine, spec));
   TRY(StartCandidate(engine, spec));
-  if (!record_.current) TRY(EnsureRelay(record_.candidate->upstream));
+  if (!record_.current) TRY(EnsureRelay(UpstreamsNow()));
   return Save();
 }
 
@@ -222,7 +240,7 @@ Result<void> DockerService::Resume() {
   if (record_.removed) return {};
   const bool was_suspended = record_.suspended;
   record_.suspended = false;
-  TRY(EnsureRelay(UpstreamNow()));
+  TRY(EnsureRelay(UpstreamsNow()));
   if (!was_suspended) return {};
   DockerEngine& engine = *TRY(Engine());
   for (const auto* revision : {&record_.current, &record_.candidate}) {

@@ -61,7 +61,8 @@ class DockerService final : public RunningService {
   Result<std::string> LoadImage(DockerEngine& engine, const DeploySpec& spec);
   Result<void> BringImage(DockerEngine& engine, const DeploySpec& spec);
   Result<void> StartCandidate(DockerEngine& engine, const DeploySpec& spec);
-  Result<void> EnsureRelay(const std::string& upstream);
+  Result<void> EnsureRelay(const std::vector<Upstream>& upstreams);
+  Result<void> ApplyFront(const DeploySpec& spec);
   Result<void> DropCandidate(DockerEngine& engine);
   Result<void> TakeOver(DockerEngine& engine);
   Result<void> FailCandidate(DockerEngine& engine, DockerTrouble trouble);
@@ -70,7 +71,7 @@ class DockerService final : public RunningService {
   DockerTrouble TroubleOf(DockerEngine& engine, const std::string& container,
                           const ContainerState& state);
   Result<Observed> JudgeCurrent(DockerEngine& engine);
-  std::string UpstreamNow() const;
+  std::vector<Upstream> UpstreamsNow() const;
 
   const Config config_;
   std::mutex mutex_;  // guards what follows
@@ -80,7 +81,8 @@ class DockerService final : public RunningService {
   Steady::time_point current_started_ = Steady::now(), candidate_started_ = Steady::now();
   Steady::time_point drain_started_ = Steady::now();
   bool seen_ready_ = false;
-  std::string waiting_for_;  ///< what the candidate said last
+  bool relay_in_step_ = false;  ///< it has been told what the record says
+  std::string waiting_for_;     ///< what the candidate said last
 };
 
 }  // namespace slipway::deployer

@@ -77,7 +77,8 @@ Result<void> DockerService::FailCandidate(DockerEngine& engine, DockerTrouble tr
 
 Result<void> DockerService::TakeOver(DockerEngine& engine) {
   TRY(engine.KeepRunning(record_.candidate->container));
-  TRY(EnsureRelay(record_.candidate->upstream));
+  record_.front.reset();
+  TRY(EnsureRelay({{.url = record_.candidate->upstream}}));
   if (record_.current) {
     record_.draining.push_back(*record_.current);
     drain_started_ = Steady::now();
@@ -187,6 +188,10 @@ Result<Observed> DockerService::Observe() {
     DockerEngine& engine = *TRY(Engine());
     TRY(AdvanceCandidate(engine));
     if (record_.current) observed = TRY(JudgeCurrent(engine));
+    if (record_.front) {
+      observed.phase = IsRunning(record_.relay.id) ? Phase::kHealthy : Phase::kUnhealthy;
+      if (observed.phase == Phase::kUnhealthy) observed.cause = "RelayFailed";
+    }
     if (record_.candidate) {
       observed.phase = Phase::kPending;
       observed.detail = fmt::format("revision {} is starting{}{}", record_.candidate->revision,
@@ -200,6 +205,12 @@ Result<Observed> DockerService::Observe() {
   }
   observed.endpoint = record_.port == 0 ? "" : EndpointOf(record_.host, record_.port);
   observed.revision = record_.current ? record_.current->revision : 0;
+  if (record_.front) observed.revision = record_.front->revision;
+  observed.draining = !record_.draining.empty();
+  if (!observed.draining && record_.relay.id.pid != 0) {
+    const auto left = RelayDraining(config_.probes, record_.relay);
+    observed.draining = left && *left > 0;
+  }
   return observed;
 }
 
@@ -215,12 +226,14 @@ Result<std::string> DockerService::Logs(std::int64_t lines) {
 void DockerService::Tend() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock || record_.suspended || record_.removed) return;
-  if (!record_.current && !record_.candidate && record_.draining.empty()) return;
+  const bool answers = record_.current || record_.candidate || record_.front;
+  if (!answers && record_.draining.empty()) return;
   const auto tend = [this]() -> Result<void> {
     if (record_.relay.id.pid != 0 && !IsRunning(record_.relay.id)) {
       log::Warn("relay ended", {{"service", record_.key.service}});
-      TRY(EnsureRelay(UpstreamNow()));
+      relay_in_step_ = false;
     }
+    if (!relay_in_step_) TRY(EnsureRelay(UpstreamsNow()));
     if (!record_.candidate && record_.draining.empty()) return {};
     DockerEngine& engine = *TRY(Engine());
     TRY(AdvanceCandidate(engine));

@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "deployer/causes.h"
+#include "deployer/relay/balance.h"
+#include "deployer/relay/process.h"
 
 namespace slipway::deployer {
 namespace {
@@ -30,9 +32,25 @@ std::string BelowRoot(const fs::path& rootfs, const std::string& argument) {
   return Join(parts, ":");
 }
 
+/// Divides requests instead of answering them.
+ProcessSpec RelayFor(const DeploySpec& spec, const CommandOptions& options) {
+  ProcessSpec process;
+  process.argv = {RelayProgram().string(), "--listen", fmt::format("fd:{}", options.listen_fd),
+                  "--health-listen", fmt::format("fd:{}", options.health_fd)};
+  for (const Upstream& upstream : spec.upstreams) {
+    process.argv.emplace_back("--upstream");
+    process.argv.push_back(UpstreamText(upstream));
+  }
+  process.environment = {fmt::format("{}={}", kMarkVariable, options.mark)};
+  process.log = options.log;
+  process.keep_fds = {options.listen_fd, options.health_fd};
+  return process;
+}
+
 }  // namespace
 
 Result<ProcessSpec> CommandFor(const DeploySpec& spec, const CommandOptions& options) {
+  if (!spec.upstreams.empty()) return RelayFor(spec, options);
   if (spec.entrypoint.empty()) {
     return Error{.code = Code::kInvalidArgument,
                  .message = fmt::format("image {} has no entrypoint", spec.image_reference)};

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "deployer/relay/balance.h"
 
 namespace slipway::deployer {
 namespace {
@@ -22,7 +23,17 @@ Json SpecJson(const DeploySpec& spec) {
           {"port", spec.port},
           {"cpu_cores", spec.cpu_cores},
           {"memory_gb", spec.memory_gb},
-          {"labels", spec.labels}};
+          {"labels", spec.labels},
+          {"upstreams", ToJson(spec.upstreams)}};
+}
+
+/// Records of earlier versions have none.
+std::vector<Upstream> UpstreamsFrom(const Json& json) {
+  std::vector<Upstream> upstreams;
+  for (const Json& item : json.value("upstreams", Json::array())) {
+    upstreams.push_back({.url = item.at("url"), .weight = item.at("weight")});
+  }
+  return upstreams;
 }
 
 DeploySpec SpecFrom(const Json& json) {
@@ -39,7 +50,8 @@ DeploySpec SpecFrom(const Json& json) {
           .port = json.at("port"),
           .cpu_cores = json.at("cpu_cores"),
           .memory_gb = json.at("memory_gb"),
-          .labels = json.at("labels")};
+          .labels = json.at("labels"),
+          .upstreams = UpstreamsFrom(json)};
 }
 
 Json InstanceJson(const std::optional<InstanceRecord>& instance) {

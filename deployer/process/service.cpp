@@ -307,6 +307,7 @@ Result<Observed> ProcessService::Observe() {
   }
   observed.endpoint = EndpointOf(record_.host, record_.port);
   observed.restarts = record_.restarts;
+  observed.draining = !draining_.empty();
   observed.revision = record_.current ? record_.current->spec.revision : 0;
   return observed;
 }

@@ -10,7 +10,7 @@ namespace {
 
 int Run(slipway::deployer::RelayOptions options) {
   if (const char* token = std::getenv("SLIPWAY_RELAY_TOKEN")) options.token = token;
-  if (options.token.empty()) {
+  if (options.token.empty() && !options.control.empty()) {
     slipway::log::Failure("slipway-relay: SLIPWAY_RELAY_TOKEN is not set", {});
     return 2;
   }
@@ -32,8 +32,11 @@ int main(int argc, char** argv) {
   slipway::deployer::RelayOptions options;
   std::int64_t timeout_ms = options.timeout.count();
   app.add_option("--listen", options.listen, "HOST:PORT, or fd:N, an inherited socket")->required();
-  app.add_option("--control", options.control, "Where its upstream is changed")->required();
-  app.add_option("--upstream", options.upstream, "http://HOST:PORT")->required();
+  app.add_option("--control", options.control, "Where its upstreams are changed");
+  app.add_option("--health-listen", options.health, "Where it answers /readyz");
+  std::vector<std::string> upstreams;
+  app.add_option("--upstream", upstreams, "http://HOST:PORT[=WEIGHT], may be given again")
+      ->required();
   app.add_option("--timeout-ms", timeout_ms, "Of one request")->check(CLI::PositiveNumber);
   app.footer("Its control token comes in SLIPWAY_RELAY_TOKEN.");
   try {
@@ -42,5 +45,13 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   options.timeout = std::chrono::milliseconds(timeout_ms);
+  for (const std::string& text : upstreams) {
+    auto upstream = slipway::deployer::ParseUpstream(text);
+    if (!upstream) {
+      slipway::log::Failure("slipway-relay: --upstream: " + upstream.error().message, {});
+      return 2;
+    }
+    options.upstreams.push_back(*std::move(upstream));
+  }
   return Run(std::move(options));
 }

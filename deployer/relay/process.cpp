@@ -10,6 +10,7 @@
 #include "deployer/causes.h"
 #include "deployer/process/command.h"
 #include "deployer/process/socket.h"
+#include "deployer/relay/balance.h"
 
 namespace slipway::deployer {
 namespace {
@@ -41,14 +42,17 @@ Result<StartedRelay> StartRelay(const RelayPlan& plan) {
   const Listener control = TRY(ListenOn("127.0.0.1", 0));
   StartedRelay started{.record = {.control_port = control.port, .token = RandomHex(kTokenBytes)},
                        .port = open->port};
-  const std::filesystem::path program = ThisProgram().parent_path() / kProgram;
-  const ProcessSpec process{
-      .argv = {program.string(), "--listen", fmt::format("fd:{}", open->fd.get()), "--control",
-               fmt::format("fd:{}", control.fd.get()), "--upstream", plan.upstream},
-      .environment = {"SLIPWAY_RELAY_TOKEN=" + started.record.token,
-                      fmt::format("{}={}", kMarkVariable, plan.mark)},
-      .log = plan.log,
-      .keep_fds = {open->fd.get(), control.fd.get()}};
+  const std::filesystem::path program = RelayProgram();
+  ProcessSpec process{.argv = {program.string(), "--listen", fmt::format("fd:{}", open->fd.get()),
+                               "--control", fmt::format("fd:{}", control.fd.get())},
+                      .environment = {"SLIPWAY_RELAY_TOKEN=" + started.record.token,
+                                      fmt::format("{}={}", kMarkVariable, plan.mark)},
+                      .log = plan.log,
+                      .keep_fds = {open->fd.get(), control.fd.get()}};
+  for (const Upstream& upstream : plan.upstreams) {
+    process.argv.emplace_back("--upstream");
+    process.argv.push_back(UpstreamText(upstream));
+  }
   auto id = Spawn(process);
   if (!id) {
     return CauseError("RelayFailed",
@@ -59,9 +63,16 @@ Result<StartedRelay> StartRelay(const RelayPlan& plan) {
 }
 
 Result<void> SwitchRelay(http::Client& client, const RelayRecord& relay,
-                         const std::string& upstream) {
-  TRY(Ask(client, relay, "PUT", "/upstream", upstream));
-  return {};
+                         const std::vector<Upstream>& upstreams) {
+  // A relay that an earlier version started knows only this form.
+  const bool one = upstreams.size() == 1;
+  const http::Response response =
+      TRY(one ? Ask(client, relay, "PUT", "/upstream", upstreams.front().url)
+              : Ask(client, relay, "PUT", "/upstreams", DumpJson(ToJson(upstreams))));
+  const Json answer = TRY(ParseJson(response.body));
+  if (one || answer.contains("upstreams")) return {};
+  return CauseError("RelayFailed",
+                    "the relay was started by an earlier version, which does not divide requests");
 }
 
 Result<std::int64_t> RelayInFlight(http::Client& client, const RelayRecord& relay,
@@ -70,5 +81,12 @@ Result<std::int64_t> RelayInFlight(http::Client& client, const RelayRecord& rela
       TRY(Ask(client, relay, "GET", "/in-flight?upstream=" + EncodePercent(upstream)));
   return GetInt(TRY(ParseJson(response.body)), "in_flight");
 }
+
+Result<std::int64_t> RelayDraining(http::Client& client, const RelayRecord& relay) {
+  const http::Response response = TRY(Ask(client, relay, "GET", "/draining"));
+  return GetInt(TRY(ParseJson(response.body)), "in_flight");
+}
+
+std::filesystem::path RelayProgram() { return ThisProgram().parent_path() / kProgram; }
 
 }  // namespace slipway::deployer

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/http/client.h"
 #include "base/process.h"
 #include "base/result.h"
+#include "deployer/deployer.h"
 
 namespace slipway::deployer {
 
@@ -21,7 +23,7 @@ struct RelayRecord {
 struct RelayPlan {
   std::string host;
   int port = 0;  ///< 0: any free one
-  std::string upstream;
+  std::vector<Upstream> upstreams;
   std::filesystem::path log;
   std::string mark;  ///< value of kMarkVariable
 };
@@ -33,11 +35,16 @@ struct StartedRelay {
 /// `Service.PortInUse`), `Service.RelayFailed`.
 Result<StartedRelay> StartRelay(const RelayPlan& plan);
 
-/// New requests go to `upstream` from now on.
+/// New requests go to these from now on, each as often as its weight says.
 Result<void> SwitchRelay(http::Client& client, const RelayRecord& relay,
-                         const std::string& upstream);
+                         const std::vector<Upstream>& upstreams);
 /// Requests that `upstream` has not answered yet.
 Result<std::int64_t> RelayInFlight(http::Client& client, const RelayRecord& relay,
                                    const std::string& upstream);
+/// Requests under way at upstreams that get no new ones.
+Result<std::int64_t> RelayDraining(http::Client& client, const RelayRecord& relay);
+
+/// The program, beside this one.
+std::filesystem::path RelayProgram();
 
 }  // namespace slipway::deployer

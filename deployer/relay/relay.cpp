@@ -60,19 +60,13 @@ http::Response Says(const Json& json) { return http::JsonResponse(200, DumpJson(
 }  // namespace
 
 Relay::Relay(RelayOptions options)
-    : options_(std::move(options)), client_(ClientFor(options_)), upstream_(options_.upstream) {}
+    : options_(std::move(options)), client_(ClientFor(options_)), balance_(options_.upstreams) {}
 
 Relay::~Relay() { Drain(); }
 
 Result<std::unique_ptr<Relay>> Relay::Start(RelayOptions options) {
   std::unique_ptr<Relay> relay(new Relay(std::move(options)));
-  http::ServerOptions control;
-  control.listen = {relay->options_.control};
-  control.handler_threads = 1;
-  relay->control_ =
-      TRY(http::Server::Start(std::move(control), [relay = relay.get()](http::Request& request) {
-        return relay->Control(request);
-      }));
+  TRY(relay->StartControl());
   http::ServerOptions open;
   open.listen = relay->options_.listen;
   open.handler_threads = kHandlerThreads;
@@ -84,15 +78,33 @@ Result<std::unique_ptr<Relay>> Relay::Start(RelayOptions options) {
   return relay;
 }
 
+Result<void> Relay::StartControl() {
+  http::ServerOptions options;
+  options.handler_threads = 1;
+  if (!options_.control.empty()) {
+    options.listen = {options_.control};
+    control_ = TRY(
+        http::Server::Start(options, [this](http::Request& request) { return Control(request); }));
+  }
+  if (options_.health.empty()) return {};
+  options.listen = {options_.health};
+  health_ = TRY(http::Server::Start(options, [](http::Request&) {
+    return Says({{"state", "ready"}, {"message", "hands requests on"}});
+  }));
+  return {};
+}
+
 void Relay::Drain() {
-  if (public_) public_->Drain();
-  if (control_) control_->Drain();
+  for (const auto* server : {&public_, &control_, &health_}) {
+    if (*server) (*server)->Drain();
+  }
 }
 
 std::string Relay::Enter() {
   const std::lock_guard lock(mutex_);
-  ++in_flight_[upstream_];
-  return upstream_;
+  std::string upstream = balance_.Next();
+  ++in_flight_[upstream];
+  return upstream;
 }
 
 void Relay::Leave(const std::string& upstream) {
@@ -121,13 +133,30 @@ http::Response Relay::Control(const http::Request& request) {
   }
   const auto target = http::ParseTarget(request.target);
   if (!target) return http::Problem(target.error());
-  const std::lock_guard lock(mutex_);
-  if (target->path == "/upstream" && request.method == "PUT") {
-    upstream_ = request.body;
-    return Says({{"upstream", upstream_}});
+  return Obey(target->path, request, *target);
+}
+
+http::Response Relay::Obey(const std::string& path, const http::Request& request,
+                           const http::Target& target) {
+  std::vector<Upstream> upstreams;
+  if (path == "/upstream" && request.method == "PUT") upstreams = {{.url = request.body}};
+  if (path == "/upstreams" && request.method == "PUT") {
+    const auto json = ParseJson(request.body);
+    auto read = json ? UpstreamsFromJson(*json) : Result<std::vector<Upstream>>(json.error());
+    if (!read) return http::Problem(read.error());
+    upstreams = *std::move(read);
   }
-  if (target->path == "/upstream") return Says({{"upstream", upstream_}});
-  const auto at = in_flight_.find(target->Query("upstream"));
+  const std::lock_guard lock(mutex_);
+  if (!upstreams.empty()) {
+    balance_ = Balance(upstreams);
+    return Says({{"upstreams", ToJson(upstreams)}});
+  }
+  if (path == "/draining") {
+    std::int64_t left = 0;
+    for (const auto& [upstream, count] : in_flight_) left += balance_.Has(upstream) ? 0 : count;
+    return Says({{"in_flight", left}});
+  }
+  const auto at = in_flight_.find(target.Query("upstream"));
   return Says({{"in_flight", at == in_flight_.end() ? 0 : at->second}});
 }
 

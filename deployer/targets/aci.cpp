@@ -85,7 +85,10 @@ Result<std::unique_ptr<Driver>> Open(DriverContext context) {
 }  // namespace
 
 Target targets_aci() {
-  return {.name = "aci", .summary = "A container group of Azure Container Instances", .open = Open};
+  return {.name = "aci",
+          .summary = "A container group of Azure Container Instances",
+          .open = Open,
+          .no_split = "Azure has nothing that divides requests between container groups"};
 }
 
 }  // namespace slipway::deployer

@@ -202,7 +202,12 @@ Result<std::unique_ptr<Driver>> Open(DriverContext context) {
 }  // namespace
 
 Target targets_kubernetes() {
-  return {.name = "kubernetes", .summary = "A Deployment of a Kubernetes cluster", .open = Open};
+  return {.name = "kubernetes",
+          .summary = "A Deployment of a Kubernetes cluster",
+          .open = Open,
+          .no_split =
+              "a Service spreads connections over pods, so that shares would hold only "
+              "roughly and as coarsely as there are replicas"};
 }
 
 }  // namespace slipway::deployer

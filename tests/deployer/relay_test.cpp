@@ -22,7 +22,7 @@ class RelayTest : public ::testing::Test {
     auto relay = Relay::Start({.listen = {"127.0.0.1:0"},
                                .control = "127.0.0.1:0",
                                .token = "t",
-                               .upstream = testing::UrlOf(*one_)});
+                               .upstreams = {{.url = testing::UrlOf(*one_)}}});
     EXPECT_TRUE(relay);
     relay_ = *std::move(relay);
     const std::string control = relay_->control_address();
@@ -76,7 +76,7 @@ TEST_F(RelayTest, SwitchesWhileConnectionsStayOpen) {
   const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
   raw.Send(request);
   EXPECT_NE(raw.ReadResponse().find("one"), std::string::npos);
-  ASSERT_TRUE(SwitchRelay(*client_, record_, testing::UrlOf(*two_)));
+  ASSERT_TRUE(SwitchRelay(*client_, record_, {{.url = testing::UrlOf(*two_)}}));
   raw.Send(request);
   EXPECT_NE(raw.ReadResponse().find("two"), std::string::npos);
 }
@@ -93,15 +93,91 @@ TEST_F(RelayTest, TellsWhenAnUpstreamHasNothingLeft) {
     std::this_thread::sleep_for(milliseconds(2));
   }
   EXPECT_EQ(most, 1);
-  ASSERT_TRUE(SwitchRelay(*client_, record_, testing::UrlOf(*two_)));
+  ASSERT_TRUE(SwitchRelay(*client_, record_, {{.url = testing::UrlOf(*two_)}}));
   EXPECT_EQ(*RelayInFlight(*client_, record_, testing::UrlOf(*one_)), 1);
   caller.join();
   EXPECT_EQ(body, "one") << "a request stays with the revision it began with";
   EXPECT_EQ(*RelayInFlight(*client_, record_, testing::UrlOf(*one_)), 0);
 }
 
+TEST_F(RelayTest, DividesExactlyWhileManyCall) {
+  ASSERT_TRUE(SwitchRelay(*client_, record_,
+                          {{.url = testing::UrlOf(*one_), .weight = 90},
+                           {.url = testing::UrlOf(*two_), .weight = 10}}));
+  std::atomic<int> ones = 0, twos = 0, lost = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] {
+      const auto own = http::MakeClient({.retries = 0});
+      for (int n = 0; n < 50; ++n) {
+        const auto answer = own->Send({.method = "POST", .target = Url() + "/score"});
+        ++(answer && answer->body == "one" ? ones : answer && answer->body == "two" ? twos : lost);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(ones, 360);
+  EXPECT_EQ(twos, 40);
+  EXPECT_EQ(lost, 0);
+}
+
+TEST_F(RelayTest, TellsWhatIsUnderWayWhereNothingNewGoes) {
+  std::thread caller([&] { EXPECT_TRUE(client_->Send({.target = Url() + "/slow"}).has_value()); });
+  for (int i = 0; i < 200 && *RelayInFlight(*client_, record_, testing::UrlOf(*one_)) == 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  EXPECT_EQ(*RelayDraining(*client_, record_), 0) << "it still gets new ones";
+  ASSERT_TRUE(SwitchRelay(
+      *client_, record_,
+      {{.url = testing::UrlOf(*two_), .weight = 1}, {.url = testing::UrlOf(*one_), .weight = 1}}));
+  EXPECT_EQ(*RelayDraining(*client_, record_), 0);
+  ASSERT_TRUE(SwitchRelay(*client_, record_, {{.url = testing::UrlOf(*two_)}}));
+  EXPECT_EQ(*RelayDraining(*client_, record_), 1);
+  caller.join();
+  EXPECT_EQ(*RelayDraining(*client_, record_), 0);
+}
+
+TEST_F(RelayTest, RefusesOrdersThatMakeNoSense) {
+  for (const char* body :
+       {"", "[]", "{}", R"([{"url": "http://127.0.0.1:1"}])",
+        R"([{"url": "http://127.0.0.1:1", "weight": 0}])",
+        R"([{"url": "http://127.0.0.1:1", "weight": -1}])", R"([{"url": "ftp://x", "weight": 1}])",
+        R"([{"url": "http://127.0.0.1:1", "weight": 1, "wait": 2}])"}) {
+    const auto answer =
+        client_->Send({.method = "PUT",
+                       .target = "http://" + relay_->control_address() + "/upstreams",
+                       .headers = {{"Authorization", "Bearer t"}},
+                       .body = body});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 400) << body << " " << answer->body;
+  }
+  const auto still = client_->Send({.target = Url() + "/"});
+  ASSERT_TRUE(still);
+  EXPECT_EQ(still->body, "one");
+}
+
+TEST(Balance, GivesEachItsShareOfEveryRoundAndNoBursts) {
+  Balance balance(
+      {{.url = "a", .weight = 5}, {.url = "b", .weight = 1}, {.url = "c", .weight = 1}});
+  std::string order;
+  for (int i = 0; i < 14; ++i) order += balance.Next();
+  EXPECT_EQ(order, "aabacaaaabacaa");
+  EXPECT_EQ(Balance().Next(), "");
+}
+
+TEST(Balance, ReadsUpstreams) {
+  const auto weighted = ParseUpstream("http://127.0.0.1:80=90");
+  ASSERT_TRUE(weighted);
+  EXPECT_EQ(*weighted, (Upstream{.url = "http://127.0.0.1:80", .weight = 90}));
+  EXPECT_EQ(ParseUpstream("http://127.0.0.1:80")->weight, 1);
+  for (const char* wrong : {"", "127.0.0.1:80", "http://h:1=", "http://h:1=0", "http://h:1=-1",
+                            "http://h:1=1x", "http://h:1=99999999999999999999"}) {
+    EXPECT_FALSE(ParseUpstream(wrong)) << wrong;
+  }
+}
+
 TEST_F(RelayTest, SaysThatNobodyAnswers) {
-  ASSERT_TRUE(SwitchRelay(*client_, record_, "http://127.0.0.1:1"));
+  ASSERT_TRUE(SwitchRelay(*client_, record_, {{.url = "http://127.0.0.1:1"}}));
   auto answer = client_->Send({.method = "POST", .target = Url() + "/score"});
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 503);
@@ -112,7 +188,7 @@ TEST_F(RelayTest, SaysThatNobodyAnswers) {
 TEST_F(RelayTest, TakesOrdersOnlyWithTheToken) {
   RelayRecord stranger = record_;
   stranger.token = "other";
-  EXPECT_EQ(SwitchRelay(*client_, stranger, "http://127.0.0.1:1").error().id,
+  EXPECT_EQ(SwitchRelay(*client_, stranger, {{.url = "http://127.0.0.1:1"}}).error().id,
             "Service.RelayFailed");
   auto answer = client_->Send({.target = Url() + "/upstream"});
   ASSERT_TRUE(answer);

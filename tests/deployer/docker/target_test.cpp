@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <fstream>
@@ -303,6 +304,68 @@ TEST_F(DockerTargetTest, SaysWhatHappenedToARunningService) {
   seen = driver_->Observe(key_);
   EXPECT_EQ(seen->phase, Phase::kFailed);
   EXPECT_EQ(seen->cause, "ContainerMissing");
+}
+
+TEST_F(DockerTargetTest, DividesRequestsAndLosesNone) {
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "plain")));
+  const auto plain = Wait();
+  ASSERT_TRUE(plain) << plain.error().message;
+  std::atomic<bool> stop = false;
+  std::atomic<int> ones = 0, twos = 0, others = 0, lost = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 6; ++i) {
+    callers.emplace_back([&, i] {
+      auto own = http::MakeClient({.retries = 0});
+      const std::string path = i % 2 == 0 ? "/score" : "/score?ms=80";
+      while (!stop) {
+        const auto answer = own->Send({.method = "POST", .target = plain->endpoint + path});
+        const std::string body = answer && answer->status == 200 ? answer->body : "lost";
+        ++(body == "one" ? ones : body == "two" ? twos : body == "lost" ? lost : others);
+      }
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return others > 20; }));
+  DeploySpec front = Spec("ok", "", 2);
+  for (const char* name : {"one", "two"}) {
+    DeploySpec side = Spec("ok", name);
+    side.service = "s." + std::string(name);
+    const auto applied = driver_->Apply(side);
+    ASSERT_TRUE(applied) << applied.error().message;
+    const auto ready = WaitReady(*driver_, {"w", side.service}, SystemClock(),
+                                 {.timeout = std::chrono::seconds(30)});
+    ASSERT_TRUE(ready) << ready.error().message;
+    front.upstreams.push_back({.url = ready->endpoint, .weight = front.upstreams.empty() ? 4 : 1});
+  }
+  ASSERT_TRUE(driver_->Apply(front));
+  const auto divided = Wait();
+  ASSERT_TRUE(divided) << divided.error().message;
+  EXPECT_EQ(divided->endpoint, plain->endpoint);
+  EXPECT_EQ(divided->revision, 2);
+  EXPECT_TRUE(Eventually([&] { return !driver_->Observe(key_)->draining; }));
+  EXPECT_EQ(docker_.containers().size(), 2U) << "the one that answered before is gone";
+  const int one = ones, two = twos;
+  EXPECT_TRUE(Eventually([&] { return twos > two + 60; }));
+  EXPECT_NEAR(ones - one, 4 * (twos - two), 24);
+
+  Close();
+  Open();
+  ASSERT_TRUE(driver_->Resume());
+  ASSERT_TRUE(Wait());
+  ::kill(Record().relay.id.pid, SIGKILL);
+  const int killed = twos;
+  EXPECT_TRUE(Eventually([&] { return twos > killed + 5; })) << "the relay is started again";
+  const int lost_then = lost;
+
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "after", 3)));
+  ASSERT_TRUE(Wait());
+  EXPECT_TRUE(Eventually([&] { return !driver_->Observe(key_)->draining; }));
+  for (const char* name : {"s.one", "s.two"}) ASSERT_TRUE(driver_->Remove({"w", name}));
+  const int before = others;
+  EXPECT_TRUE(Eventually([&] { return others > before + 50; }));
+  stop = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(lost, lost_then) << "only the killed relay cost requests";
+  EXPECT_EQ(docker_.containers().size(), 1U);
 }
 
 }  // namespace

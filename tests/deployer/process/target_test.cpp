@@ -4,9 +4,13 @@
 
 #include <atomic>
 #include <fstream>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "deployer/deployer.h"
 #include "deployer/process/record.h"
@@ -393,6 +397,142 @@ TEST(ProcessSocketTest, EndpointsCanBeAsked) {
   EXPECT_EQ(EndpointOf("0.0.0.0", 80), "http://127.0.0.1:80");
   EXPECT_EQ(EndpointOf("::", 80), "http://[::1]:80");
   EXPECT_EQ(EndpointOf("10.0.0.1", 80), "http://10.0.0.1:80");
+}
+
+/// Requests that are sent all the time, and what came back.
+class Callers {
+ public:
+  explicit Callers(const std::string& endpoint, int count = 6) {
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back([this, endpoint] {
+        auto client = http::MakeClient({.retries = 0});
+        while (!stop_) {
+          const auto answer = client->Send({.method = "POST", .target = endpoint + "/score"});
+          const bool good = answer && answer->status == 200;
+          const std::lock_guard lock(mutex_);
+          if (good) ++seen_[answer->body];
+          if (!good) why_ = answer ? answer->body : answer.error().message;
+        }
+      });
+    }
+  }
+  ~Callers() { Stop(); }
+  int Count(const std::string& answer) {
+    const std::lock_guard lock(mutex_);
+    return seen_[answer];
+  }
+  void Clear() {
+    const std::lock_guard lock(mutex_);
+    seen_.clear();
+  }
+  void Stop() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  std::string why() {
+    const std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::mutex mutex_;
+  std::map<std::string, int> seen_;
+  std::string why_;
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(ProcessTargetTest, DividesRequestsAndLosesNone) {
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "plain")));
+  const auto plain = Wait();
+  ASSERT_TRUE(plain) << plain.error().message;
+  Callers callers(plain->endpoint);
+  EXPECT_TRUE(Eventually([&] { return callers.Count("plain") > 100; }));
+
+  DeploySpec front = Spec("ok", "", 2);
+  front.rootfs.clear();
+  front.entrypoint.clear();
+  std::vector<ServiceKey> sides;
+  for (const char* name : {"one", "two"}) {
+    DeploySpec side = Spec("ok", name);
+    side.service = "s." + std::string(name);
+    sides.push_back({"w", side.service});
+    ASSERT_TRUE(driver_->Apply(side));
+    const auto ready =
+        WaitReady(*driver_, sides.back(), SystemClock(), {.timeout = std::chrono::seconds(60)});
+    ASSERT_TRUE(ready) << ready.error().message;
+    front.upstreams.push_back({.url = ready->endpoint, .weight = sides.size() == 1 ? 3 : 1});
+  }
+  ASSERT_TRUE(driver_->Apply(front));
+  const auto divided = Wait();
+  ASSERT_TRUE(divided) << divided.error().message;
+  EXPECT_EQ(divided->endpoint, plain->endpoint);
+  EXPECT_EQ(divided->revision, 2);
+  EXPECT_TRUE(Eventually([&] { return !driver_->Observe(key_)->draining; }));
+  callers.Clear();
+  EXPECT_TRUE(Eventually([&] { return callers.Count("two") > 100; }));
+  EXPECT_NEAR(callers.Count("one"), 3 * callers.Count("two"), 16);
+  EXPECT_EQ(callers.Count("plain"), 0);
+
+  const ProcessId relay = Record().current->id;
+  Close();
+  Open();
+  ASSERT_TRUE(Wait());
+  EXPECT_EQ(Record().current->id, relay) << "it goes on across a restart of the workspace service";
+  ASSERT_TRUE(driver_->Apply(front));
+  EXPECT_EQ(Record().current->id, relay) << "the same again is no work";
+
+  front.upstreams[0].weight = 1;
+  ASSERT_TRUE(driver_->Apply(front));
+  ASSERT_TRUE(Wait());
+  EXPECT_TRUE(Eventually([&] { return !driver_->Observe(key_)->draining; }));
+  callers.Clear();
+  EXPECT_TRUE(Eventually([&] { return callers.Count("two") > 100; }));
+  EXPECT_NEAR(callers.Count("one"), callers.Count("two"), 16);
+
+  ASSERT_TRUE(driver_->Apply(Spec("ok", "after", 3)));
+  ASSERT_TRUE(Wait());
+  EXPECT_TRUE(Eventually([&] { return !driver_->Observe(key_)->draining; }));
+  for (const ServiceKey& side : sides) ASSERT_TRUE(driver_->Remove(side));
+  callers.Clear();
+  EXPECT_TRUE(Eventually([&] { return callers.Count("after") > 100; }));
+  callers.Stop();
+  EXPECT_EQ(callers.why(), "") << "a request was lost";
+}
+
+TEST_F(ProcessTargetTest, ARelayThatDiesIsStartedAgain) {
+  ASSERT_TRUE(driver_->Apply([&] {
+    DeploySpec side = Spec("ok", "one");
+    side.service = "side";
+    return side;
+  }()));
+  const auto side = WaitReady(*driver_, {"w", "side"}, SystemClock(), {});
+  ASSERT_TRUE(side) << side.error().message;
+  DeploySpec front = Spec("ok", "", 2);
+  front.upstreams = {{.url = side->endpoint}};
+  ASSERT_TRUE(driver_->Apply(front));
+  const auto ready = Wait();
+  ASSERT_TRUE(ready) << ready.error().message;
+  EXPECT_EQ(Ask(ready->endpoint), "one");
+  ::kill(Record().current->id.pid, SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return Ask(ready->endpoint) == "one"; }));
+  EXPECT_TRUE(Eventually([&] { return driver_->Observe(key_)->restarts == 1; }));
+  EXPECT_TRUE(driver_->Remove({"w", "side"}));
+  EXPECT_EQ(Ask(ready->endpoint).find("one"), std::string::npos);
+}
+
+TEST_F(ProcessTargetTest, ARecordOfAnEarlierVersionIsRead) {
+  ASSERT_TRUE(driver_->Apply(Spec("ok")));
+  ASSERT_TRUE(Wait());
+  const auto text = ReadFile(state_ / "run/services/w.s.json", 1 << 20);
+  ASSERT_TRUE(text);
+  Json old = *ParseJson(*text);
+  ASSERT_TRUE(old["current"]["spec"].contains("upstreams"));
+  old["current"]["spec"].erase("upstreams");
+  const auto read = ParseRecord(DumpJson(old));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->current->spec.upstreams.empty());
 }
 
 }  // namespace
