@@ -4,6 +4,9 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/file.h"
+#include "base/limits.h"
+
 namespace slipway::cli {
 
 void AddRegistryLoginOptions(Options& options, RegistryLoginArguments& arguments) {
@@ -11,6 +14,16 @@ void AddRegistryLoginOptions(Options& options, RegistryLoginArguments& arguments
                      "Who logs in to the registry; else ~/.docker/config.json of the service");
   options.add_flag("--password-stdin", arguments.password_stdin,
                    "Read the password from standard input; else $SLIPWAY_REGISTRY_PASSWORD");
+  options
+      .add_option("--ca", arguments.ca,
+                  "Certificates to trust too, PEM; else /etc/docker/certs.d/HOST of the service")
+      .type_name("FILE");
+}
+
+Result<std::string> ReadRegistryCa(const RegistryLoginArguments& arguments,
+                                   const std::filesystem::path& folder) {
+  if (arguments.ca.empty()) return std::string();
+  return ReadFile(folder / arguments.ca, limits::kTextChars);
 }
 
 Result<void> ReadRegistryLogin(const RegistryLoginArguments& arguments, std::string& username,

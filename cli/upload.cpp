@@ -56,6 +56,36 @@ Result<void> AddTree(const fs::path& top, const fs::path& root, std::vector<Mode
   return {};
 }
 
+constexpr std::string_view kSamplePrefix = "test_data_set_";
+
+fs::path MainFolder(const std::string& main_file, const std::vector<ModelSource>& files) {
+  if (!main_file.empty()) return fs::path(main_file).parent_path();
+  fs::path found;
+  for (const ModelSource& source : files) {
+    if (fs::path(source.path).extension() == ".onnx") found = fs::path(source.path).parent_path();
+  }
+  return found;
+}
+
+bool IsTaken(const fs::path& folder, const std::vector<ModelSource>& files) {
+  const std::string front = folder.generic_string() + "/";
+  return std::ranges::any_of(
+      files, [&front](const ModelSource& source) { return source.path.starts_with(front); });
+}
+
+std::string SampleName(const fs::path& folder, const fs::path& beside,
+                       const std::vector<ModelSource>& files) {
+  fs::path clean = folder.lexically_normal();
+  if (!clean.has_filename()) clean = clean.parent_path();
+  std::string name = clean.filename().string();
+  const bool keeps = name.starts_with(kSamplePrefix);
+  for (int number = 0; !keeps || IsTaken(beside / name, files); ++number) {
+    name = fmt::format("{}{}", kSamplePrefix, number);
+    if (!IsTaken(beside / name, files)) break;
+  }
+  return name;
+}
+
 }  // namespace
 
 Result<std::vector<ModelSource>> FindModelFiles(const fs::path& path,
@@ -91,9 +121,32 @@ Result<std::vector<ModelSource>> FindModelFiles(const fs::path& path,
   return files;
 }
 
-Result<Json> RegisterFiles(Context& context, Remote& remote, const fs::path& path,
-                           const std::vector<std::string>& children, api::RegisterModel model) {
-  const std::vector<ModelSource> files = TRY(FindModelFiles(path, children));
+Result<void> AddSamples(const std::vector<fs::path>& folders, const std::string& main_file,
+                        std::vector<ModelSource>& files) {
+  const fs::path beside = MainFolder(main_file, files);
+  for (const fs::path& folder : folders) {
+    std::error_code error;
+    const bool holds =
+        fs::exists(folder / "request.json", error) || fs::exists(folder / "input_0.pb", error);
+    if (!holds) {
+      return Error{.code = Code::kInvalidArgument,
+                   .message = folder.string() + " holds neither request.json nor input_0.pb",
+                   .id = "Model.Sample",
+                   .fix = "name the folder of one golden sample"};
+    }
+    const std::string place = (beside / SampleName(folder, beside, files)).generic_string();
+    std::vector<ModelSource> sample;
+    TRY(AddTree(folder.lexically_normal(), folder.lexically_normal(), sample));
+    for (ModelSource& source : sample) {
+      source.path = place + "/" + source.path;
+      files.push_back(std::move(source));
+    }
+  }
+  return {};
+}
+
+Result<Json> RegisterFiles(Context& context, Remote& remote, const std::vector<ModelSource>& files,
+                           api::RegisterModel model) {
   for (const ModelSource& source : files) {
     const Digest digest = TRY(Digest::OfFile(source.file));
     context.Progress(fmt::format("  {} ({})", source.path, BytesText(source.size)));

@@ -29,9 +29,15 @@ struct ModelSource {
 Result<std::vector<ModelSource>> FindModelFiles(const std::filesystem::path& path,
                                                 const std::vector<std::string>& children);
 
+/// Adds folders of golden samples as `test_data_set_N` beside the model's main file, which is
+/// `main_file` or else the only .onnx among `files`. A folder that has such a name keeps it.
+/// kInvalidArgument (id `Model.Sample`) for one that holds neither request.json nor input_0.pb.
+Result<void> AddSamples(const std::vector<std::filesystem::path>& folders,
+                        const std::string& main_file, std::vector<ModelSource>& files);
+
 /// Uploads the files that the service does not have and registers them; gives the model.
-Result<Json> RegisterFiles(Context& context, Remote& remote, const std::filesystem::path& path,
-                           const std::vector<std::string>& children, api::RegisterModel model);
+Result<Json> RegisterFiles(Context& context, Remote& remote, const std::vector<ModelSource>& files,
+                           api::RegisterModel model);
 
 /// Uploads the script and what comes with it, and names them in the request. kNotFound for a file
 /// that is not there; kInvalidArgument (id `Usage`) for two files of one path.

@@ -34,16 +34,15 @@ struct RegistryLogin {
   std::string username = {}, password = {};
   std::string identity_token = {};  ///< OAuth2 refresh token instead of a password
 };
-/// The login that a Docker `config.json` has for the host; nobody if it has none. kDataLoss for
-/// a file that is no such thing. Credential helpers are not run.
-Result<RegistryLogin> LoginFromDockerConfig(std::string_view config, std::string_view host);
-/// The same of `$DOCKER_CONFIG/config.json`, else `$HOME/.docker/config.json`, if it is there.
-Result<RegistryLogin> FindRegistryLogin(std::string_view host,
-                                        const std::function<const char*(const char*)>& environment);
+/// Whom to trust as the registry beside those whom the machine trusts, and what to show it; PEM.
+struct RegistryTrust {
+  std::string ca_pem = {}, certificate_pem = {}, key_pem = {};
+};
 
 struct RegistryOptions {
   RegistryLogin login = {};
-  bool plain_http = false;       ///< without TLS; for a host of this machine always
+  RegistryTrust trust = {};
+  bool plain_http = false;  ///< without TLS; for a host of this machine unless `trust` has a CA
   std::int64_t chunk_bytes = 0;  ///< of an upload; 0: as one piece
   int tries = 4;                 ///< of a blob, each going on where the last one stopped
   std::function<void(std::string_view)> progress = {};
@@ -51,9 +50,9 @@ struct RegistryOptions {
 };
 
 /// A registry, for the images of one repository. Not thread-safe. Errors: `Registry.Unauthorized`,
-/// `Registry.Denied`, `Registry.NotFound`, `Registry.Unreachable`, `Registry.Refused`,
-/// `Registry.DigestMismatch`; none holds a secret. Source: OCI distribution-spec 1.1, and
-/// distribution's token authentication.
+/// `Registry.Denied`, `Registry.NotFound`, `Registry.Unreachable`, `Registry.Untrusted`,
+/// `Registry.Refused`, `Registry.DigestMismatch`; none holds a secret. Source: OCI
+/// distribution-spec 1.1, and distribution's token authentication.
 class Registry {
  public:
   /// The references must outlive it.

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/digest.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/text.h"
 #include "imagebuilder/distribution.h"
-#include "imagebuilder/errors.h"
 #include "imagebuilder/reference.h"
 
 namespace slipway::imagebuilder {
 namespace {
 
-constexpr std::int64_t kConfigBytes = 4 << 20;
 constexpr std::string_view kHubHost = "docker.io";
 
 Error BadReference(std::string_view text, std::string_view why) {
@@ -24,38 +17,8 @@ Error BadReference(std::string_view text, std::string_view why) {
           .fix = "write HOST[:PORT]/NAME:TAG, for example registry.example.com/team/digits:1"};
 }
 
-/// A host as keys of `auths` have it: with or without scheme and path.
-std::string HostOfKey(std::string_view key) {
-  for (const std::string_view scheme : {"https://", "http://"}) {
-    if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
-  }
-  return std::string(key.substr(0, key.find('/')));
-}
-
 bool IsHub(std::string_view host) {
   return host == kHubHost || host == "index.docker.io" || host == "registry-1.docker.io";
-}
-
-Error BadConfig(std::string_view why) {
-  return {.code = Code::kDataLoss,
-          .message = fmt::format("Docker's config.json: {}", why),
-          .id = "Registry.Config",
-          .fix = "log in again: docker login"};
-}
-
-Result<RegistryLogin> ReadEntry(const Json& entry) {
-  RegistryLogin login{.username = TRY(GetStringOr(entry, "username", "")),
-                      .password = TRY(GetStringOr(entry, "password", "")),
-                      .identity_token = TRY(GetStringOr(entry, "identitytoken", ""))};
-  const std::string packed = TRY(GetStringOr(entry, "auth", ""));
-  if (packed.empty()) return login;
-  const auto pair = DecodeBase64(packed);
-  const std::size_t colon = pair ? pair->find(':') : std::string::npos;
-  if (colon == std::string::npos) return BadConfig("an auth is no user:password in base64");
-  login.username = pair->substr(0, colon);
-  login.password = pair->substr(colon + 1);
-  while (login.password.ends_with('\0')) login.password.pop_back();
-  return login;
 }
 
 }  // namespace
@@ -88,36 +51,6 @@ Result<RegistryReference> ParseRegistryReference(std::string_view text) {
   const bool tagged = named.size() > parsed->name.size();
   if (tagged || reference.digest.empty()) reference.tag = parsed->tag;
   return reference;
-}
-
-Result<RegistryLogin> LoginFromDockerConfig(std::string_view config, std::string_view host) {
-  const auto json = ParseJson(config);
-  if (!json || !json->is_object()) return BadConfig("is no JSON object");
-  const auto auths = json->find("auths");
-  if (auths == json->end() || !auths->is_object()) return RegistryLogin{};
-  for (const auto& [key, entry] : auths->items()) {
-    const std::string known = HostOfKey(key);
-    if (known != host && !(IsHub(known) && IsHub(host))) continue;
-    if (entry.is_object() && !entry.empty()) return ReadEntry(entry);
-  }
-  return RegistryLogin{};
-}
-
-Result<RegistryLogin> FindRegistryLogin(
-    std::string_view host, const std::function<const char*(const char*)>& environment) {
-  const auto variable = [&environment](const char* name) {
-    const char* value = environment ? environment(name) : nullptr;
-    return std::string(value == nullptr ? "" : value);
-  };
-  std::filesystem::path folder = variable("DOCKER_CONFIG");
-  if (folder.empty() && !variable("HOME").empty()) {
-    folder = std::filesystem::path(variable("HOME")) / ".docker";
-  }
-  if (folder.empty()) return RegistryLogin{};
-  const auto text = ReadFile(folder / "config.json", kConfigBytes);
-  if (text) return LoginFromDockerConfig(*text, host);
-  if (text.error().code == Code::kNotFound) return RegistryLogin{};
-  return text.error();
 }
 
 }  // namespace slipway::imagebuilder

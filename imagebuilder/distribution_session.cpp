@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "imagebuilder/errors.h"
@@ -15,19 +16,31 @@ namespace {
 constexpr int kRedirectsMax = 5;
 constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{10'000};
 constexpr std::int64_t kAnswerBytes = 8 << 20;
+constexpr std::int64_t kAuthoritiesBytes = 16 << 20;
 constexpr std::size_t kWordsMax = 500;
 
 std::string BaseOf(const RegistryReference& reference, const RegistryOptions& options) {
   const std::string host = reference.host == "docker.io" || reference.host == "index.docker.io"
                                ? "registry-1.docker.io"
                                : reference.host;
-  const bool plain = options.plain_http || IsLoopbackHost(reference.host);
+  const bool plain =
+      options.plain_http || (IsLoopbackHost(reference.host) && options.trust.ca_pem.empty());
   return fmt::format("{}://{}/v2/{}", plain ? "http" : "https", host, reference.repository);
 }
 
-http::ClientOptions ClientOptionsOf() {
+/// What the machine trusts; empty where it is not where Debian has it.
+std::string MachineAuthorities() {
+  const auto text = ReadFile("/etc/ssl/certs/ca-certificates.crt", kAuthoritiesBytes);
+  return text ? *text : "";
+}
+
+http::ClientOptions ClientOptionsOf(const RegistryTrust& trust) {
   http::ClientOptions options;
   options.response_bytes_max = kAnswerBytes;
+  // Token services and storage of the same registry may have public certificates.
+  if (!trust.ca_pem.empty()) options.ca_pem = MachineAuthorities() + "\n" + trust.ca_pem;
+  options.certificate_pem = trust.certificate_pem;
+  options.key_pem = trust.key_pem;
   return options;
 }
 
@@ -93,7 +106,7 @@ RegistrySession::RegistrySession(RegistryReference reference, RegistryOptions op
     : reference_(std::move(reference)),
       options_(std::move(options)),
       clock_(clock),
-      client_(http::MakeClient(ClientOptionsOf(), clock)),
+      client_(http::MakeClient(ClientOptionsOf(options_.trust), clock)),
       base_(BaseOf(reference_, options_)) {}
 
 std::string RegistrySession::Url(std::string_view path) const { return base_ + std::string(path); }
@@ -133,7 +146,16 @@ Result<http::Response> RegistrySession::SendOnce(std::string_view doing, const C
       response.error().id.starts_with("Connection.") || response.error().id.starts_with("Tls.");
   if (!transport) return response;
   Error error = Unreachable(doing, response.error().message);
-  if (!response.error().fix.empty()) error.fix = response.error().fix;
+  if (response.error().code == Code::kPermissionDenied) {
+    error.code = Code::kPermissionDenied;
+    error.id = "Registry.Untrusted";
+    error.fix = fmt::format(
+        "name its authority with --ca FILE, or put it into "
+        "/etc/docker/certs.d/{}/ca.crt on the service's machine",
+        reference_.host);
+  } else if (!response.error().fix.empty()) {
+    error.fix = response.error().fix;
+  }
   return error;
 }
 

@@ -64,34 +64,6 @@ Result<LayerRecipe::Item> MakeItem(FileEntry entry, LayerCache& cache) {
   return LayerRecipe::Item{.entry = std::move(entry), .size = bytes, .remembered = remembered};
 }
 
-Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> files,
-                               BuildContext& context) {
-  LayerRecipe recipe{.name = std::string(type.name),
-                     .summary = std::string(type.summary),
-                     .items = {},
-                     .key = {},
-                     .unpacked_size = static_cast<std::int64_t>(TarEnd().size())};
-  std::vector<FileEntry> arranged = TRY(ArrangeEntries(std::move(files)));
-  for (FileEntry& entry : arranged) {
-    if (context.cancelled && context.cancelled()) return Cancelled();
-    recipe.items.push_back(TRY(MakeItem(std::move(entry), context.cache)));
-    const FileEntry& added = recipe.items.back().entry;
-    const std::int64_t bytes = TarMemberBytes({.path = added.path,
-                                               .kind = added.kind,
-                                               .mode = added.mode,
-                                               .size = recipe.items.back().size,
-                                               .link_target = added.link_target});
-    recipe.unpacked_size = TRY(CheckedAdd(recipe.unpacked_size, bytes, "the layer"));
-  }
-  if (recipe.unpacked_size > limits::kBlobBytes) {
-    return Error{.code = Code::kResourceExhausted,
-                 .message = fmt::format("layer {} would have {} bytes, {} are allowed", recipe.name,
-                                        recipe.unpacked_size, limits::kBlobBytes)};
-  }
-  recipe.key = KeyOf(recipe);
-  return recipe;
-}
-
 /// Only its key is known; the files are listed when it must be packed.
 LayerRecipe LateRecipe(const LayerType& type, const std::string& key, const BuildSpec& spec) {
   LayerRecipe recipe{.name = std::string(type.name), .summary = std::string(type.summary)};
@@ -136,6 +108,34 @@ std::vector<LayerType> AllTypes() {
 }
 
 }  // namespace
+
+Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> files,
+                               BuildContext& context) {
+  LayerRecipe recipe{.name = std::string(type.name),
+                     .summary = std::string(type.summary),
+                     .items = {},
+                     .key = {},
+                     .unpacked_size = static_cast<std::int64_t>(TarEnd().size())};
+  std::vector<FileEntry> arranged = TRY(ArrangeEntries(std::move(files)));
+  for (FileEntry& entry : arranged) {
+    if (context.cancelled && context.cancelled()) return Cancelled();
+    recipe.items.push_back(TRY(MakeItem(std::move(entry), context.cache)));
+    const FileEntry& added = recipe.items.back().entry;
+    const std::int64_t bytes = TarMemberBytes({.path = added.path,
+                                               .kind = added.kind,
+                                               .mode = added.mode,
+                                               .size = recipe.items.back().size,
+                                               .link_target = added.link_target});
+    recipe.unpacked_size = TRY(CheckedAdd(recipe.unpacked_size, bytes, "the layer"));
+  }
+  if (recipe.unpacked_size > limits::kBlobBytes) {
+    return Error{.code = Code::kResourceExhausted,
+                 .message = fmt::format("layer {} would have {} bytes, {} are allowed", recipe.name,
+                                        recipe.unpacked_size, limits::kBlobBytes)};
+  }
+  recipe.key = KeyOf(recipe);
+  return recipe;
+}
 
 Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context) {
   return RecipesOf(AllTypes(), spec, context);

@@ -28,6 +28,11 @@ struct LayerRecipe {
   std::function<Result<LayerRecipe>(BuildContext&)> complete = {};
 };
 
+/// The layer of these files, its key too. kInvalidArgument (id `Image.Spec`), kNotFound for a
+/// source that is not there.
+Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> files,
+                               BuildContext& context);
+
 /// The layers an image of `spec` has, bottom first. kInvalidArgument (id `Image.Spec`),
 /// kNotFound for a source that is not there.
 Result<std::vector<LayerRecipe>> MakeRecipes(const BuildSpec& spec, BuildContext& context);

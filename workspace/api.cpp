@@ -112,6 +112,18 @@ constexpr auto FieldsOf(const ImageWarning*) {
                 Field{"fix", &T::fix});
 }
 
+constexpr auto FieldsOf(const PartCheck*) {
+  using T = PartCheck;
+  return Fields(Field{"name", &T::name}, Field{"state", &T::state}, Field{"digest", &T::digest},
+                Field{"rebuilt_digest", &T::rebuilt_digest}, Field{"difference", &T::difference});
+}
+
+constexpr auto FieldsOf(const Verification*) {
+  using T = Verification;
+  return Fields(Field{"state", &T::state}, Field{"time", &T::time}, Field{"digest", &T::digest},
+                Field{"detail", &T::detail}, Field{"parts", &T::parts});
+}
+
 constexpr auto FieldsOf(const Image*) {
   using T = Image;
   return Fields(Field{"name", &T::name}, Field{"version", &T::version}, Field{"id", &T::id},
@@ -123,7 +135,7 @@ constexpr auto FieldsOf(const Image*) {
                 Field{"etag", &T::etag}, Field{"runtime", &T::runtime}, Field{"script", &T::script},
                 Field{"python_version", &T::python_version},
                 Field{"generated_dockerfile", &T::generated_dockerfile}, Field{"lock", &T::lock},
-                Field{"warnings", &T::warnings});
+                Field{"warnings", &T::warnings}, Field{"verification", &T::verification});
 }
 
 constexpr auto FieldsOf(const CreateImage*) {
@@ -149,6 +161,25 @@ constexpr auto FieldsOf(const ImagePlan*) {
   return Fields(Field{"digest", &ImagePlan::digest}, Field{"layers", &ImagePlan::layers});
 }
 
+constexpr auto FieldsOf(const TrafficShare*) {
+  using T = TrafficShare;
+  return Fields(Field{"revision", &T::revision, Need::kRequired},
+                Field{"percent", &T::percent, Need::kRequired});
+}
+
+constexpr auto FieldsOf(const Traffic*) {
+  return Fields(Field{"traffic", &Traffic::traffic, Need::kRequired});
+}
+
+constexpr auto FieldsOf(const Revision*) {
+  using T = Revision;
+  return Fields(Field{"revision", &T::revision}, Field{"percent", &T::percent},
+                Field{"same_as", &T::same_as}, Field{"image", &T::image},
+                Field{"image_digest", &T::image_digest}, Field{"created_time", &T::created_time});
+}
+
+constexpr auto FieldsOf(const RollBack*) { return Fields(Field{"to", &RollBack::to}); }
+
 constexpr auto FieldsOf(const Service*) {
   using T = Service;
   return Fields(Field{"name", &T::name}, Field{"state", &T::state}, Field{"target", &T::target},
@@ -158,9 +189,10 @@ constexpr auto FieldsOf(const Service*) {
                 Field{"auth_enabled", &T::auth_enabled}, Field{"deployment", &T::deployment},
                 Field{"cause", &T::cause}, Field{"detail", &T::detail},
                 Field{"description", &T::description}, Field{"revision", &T::revision},
-                Field{"restarts", &T::restarts}, Field{"kv_tags", &T::kv_tags},
-                Field{"properties", &T::properties}, Field{"created_time", &T::created_time},
-                Field{"updated_time", &T::updated_time}, Field{"etag", &T::etag});
+                Field{"restarts", &T::restarts}, Field{"traffic", &T::traffic},
+                Field{"kv_tags", &T::kv_tags}, Field{"properties", &T::properties},
+                Field{"created_time", &T::created_time}, Field{"updated_time", &T::updated_time},
+                Field{"etag", &T::etag});
 }
 
 constexpr auto FieldsOf(const CreateService*) {
@@ -187,7 +219,8 @@ constexpr auto FieldsOf(const ServiceKeys*) {
 constexpr auto FieldsOf(const PushImage*) {
   using T = PushImage;
   return Fields(Field{"reference", &T::reference, Need::kRequired}, Field{"username", &T::username},
-                Field{"password", &T::password}, Field{"plain_http", &T::plain_http});
+                Field{"password", &T::password}, Field{"ca", &T::ca},
+                Field{"plain_http", &T::plain_http});
 }
 
 constexpr auto FieldsOf(const PullImage*) {
@@ -195,7 +228,7 @@ constexpr auto FieldsOf(const PullImage*) {
   return Fields(Field{"name", &T::name, Need::kRequired},
                 Field{"reference", &T::reference, Need::kRequired}, Field{"username", &T::username},
                 Field{"password", &T::password}, Field{"description", &T::description},
-                Field{"plain_http", &T::plain_http}, Field{"tags", &T::tags},
+                Field{"ca", &T::ca}, Field{"plain_http", &T::plain_http}, Field{"tags", &T::tags},
                 Field{"properties", &T::properties});
 }
 
@@ -298,6 +331,9 @@ bool IsSent(const UpdateService& value, std::string_view name) {
 }
 bool IsSent(const Environment& value, std::string_view name) {
   return name != "deployment" || !value.deployment.json.empty();
+}
+bool IsSent(const Image& value, std::string_view name) {
+  return name != "verification" || !value.verification.state.empty();
 }
 bool IsSent(const Token& value, std::string_view name) {
   return name != "token" || !value.token.empty();
@@ -498,7 +534,11 @@ Json ToJson(const Alias& value) { return Write(value); }
 Json ToJson(const SetAlias& value) { return Write(value); }
 Json ToJson(const Image& value) { return Write(value); }
 Json ToJson(const CreateImage& value) { return Write(value); }
+Json ToJson(const Verification& value) { return Write(value); }
 Json ToJson(const ImagePlan& value) { return Write(value); }
+Json ToJson(const Traffic& value) { return Write(value); }
+Json ToJson(const Revision& value) { return Write(value); }
+Json ToJson(const RollBack& value) { return Write(value); }
 Json ToJson(const Service& value) { return Write(value); }
 Json ToJson(const CreateService& value) { return Write(value); }
 Json ToJson(const UpdateService& value) { return Write(value); }
@@ -543,6 +583,15 @@ Result<void> FromJson(const Json& json, CreateImage& value) {
   return ReadValue(json, "", Need::kOptional, value);
 }
 Result<void> FromJson(const Json& json, ImagePlan& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, Traffic& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, Revision& value) {
+  return ReadValue(json, "", Need::kOptional, value);
+}
+Result<void> FromJson(const Json& json, RollBack& value) {
   return ReadValue(json, "", Need::kOptional, value);
 }
 Result<void> FromJson(const Json& json, Service& value) {
@@ -629,6 +678,8 @@ template Result<SetAlias> Read<SetAlias>(std::string_view text);
 template Result<Image> Read<Image>(std::string_view text);
 template Result<CreateImage> Read<CreateImage>(std::string_view text);
 template Result<ImagePlan> Read<ImagePlan>(std::string_view text);
+template Result<Traffic> Read<Traffic>(std::string_view text);
+template Result<RollBack> Read<RollBack>(std::string_view text);
 template Result<Service> Read<Service>(std::string_view text);
 template Result<CreateService> Read<CreateService>(std::string_view text);
 template Result<UpdateService> Read<UpdateService>(std::string_view text);

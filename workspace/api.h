@@ -27,15 +27,19 @@
 /// GET PUT         /workspaces/{w}/models/{name}/aliases/{alias}
 /// GET POST        /workspaces/{w}/images            POST CreateImage -> 202 Operation
 /// POST            /workspaces/{w}/images/plan       CreateImage -> 200 ImagePlan
-/// GET DELETE      /workspaces/{w}/images/{name}/versions/{v}
+/// GET PATCH DELETE /workspaces/{w}/images/{name}/versions/{v}   PATCH UpdateImage
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/logs
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/lock
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/archive?format=oci-archive
+/// GET             /workspaces/{w}/images/{name}/versions/{v}/sbom?format=spdx|cyclonedx
+/// POST            /workspaces/{w}/images/{name}/versions/{v}/verify  -> 202 Operation
 /// POST            /workspaces/{w}/images/{name}/versions/{v}/push   PushImage -> 202 Operation
 /// POST            /workspaces/{w}/images/pull       PullImage -> 202 Operation
 /// GET POST        /workspaces/{w}/services          POST CreateService -> 202 Operation
 /// GET PATCH DELETE /workspaces/{w}/services/{name}  PATCH UpdateService, DELETE -> 202
 /// GET POST        /workspaces/{w}/services/{name}/keys   POST SetServiceKey -> ServiceKeys
+/// GET PUT         /workspaces/{w}/services/{name}/traffic   Traffic, PUT -> 202 Operation
+/// GET POST        /workspaces/{w}/services/{name}/revisions  POST RollBack -> 202 Operation
 /// GET             /workspaces/{w}/services/{name}/logs?lines=
 /// POST            /workspaces/{w}/services/{name}/score
 /// GET             /workspaces/{w}/environments
@@ -125,6 +129,18 @@ struct ImageWarning {
   std::string code, message, fix;
   std::int64_t line = 0;
 };
+/// A part of an image beside what it was rebuilt to: a layer, or `settings`. `state`: same,
+/// repacked (the same files in other compressed bytes), other-build (made of other programs of
+/// Slipway's than these), differs, missing, extra. `difference` names the first file.
+struct PartCheck {
+  std::string name, state, digest, rebuilt_digest, difference;
+};
+/// What came of rebuilding an image from its recorded inputs. `state`: empty (never tried),
+/// verified, other-build, differs, not-rebuilt (its blobs are whole; `detail` says why no more).
+struct Verification {
+  std::string state, time, digest, detail;  ///< `digest`: of the rebuilt manifest
+  std::vector<PartCheck> parts;
+};
 /// `state`: Creating, Succeeded, Failed. `runtime`: native, python. `lock`: digest of the blob that
 /// `GET …/lock` answers.
 struct Image {
@@ -137,7 +153,10 @@ struct Image {
   std::string created_time, etag;
   std::string runtime, script, python_version, generated_dockerfile, lock;
   std::vector<ImageWarning> warnings;
+  Verification verification = {};
 };
+/// What may change of an image; what is absent stays as it is.
+using UpdateImage = UpdateModel;
 /// A file of which `path` is empty is not given. Contents were PUT as blobs before.
 struct CreateImage {
   std::string name;
@@ -161,11 +180,12 @@ struct CreateImage {
 struct PushImage {
   std::string reference;
   std::string username = "", password = "";
+  std::string ca = "";  ///< PEM: authorities to trust beside the machine's
   bool plain_http = false;
 };
 struct PullImage {
   std::string name, reference;
-  std::string username = "", password = "", description = "";
+  std::string username = "", password = "", description = "", ca = "";
   bool plain_http = false;
   TextMap tags = {}, properties = {};
 };
@@ -179,6 +199,25 @@ struct ImagePlan {
   std::vector<PlannedLayer> layers;
 };
 
+/// A revision of a service, and how many of a hundred requests it gets.
+struct TrafficShare {
+  std::int64_t revision = 0, percent = 0;
+  bool operator==(const TrafficShare&) const = default;
+};
+/// By revision; the percents add up to 100.
+struct Traffic {
+  std::vector<TrafficShare> traffic;
+};
+/// What a service runs or ran. `same_as`: the revision that it was rolled back to, 0: none.
+struct Revision {
+  std::int64_t revision = 0, percent = 0, same_as = 0;
+  std::string image, image_digest, created_time;
+};
+/// The next revision is to be as an earlier one was.
+struct RollBack {
+  std::int64_t to = 0;  ///< 0: the one before the revision that answers now
+};
+
 /// `state`: Transitioning, Healthy, Unhealthy, Failed. `compute_type`: PROCESS, DOCKER, ACI, AKS.
 /// `deployment` as deployer/deployment.h says, without its keys and passwords.
 struct Service {
@@ -186,7 +225,8 @@ struct Service {
       swagger_uri, cause, detail, description;
   bool auth_enabled = false;
   Object deployment;
-  std::int64_t revision = 0, restarts = 0;
+  std::int64_t revision = 0, restarts = 0;  ///< `revision`: that gets most requests
+  std::vector<TrafficShare> traffic;
   TextMap kv_tags, properties;
   std::string created_time, updated_time, etag;
 };
@@ -297,7 +337,11 @@ Json ToJson(const Image& value);
 Json ToJson(const CreateImage& value);
 Json ToJson(const PushImage& value);
 Json ToJson(const PullImage& value);
+Json ToJson(const Verification& value);
 Json ToJson(const ImagePlan& value);
+Json ToJson(const Traffic& value);
+Json ToJson(const Revision& value);
+Json ToJson(const RollBack& value);
 Json ToJson(const Service& value);
 Json ToJson(const CreateService& value);
 Json ToJson(const UpdateService& value);
@@ -325,6 +369,9 @@ Result<void> FromJson(const Json& json, CreateImage& value);
 Result<void> FromJson(const Json& json, PushImage& value);
 Result<void> FromJson(const Json& json, PullImage& value);
 Result<void> FromJson(const Json& json, ImagePlan& value);
+Result<void> FromJson(const Json& json, Traffic& value);
+Result<void> FromJson(const Json& json, Revision& value);
+Result<void> FromJson(const Json& json, RollBack& value);
 Result<void> FromJson(const Json& json, Service& value);
 Result<void> FromJson(const Json& json, CreateService& value);
 Result<void> FromJson(const Json& json, UpdateService& value);

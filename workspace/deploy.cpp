@@ -104,7 +104,14 @@ Result<deployer::DeploySpec> MakeDeploySpec(Workspace& workspace, const ServiceR
 }
 
 Result<deployer::Observed> Deploy(Workspace& workspace, const ServiceRow& row, Progress& progress) {
+  const deployer::WaitOptions options{.timeout = workspace.config().ready_timeout,
+                                      .cancelled = [&progress] { return progress.Cancelled(); }};
   progress.Phase("unpacking " + row.service.image, 60);
+  if (IsSplit(row)) {
+    TRY(UnpackService(workspace, row));
+    progress.Phase("starting revisions of " + row.service.name, 70);
+    return ApplyAndWait(workspace, row, options);
+  }
   const deployer::DeploySpec spec = TRY(MakeDeploySpec(workspace, row));
   deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
   if (!deployer::RunsUnpacked(row.service.target)) TRY(PushForDeploy(workspace, row, progress));
@@ -112,8 +119,7 @@ Result<deployer::Observed> Deploy(Workspace& workspace, const ServiceRow& row, P
   TRY(driver->Apply(spec));
   progress.Phase("waiting until " + row.service.name + " answers", 80);
   return deployer::WaitReady(*driver, {row.workspace, row.service.name}, workspace.clock(),
-                             {.timeout = workspace.config().ready_timeout,
-                              .cancelled = [&progress] { return progress.Cancelled(); }});
+                             options);
 }
 
 }  // namespace slipway::workspace

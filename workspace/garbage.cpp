@@ -40,9 +40,17 @@ Result<void> RemoveOthers(Workspace& workspace, const std::filesystem::path& fol
 
 Result<void> RemoveUnusedUnpacked(Workspace& workspace) {
   std::set<std::string> images;
-  for (const ServiceRow& row : TRY(workspace.store().AllServices())) {
-    const Result<Digest> digest = Digest::Parse(row.service.image_digest);
+  const auto keep = [&images](const std::string& text) {
+    const Result<Digest> digest = Digest::Parse(text);
     if (digest) images.insert(std::string(digest->hex()));
+  };
+  for (const ServiceRow& row : TRY(workspace.store().AllServices())) {
+    keep(row.service.image_digest);
+    if (!IsSplit(row)) continue;
+    for (const api::TrafficShare& share : row.service.traffic) {
+      const ServiceRow revision = TRY(workspace.store().GetRevision(row, share.revision));
+      keep(revision.service.image_digest);
+    }
   }
   TRY(RemoveOthers(workspace, workspace.run_folder() / "images", images));
   if (!images.empty()) return {};

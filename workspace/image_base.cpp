@@ -10,7 +10,9 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "imagebuilder/distribution.h"
+#include "imagebuilder/docker_config.h"
 #include "imagebuilder/python/oci_import.h"
+#include "imagebuilder/python/rootfs_import.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -30,6 +32,16 @@ std::map<std::string, std::string> EnvironmentOf(const imagebuilder::RunConfig& 
 
 }  // namespace
 
+Result<void> CheckBase(const Principal& principal, const std::string& base) {
+  if (!base.starts_with('/') || !imagebuilder::IsRootfs(base)) return {};
+  if (principal.role == Role::kOwner && principal.workspace.empty()) return {};
+  return Error{.code = Code::kPermissionDenied,
+               .message = "the base " + base +
+                          " is a folder of the service's machine, which only its owner may read",
+               .id = "Auth.Forbidden",
+               .fix = "give an OCI archive, or a registry's reference"};
+}
+
 Result<imagebuilder::Image> FetchBase(Workspace& workspace, const std::string& base,
                                       const fs::path& scratch,
                                       const imagebuilder::WorkHooks& hooks) {
@@ -41,13 +53,21 @@ Result<imagebuilder::Image> FetchBase(Workspace& workspace, const std::string& b
                    .id = "Image.Base"};
     }
     hooks.Say("base: reading " + base);
-    return imagebuilder::ImportLayout(base, workspace.blobs(), "amd64", scratch);
+    if (!imagebuilder::IsRootfs(base)) {
+      return imagebuilder::ImportLayout(base, workspace.blobs(), "amd64", scratch);
+    }
+    imagebuilder::BuildContext context{.blobs = workspace.blobs(),
+                                       .cache = workspace.layer_cache(),
+                                       .progress = hooks.say,
+                                       .cancelled = hooks.cancelled};
+    return imagebuilder::ImportRootfs(base, "amd64", context);
   }
   const auto reference = TRY(imagebuilder::ParseRegistryReference(base));
   hooks.Say("base: fetching " + base);
-  const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
   imagebuilder::RegistryOptions options{
-      .login = TRY(imagebuilder::FindRegistryLogin(reference.host, environment)),
+      .login = TRY(imagebuilder::FindRegistryLogin(reference.host, Workspace::surroundings())),
+      .trust =
+          TRY(imagebuilder::FindRegistryTrust(reference.host, imagebuilder::CertificateFolders())),
       .progress = hooks.say,
       .cancelled = hooks.cancelled};
   const auto registry =

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "imagebuilder/python/conda_file.h"
 #include "imagebuilder/python/requirement.h"
+#include "imagebuilder/python/stand_ins.h"
 #include "workspace/image_base.h"
 #include "workspace/workspace.h"
 
@@ -215,7 +216,8 @@ Result<std::optional<PythonLock>> KnownLock(Workspace& workspace, const api::Cre
     TRY(CheckLockHolds(lock, inputs));
     return std::optional(std::move(lock));
   }
-  if (wanted.fresh) return std::optional<PythonLock>();
+  // What lies at a path can be another base by now.
+  if (wanted.fresh || wanted.base.starts_with('/')) return std::optional<PythonLock>();
   const std::string text = TRY(workspace.store().FindResolved(
       imagebuilder::PlanKey(inputs.plan, wanted.base), kResolvedFresh));
   if (text.empty()) return std::optional<PythonLock>();
@@ -266,6 +268,18 @@ std::vector<api::ImageWarning> WarningsOf(const imagebuilder::EnvironmentPlan& p
   for (const BuildNote& note : plan.notes) {
     warnings.push_back(
         {.code = note.code, .message = note.message, .fix = note.fix, .line = note.line});
+  }
+  for (const std::string& name : lock.provided) {
+    if (imagebuilder::StandInFor(name) != imagebuilder::StandIn::kNothing ||
+        std::ranges::find(plan.provided, name) != plan.provided.end()) {
+      continue;
+    }
+    warnings.push_back({.code = "Image.NotInstalled",
+                        .message = name +
+                                   ", which other packages ask for, is not installed: no module of "
+                                   "Slipway's stands in for it",
+                        .fix = "--keep " + name + " installs the package itself",
+                        .line = 0});
   }
   return warnings;
 }

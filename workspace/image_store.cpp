@@ -23,27 +23,39 @@ Error NoImage(std::string_view workspace, const VersionedName& name) {
       .fix = "slipway image list"};
 }
 
-/// What an image with Python tells beyond the columns.
-std::string DetailsText(const api::Image& image) {
+/// What an image tells beyond the columns.
+Json DetailsOf(const api::Image& image) {
   const Json json = api::ToJson(image);
   Json details = Json::object();
   for (const char* name :
        {"runtime", "script", "python_version", "generated_dockerfile", "lock", "warnings"}) {
     details[name] = json[name];
   }
+  return details;
+}
+
+std::string DraftDetails(const api::Image& draft, const ImageOrigin& origin) {
+  Json details = DetailsOf(draft);
+  if (!origin.request.name.empty()) {
+    details[std::string(kOriginMember)] = {{"request", api::ToJson(origin.request)},
+                                           {"server_digest", origin.server_digest}};
+  }
   return DumpJson(details);
 }
 
 void TakeDetails(const std::string& text, api::Image& image) {
-  const Result<Json> details = ParseJson(text);
+  Result<Json> details = ParseJson(text);
+  if (!details || !details->is_object()) return;
+  details->erase(std::string(kOriginMember));
   api::Image read;
-  if (!details || !api::FromJson(*details, read)) return;
+  if (!api::FromJson(*details, read)) return;
   image.runtime = read.runtime;
   image.script = read.script;
   image.python_version = read.python_version;
   image.generated_dockerfile = read.generated_dockerfile;
   image.lock = read.lock;
   image.warnings = read.warnings;
+  image.verification = read.verification;
 }
 
 }  // namespace
@@ -89,7 +101,8 @@ Result<Store::Rows<api::Image>> Store::QueryImages(const char* where,
   return rows;
 }
 
-Result<api::Image> Store::InsertImage(std::string_view workspace, const api::Image& draft) {
+Result<api::Image> Store::InsertImage(std::string_view workspace, const api::Image& draft,
+                                      const ImageOrigin& origin) {
   api::Image image;
   const auto insert = [&]() -> Result<void> {
     const std::array<SqlValue, 2> name{std::string(workspace), draft.name};
@@ -104,7 +117,7 @@ Result<api::Image> Store::InsertImage(std::string_view workspace, const api::Ima
                                           TextMapToColumn(draft.kv_tags),
                                           TextMapToColumn(draft.properties),
                                           Now(),
-                                          DetailsText(draft),
+                                          DraftDetails(draft, origin),
                                           std::string(workspace),
                                           draft.name};
     TRY(database_.Execute(
@@ -171,13 +184,19 @@ Result<void> Store::FinishImage(std::string_view workspace, const api::Image& im
                                 std::string_view config_digest,
                                 const std::vector<std::string>& sources) {
   return Transaction([&]() -> Result<void> {
-    const std::array<SqlValue, 9> values{
-        image.state,  image.digest,       std::string(config_digest), image.size,
-        image.error,  DetailsText(image), std::string(workspace),     image.name,
-        image.version};
+    const std::array<SqlValue, 9> values{image.state,
+                                         image.digest,
+                                         std::string(config_digest),
+                                         image.size,
+                                         image.error,
+                                         DumpJson(DetailsOf(image)),
+                                         std::string(workspace),
+                                         image.name,
+                                         image.version};
     TRY(database_.Execute(
         "UPDATE images SET state = ?, digest = ?, config_digest = ?, size = ?, error = ?,"
-        " details = ?, change = change + 1 WHERE workspace = ? AND name = ? AND version = ?",
+        " details = json_patch(details, ?), change = change + 1"
+        " WHERE workspace = ? AND name = ? AND version = ?",
         values));
     std::int64_t position = 0;
     for (const api::Layer& layer : image.layers) {
@@ -235,7 +254,9 @@ Result<void> Store::DeleteImage(std::string_view workspace, const VersionedName&
     const std::array<SqlValue, 3> key{std::string(workspace), name.name, name.version};
     std::string user;
     TRY(database_.Query(
-        "SELECT name FROM services WHERE workspace = ? AND image_name = ? AND image_version = ?",
+        "SELECT name FROM (SELECT workspace, name, image_name, image_version FROM services UNION"
+        " SELECT workspace, service, image_name, image_version FROM service_revisions"
+        " WHERE percent > 0) WHERE workspace = ? AND image_name = ? AND image_version = ?",
         key, [&user](const Row& row) { user = row.Text(0); }));
     if (!user.empty()) {
       return Error{.code = Code::kFailedPrecondition,

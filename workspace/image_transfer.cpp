@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace/image_transfer.h"
 
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 
 #include "imagebuilder/distribution.h"
+#include "imagebuilder/docker_config.h"
 #include "registry/registry.h"
 #include "workspace/images.h"
 #include "workspace/workspace.h"
@@ -18,34 +18,40 @@ using imagebuilder::RegistryLogin;
 using imagebuilder::RegistryOptions;
 using imagebuilder::RegistryReference;
 
-/// A registry to talk to, and as whom.
+/// A registry to talk to, as whom, and whom to trust as it; as far as the request says.
 struct Peer {
   RegistryReference reference;
-  RegistryLogin login;
+  RegistryLogin login = {};
+  imagebuilder::RegistryTrust trust = {};
   bool plain_http = false;
 };
 
-/// The login given, else the one that the service's own Docker configuration has.
-Result<Peer> FindPeer(const std::string& reference, const std::string& username,
-                      const std::string& password, bool plain_http) {
+Result<Peer> ReadPeer(const std::string& reference, const std::string& username,
+                      const std::string& password, const std::string& ca) {
   Peer peer{.reference = TRY(imagebuilder::ParseRegistryReference(reference)),
-            .login = {.username = username, .password = password},
-            .plain_http = plain_http};
+            .login = {.username = username, .password = password}};
   if (username.empty() != password.empty()) {
     return Error{.code = Code::kInvalidArgument,
                  .message = "username and password must both be given, or neither",
                  .id = "Request.Invalid"};
   }
-  if (username.empty()) {
-    peer.login = TRY(imagebuilder::FindRegistryLogin(
-        peer.reference.host, [](const char* name) { return std::getenv(name); }));
-  }
+  if (!ca.empty()) TRY(imagebuilder::AddAuthorities("ca", ca, peer.trust));
   return peer;
 }
 
-std::unique_ptr<imagebuilder::Registry> Open(const Peer& peer, Progress& progress) {
+/// What the request does not say, the service's own Docker configuration does, which may run a
+/// credential helper.
+Result<std::unique_ptr<imagebuilder::Registry>> Open(const Peer& peer, Progress& progress) {
+  const std::string& host = peer.reference.host;
   auto percent = std::make_shared<std::int64_t>(0);
-  RegistryOptions options{.login = peer.login, .plain_http = peer.plain_http};
+  RegistryOptions options{
+      .login = peer.login,
+      .trust = TRY(imagebuilder::FindRegistryTrust(host, imagebuilder::CertificateFolders())),
+      .plain_http = peer.plain_http};
+  options.trust.ca_pem += peer.trust.ca_pem;
+  if (options.login.username.empty()) {
+    options.login = TRY(imagebuilder::FindRegistryLogin(host, Workspace::surroundings()));
+  }
   options.progress = [&progress, percent](std::string_view line) {
     *percent += (95 - *percent) / 6;
     progress.Phase(line, *percent);
@@ -71,7 +77,8 @@ Result<void> Push(Workspace& workspace, const std::string& digest, const Peer& p
                   Progress& progress) {
   const std::shared_lock keep(workspace.keep_mutex());
   const imagebuilder::Image image = TRY(imagebuilder::Load(workspace.blobs(), digest));
-  TRY(Open(peer, progress)->Push(workspace.blobs(), image));
+  const auto registry = TRY(Open(peer, progress));
+  TRY(registry->Push(workspace.blobs(), image));
   return {};
 }
 
@@ -80,7 +87,8 @@ Result<void> Push(Workspace& workspace, const std::string& digest, const Peer& p
 Result<api::Operation> StartImagePush(Workspace& workspace, const std::string& workspace_name,
                                       const api::Image& image, const api::PushImage& wanted) {
   const auto peer = std::make_shared<Peer>(
-      TRY(FindPeer(wanted.reference, wanted.username, wanted.password, wanted.plain_http)));
+      TRY(ReadPeer(wanted.reference, wanted.username, wanted.password, wanted.ca)));
+  peer->plain_http = wanted.plain_http;
   Job job{.kind = "image.push", .workspace = workspace_name};
   job.prepare = [workspace_name, image](const std::string&) -> Result<std::string> {
     return PathOf(workspace_name, image);
@@ -102,7 +110,8 @@ Result<api::Operation> StartImagePull(Workspace& workspace, const std::string& w
   }
   TRY(workspace.store().GetWorkspace(workspace_name));
   auto work = std::make_shared<PullWork>();
-  work->peer = TRY(FindPeer(wanted.reference, wanted.username, wanted.password, wanted.plain_http));
+  work->peer = TRY(ReadPeer(wanted.reference, wanted.username, wanted.password, wanted.ca));
+  work->peer.plain_http = wanted.plain_http;
   Job job{.kind = "image.pull", .workspace = workspace_name};
   job.prepare = [&workspace, workspace_name, wanted,
                  work](const std::string& operation_id) -> Result<std::string> {
@@ -116,7 +125,8 @@ Result<api::Operation> StartImagePull(Workspace& workspace, const std::string& w
   };
   job.run = [&workspace, work](Progress& progress) -> Result<void> {
     work->keep = std::shared_lock(workspace.keep_mutex());
-    work->built = TRY(Open(work->peer, progress)->Pull(workspace.blobs()));
+    const auto registry = TRY(Open(work->peer, progress));
+    work->built = TRY(registry->Pull(workspace.blobs()));
     progress.Log("image " + work->image.id + " is " + work->built.manifest.digest);
     return {};
   };
@@ -134,9 +144,9 @@ Result<void> PushForDeploy(Workspace& workspace, const ServiceRow& row, Progress
   if (registry.address.empty()) return {};
   const std::string& image = row.service.image;
   const Peer peer =
-      TRY(FindPeer(registry.address + "/" + image, registry.username, registry.password, false));
+      TRY(ReadPeer(registry.address + "/" + image, registry.username, registry.password, ""));
   const std::string& digest = row.service.image_digest;
-  if (const auto there = Open(peer, progress)->Has(digest); there && *there) return {};
+  if (const auto there = TRY(Open(peer, progress))->Has(digest); there && *there) return {};
   progress.Phase("pushing " + image + " to " + registry.address, 65);
   return Push(workspace, digest, peer, progress);
 }

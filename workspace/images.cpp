@@ -12,6 +12,7 @@
 #include "imagebuilder/python/dockerfile.h"
 #include "workspace/image_base.h"
 #include "workspace/image_inputs.h"
+#include "workspace/image_spec.h"
 #include "workspace/preflight.h"
 #include "workspace/workspace.h"
 
@@ -19,18 +20,6 @@ namespace slipway::workspace {
 namespace {
 
 constexpr std::int64_t kModelsMax = 1'000;
-
-/// Removes a folder when it goes.
-class ScopedTree {
- public:
-  explicit ScopedTree(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  ~ScopedTree() { static_cast<void>(RemoveTree(folder_).has_value()); }
-  ScopedTree(const ScopedTree&) = delete;
-  ScopedTree& operator=(const ScopedTree&) = delete;
-
- private:
-  std::filesystem::path folder_;
-};
 
 /// The row and the build of one image, on their way through an operation.
 struct ImageWork {
@@ -40,24 +29,6 @@ struct ImageWork {
   imagebuilder::Image built;
   std::shared_lock<std::shared_mutex> keep;
 };
-
-Result<imagebuilder::BuildSpec> MakeSpec(Workspace& workspace,
-                                         const std::vector<registry::ModelVersion>& models) {
-  imagebuilder::BuildSpec spec{.models = {}, .server_program = workspace.config().server_program};
-  for (const registry::ModelVersion& model : models) {
-    imagebuilder::ModelInput input{
-        .name = model.name, .version = model.version, .main_file = model.main_file, .files = {}};
-    for (const registry::ModelFile& file : model.files) {
-      const Digest digest = TRY(Digest::Parse(file.digest));
-      input.files.push_back({.path = file.path,
-                             .source = TRY(workspace.blobs().Path(digest)),
-                             .digest = file.digest,
-                             .size = file.size});
-    }
-    spec.models.push_back(std::move(input));
-  }
-  return spec;
-}
 
 Result<void> CheckImage(const api::CreateImage& wanted) {
   Result<void> named = registry::CheckName("image name", wanted.name);
@@ -88,23 +59,14 @@ class Phases {
   std::int64_t percent_ = 0;
 };
 
-/// The spec's Python, on the base that the lock names.
-Result<void> SetPython(Workspace& workspace, const ImageInputs& inputs,
-                       imagebuilder::PythonLock lock, imagebuilder::BuildSpec& spec) {
-  auto python = std::make_shared<imagebuilder::PythonSpec>(
-      MakePythonSpec(workspace, inputs, std::move(lock)));
-  if (!python->lock.base.empty()) {
-    const imagebuilder::Image base = TRY(imagebuilder::Load(workspace.blobs(), python->lock.base));
-    TRY(AddBase(workspace, base, *python, spec));
-  }
-  spec.python = std::move(python);
-  return {};
-}
-
 /// Everything a lock names, so that the image can be made again of what is here.
 void AddSources(const imagebuilder::PythonLock& lock, std::vector<std::string>& sources) {
   for (const auto* list : {&lock.debian, &lock.wheels}) {
     for (const imagebuilder::LockedFile& file : *list) sources.push_back(file.digest);
+  }
+  for (const imagebuilder::BuiltWheel& built : lock.built) {
+    sources.push_back(built.source.digest);
+    for (const imagebuilder::LockedFile& file : built.needs) sources.push_back(file.digest);
   }
 }
 
@@ -221,7 +183,13 @@ Result<api::Image> InsertImage(Workspace& workspace, std::string_view workspace_
   draft.runtime = wanted.script.path.empty() ? "native" : "python";
   draft.script = wanted.script.path;
   for (const registry::ModelVersion& model : models) draft.models.push_back(model.id);
-  return workspace.store().InsertImage(workspace_name, draft);
+  ImageOrigin origin;
+  if (!models.empty() || !wanted.script.path.empty()) {
+    origin.request = wanted;
+    origin.request.models = draft.models;
+    origin.server_digest = TRY(workspace.server_digest().Now());
+  }
+  return workspace.store().InsertImage(workspace_name, draft, origin);
 }
 
 Result<imagebuilder::Image> BuildImage(Workspace& workspace,

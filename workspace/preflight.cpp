@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "imagebuilder/preflight/preflight.h"
+#include "imagebuilder/python/stand_ins.h"
 #include "imagebuilder/python/tools.h"
 #include "workspace/workspace.h"
 
@@ -41,7 +42,11 @@ Result<PreflightInput> MakeInput(Workspace& workspace, const api::CreateImage& w
   for (const imagebuilder::LockedFile& package : lock.debian) {
     input.requirements.push_back(package.name);
   }
-  input.requirements.insert(input.requirements.end(), lock.provided.begin(), lock.provided.end());
+  for (const std::string& name : lock.provided) {
+    if (imagebuilder::StandInFor(name) == imagebuilder::StandIn::kModule) {
+      input.requirements.push_back(name);
+    }
+  }
   for (const api::ModelFile& file : wanted.dependencies) input.dependencies.push_back(file.path);
   return input;
 }

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -15,6 +17,7 @@
 #include "runtime/runtime.h"
 #include "runtime/tools/tensor_file.h"
 #include "runtime/tools/test_folder.h"
+#include "workspace/script_sample.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -129,9 +132,9 @@ Result<void> Compare(const fs::path& folder, const runtime::Model& model, const 
   return {};
 }
 
-http::Request MakePost(const ServiceRow& row, const std::string& path, const Json& body) {
+http::Request MakePost(const ServiceRow& row, const std::string& path, std::string body) {
   http::Request request{
-      .method = "POST", .target = row.service.endpoint + path, .body = DumpJson(body)};
+      .method = "POST", .target = row.service.endpoint + path, .body = std::move(body)};
   request.headers.Set("Content-Type", "application/json");
   if (row.deployment.auth_enabled) {
     request.headers.Set("Authorization", "Bearer " + row.deployment.primary_key);
@@ -139,17 +142,86 @@ http::Request MakePost(const ServiceRow& row, const std::string& path, const Jso
   return request;
 }
 
-Result<void> CheckSample(Workspace& workspace, const ServiceRow& row, const fs::path& folder,
-                         const runtime::Model& model, const std::string& name) {
+/// The body of the service's answer, which must be 200.
+Result<std::string> Post(Workspace& workspace, const http::Request& request) {
+  http::Response response = TRY(workspace.scoring_client().Send(request));
+  if (response.status == 200) return std::move(response.body);
+  return Wrong(fmt::format("the service answers {}: {}", response.status,
+                           http::ErrorFromResponse(response).message));
+}
+
+bool IsThere(const fs::path& file) {
+  std::error_code failure;
+  return fs::exists(file, failure);
+}
+
+/// Sends tensors by the Open Inference Protocol, which answers any model without a script.
+Result<void> CheckTensors(Workspace& workspace, const ServiceRow& row, const fs::path& folder,
+                          const runtime::Model& model, const std::string& name) {
   const Json wanted = TRY(MakeRequest(folder, model));
-  const http::Response response = TRY(workspace.scoring_client().Send(
-      MakePost(row, "/v2/models/" + EncodePercent(name) + "/infer", wanted)));
-  if (response.status != 200) {
-    return Wrong(fmt::format("the service answers {}: {}", response.status,
-                             http::ErrorFromResponse(response).message));
-  }
-  const Json answer = TRY(ParseJson(response.body));
+  const http::Request request =
+      MakePost(row, "/v2/models/" + EncodePercent(name) + "/infer", DumpJson(wanted));
+  const std::string body = TRY(Post(workspace, request));
+  const Json answer = TRY(ParseJson(body));
   return Compare(folder, model, answer);
+}
+
+/// Sends `request.json` as it is to the scoring URI.
+Result<void> CheckJson(Workspace& workspace, const ServiceRow& row, const fs::path& folder) {
+  std::string body = TRY(ReadFile(folder / kRequestFile, limits::kHttpBodyBytes));
+  std::optional<Json> want;
+  const fs::path expected = folder / kResponseFile;
+  if (IsThere(expected)) {
+    Result<Json> read = ParseJson(TRY(ReadFile(expected, limits::kJsonBytes)));
+    if (!read) return Within(std::string(kResponseFile), std::move(read).error());
+    want = *std::move(read);
+  }
+  const std::string answer = TRY(Post(workspace, MakePost(row, "/score", std::move(body))));
+  return CheckAnswer(want, answer);
+}
+
+/// Checks samples one after the other; the folders are those of one version of a model.
+class SampleCheck {
+ public:
+  SampleCheck(Workspace& workspace, const ServiceRow& row, const api::Image& image,
+              const registry::ModelVersion& model, fs::path folder)
+      : workspace_(workspace),
+        row_(row),
+        scripted_(!image.script.empty()),
+        model_(model),
+        folder_(std::move(folder)) {}
+
+  /// Whether there was something to send.
+  Result<bool> Check(const fs::path& sample) {
+    const fs::path folder = folder_ / sample;
+    if (IsThere(folder / kRequestFile)) {
+      TRY(CheckJson(workspace_, row_, folder));
+      return true;
+    }
+    if (scripted_) return false;
+    if (!parsed_) parsed_ = TRY(runtime::Model::Load(folder_ / model_.main_file));
+    TRY(CheckTensors(workspace_, row_, folder, *parsed_, model_.name));
+    return true;
+  }
+
+ private:
+  Workspace& workspace_;
+  const ServiceRow& row_;
+  const bool scripted_;
+  const registry::ModelVersion& model_;
+  const fs::path folder_;
+  std::optional<runtime::Model> parsed_;
+};
+
+Error NothingToSend(const registry::ModelVersion& model) {
+  return Error{.code = Code::kFailedPrecondition,
+               .message = fmt::format("no golden sample of model \"{}\" has a {}, which is what a "
+                                      "scoring script is sent",
+                                      model.id, kRequestFile),
+               .id = "Promotion.NoRequest",
+               .fix =
+                   "add request.json, and response.json with what must come back, to a folder "
+                   "test_data_set_N of the model"};
 }
 
 Result<std::string> CheckReady(Workspace& workspace, const ServiceRow& row) {
@@ -193,20 +265,24 @@ Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
 }
 
 Result<std::string> CheckEndpoint(Workspace& workspace, const ServiceRow& row,
-                                  const registry::ModelVersion& model, Progress& progress) {
+                                  const api::Image& image, const registry::ModelVersion& model,
+                                  Progress& progress) {
   const std::set<std::string> folders = SampleFolders(model);
   if (folders.empty()) return CheckReady(workspace, row);
   const auto view =
       TRY(registry::FolderView::Make(workspace.temp_folder(), model.files, workspace.blobs()));
-  const runtime::Model parsed = TRY(runtime::Model::Load(view->path() / model.main_file));
+  SampleCheck check(workspace, row, image, model, view->path());
+  std::size_t checked = 0;
   for (const std::string& folder : folders) {
     if (progress.Cancelled()) {
       return Error{.code = Code::kUnavailable, .message = "cancelled", .id = "Operation.Cancelled"};
     }
-    auto checked = CheckSample(workspace, row, view->path() / folder, parsed, model.name);
-    if (!checked) return Within("golden sample " + folder, std::move(checked).error());
+    auto sent = check.Check(folder);
+    if (!sent) return Within("golden sample " + folder, std::move(sent).error());
+    if (*sent) ++checked;
   }
-  return fmt::format("{} golden samples reproduced at {}", folders.size(), row.service.endpoint);
+  if (checked == 0) return NothingToSend(model);
+  return fmt::format("{} golden samples reproduced at {}", checked, row.service.endpoint);
 }
 
 }  // namespace slipway::workspace

@@ -24,9 +24,12 @@ Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
                                 const registry::ModelVersion& model);
 
 /// Sends every golden sample to the service over the network and compares what it answers; without
-/// samples, that it says it is ready. kFailedPrecondition (id `Promotion.WrongAnswer`) naming
-/// sample, output and element.
+/// samples, that it says it is ready. `request.json` of a sample goes to the scoring URI as it is
+/// (workspace/script_sample.h); tensors, which a script of the image's own does not take, go by the
+/// Open Inference Protocol. kFailedPrecondition with id `Promotion.WrongAnswer` naming sample,
+/// output and element, `Promotion.NoRequest` where a script has no sample.
 Result<std::string> CheckEndpoint(Workspace& workspace, const ServiceRow& row,
-                                  const registry::ModelVersion& model, Progress& progress);
+                                  const api::Image& image, const registry::ModelVersion& model,
+                                  Progress& progress);
 
 }  // namespace slipway::workspace

@@ -126,7 +126,7 @@ Result<void> RunSteps(Workspace& workspace, PromotionWork& work, Progress& progr
                [&] { return VerifyImage(workspace, image, work.model); }));
   TRY(Deploy(workspace, work, progress));
   return PassGate(workspace, work, progress, "endpoint", [&] {
-    return CheckEndpoint(workspace, work.service.after, work.model, progress);
+    return CheckEndpoint(workspace, work.service.after, image, work.model, progress);
   });
 }
 
@@ -198,7 +198,7 @@ Result<void> MoveAlias(Workspace& workspace, const PromotionWork& work) {
 }
 
 Result<void> Succeed(Workspace& workspace, PromotionWork& work) {
-  TRY(workspace.store().UpdateService(work.service.after));
+  TRY(FinishService(workspace, work.service));
   TRY(MoveAlias(workspace, work));
   const std::string now = FormatTime(workspace.clock().Now());
   work.promotion.evidence.push_back(

@@ -27,12 +27,7 @@ Result<std::string> KindOf(Workspace& workspace, const ServiceRow& row) {
 
 /// Puts back what the row still names, after a change of it was cut off.
 Result<void> Reapply(Workspace& workspace, ServiceRow row) {
-  const Result<deployer::DeploySpec> spec = MakeDeploySpec(workspace, row);
-  const Result<deployer::Driver*> driver = workspace.targets().Find(row.service.target);
-  Result<void> applied;
-  if (!spec) applied = spec.error();
-  if (!driver) applied = driver.error();
-  if (applied) applied = (*driver)->Apply(*spec);
+  const Result<void> applied = ApplyService(workspace, row);
   row.service.state = applied ? "Healthy" : "Failed";
   row.service.cause = applied ? "" : ErrorId(applied.error());
   row.service.detail = applied ? "" : applied.error().message;
@@ -47,6 +42,7 @@ Result<void> Unwind(Workspace& workspace, ServiceRow row) {
   if (kind != "service.delete") {
     deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
     Report(row, driver->Remove({row.workspace, row.service.name}));
+    Report(row, RemoveIdleRevisions(workspace, row, Keep::kNone));
   }
   row.service.state = "Failed";
   row.service.cause = "Operation.Interrupted";
@@ -58,9 +54,19 @@ Result<void> Unwind(Workspace& workspace, ServiceRow row) {
 void UnpackAll(Workspace& workspace, const std::vector<ServiceRow>& rows) {
   for (const ServiceRow& row : rows) {
     if (!deployer::RunsUnpacked(row.service.target) || row.service.image_digest.empty()) continue;
-    const Result<deployer::DeploySpec> spec = MakeDeploySpec(workspace, row);
-    Report(row, spec ? Result<void>() : spec.error());
+    Report(row, UnpackService(workspace, row));
   }
+}
+
+/// Stops the revisions that a change which was cut off has left running beside their services.
+void TidyLater(Workspace& workspace) {
+  workspace.operations().Later([&workspace] {
+    const Result<std::vector<ServiceRow>> rows = workspace.store().AllServices();
+    if (!rows) return;
+    for (const ServiceRow& row : *rows) {
+      if (row.service.state != "Transitioning") TidyRevisions(workspace, row);
+    }
+  });
 }
 
 std::set<std::string> TargetsInUse(Workspace& workspace) {
@@ -88,6 +94,7 @@ Result<void> ResumeServices(Workspace& workspace) {
       log::Warn("target was not resumed", {{"target", name}, {"error", resumed.error().message}});
     }
   }
+  TidyLater(workspace);
   return {};
 }
 

@@ -27,9 +27,7 @@ Result<std::string*> ChooseKey(deployer::Deployment& deployment, const std::stri
 /// Puts the keys of the row where the running service finds them.
 Result<void> HandOut(Workspace& workspace, const ServiceRow& row) {
   if (deployer::RunsUnpacked(row.service.target)) return WriteKeyFile(workspace, row);
-  const deployer::DeploySpec spec = TRY(MakeDeploySpec(workspace, row));
-  deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
-  return driver->Apply(spec);
+  return ApplyService(workspace, row);
 }
 
 }  // namespace

@@ -25,18 +25,23 @@ std::string ComputeTypeOf(std::string_view target) {
   return name;
 }
 
-std::string DeploymentToColumn(const deployer::Deployment& deployment) {
-  return DumpJson(deployer::ToJson(deployment, deployer::Secrets::kShown));
-}
-
-deployer::Deployment DeploymentFromColumn(const std::string& column, std::string_view target) {
+/// All of them go to one revision where nothing else is on record.
+std::vector<api::TrafficShare> TrafficFromColumn(const std::string& column, std::int64_t revision) {
+  std::vector<api::TrafficShare> shares;
   const Result<Json> json = ParseJson(column);
-  if (!json) return deployer::DefaultDeployment(target);
-  Result<deployer::Deployment> deployment = deployer::ParseDeployment(*json, target);
-  return deployment ? *std::move(deployment) : deployer::DefaultDeployment(target);
+  if (json && json->is_array()) {
+    for (const Json& item : *json) {
+      shares.push_back({.revision = item.value("r", std::int64_t{0}),
+                        .percent = item.value("p", std::int64_t{0})});
+    }
+  }
+  if (shares.empty()) shares.push_back({.revision = revision, .percent = 100});
+  return shares;
 }
 
 }  // namespace
+
+bool IsSplit(const ServiceRow& row) { return row.service.traffic.size() > 1; }
 
 void ShowDeployment(ServiceRow& row) {
   row.service.auth_enabled = row.deployment.auth_enabled;
@@ -50,7 +55,10 @@ Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
       std::string(
           "SELECT s.seq, s.workspace, s.name, s.state, s.target, s.image_name, s.image_version,"
           " i.digest, s.port, s.endpoint, s.cause, s.detail, s.description, s.revision, s.tags,"
-          " s.properties, s.created_time, s.updated_time, s.operation_id, s.change, s.deployment"
+          " s.properties, s.created_time, s.updated_time, s.operation_id, s.change, s.deployment,"
+          " (SELECT json_group_array(json_object('r', revision, 'p', percent)) FROM (SELECT"
+          " revision, percent FROM service_revisions r WHERE r.workspace = s.workspace AND"
+          " r.service = s.name AND r.percent > 0 ORDER BY revision))"
           " FROM services s JOIN images i ON i.workspace = s.workspace AND i.name = s.image_name"
           " AND i.version = s.image_version ") +
       where;
@@ -81,6 +89,7 @@ Result<Store::Rows<ServiceRow>> Store::QueryServices(const char* where,
     service.etag =
         MakeEtag(found.workspace + "/" + service.name, service.created_time, row.Int(19));
     found.deployment = DeploymentFromColumn(row.Text(20), service.target);
+    service.traffic = TrafficFromColumn(row.Text(21), service.revision);
     ShowDeployment(found);
     rows.emplace_back(row.Int(0), std::move(found));
   }));
@@ -145,7 +154,7 @@ Result<void> Store::UpdateService(const ServiceRow& row) {
       " WHERE workspace = ? AND name = ?",
       values));
   if (changed == 0) return NoService(row.workspace, service.name);
-  return {};
+  return SaveTraffic(row);
 }
 
 Result<void> Store::SaveDeployment(const ServiceRow& row) {
@@ -192,7 +201,9 @@ Result<std::vector<std::string>> Store::ServicesOfModel(std::string_view workspa
   const std::array<SqlValue, 2> values{std::string(workspace), std::string(model_id)};
   std::vector<std::string> names;
   TRY(database_.Query(
-      "SELECT DISTINCT s.name FROM services s JOIN images i ON i.workspace = s.workspace"
+      "SELECT DISTINCT s.name FROM (SELECT workspace, name, image_name, image_version FROM services"
+      " UNION SELECT workspace, service, image_name, image_version FROM service_revisions"
+      " WHERE percent > 0) s JOIN images i ON i.workspace = s.workspace"
       " AND i.name = s.image_name AND i.version = s.image_version"
       " JOIN image_models m ON m.image = i.seq WHERE s.workspace = ? AND m.model = ?"
       " ORDER BY s.name",

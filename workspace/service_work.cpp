@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace/service_work.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/log.h"
 #include "workspace/deploy.h"
 #include "workspace/images.h"
@@ -17,20 +21,15 @@ Error Busy(const std::string& name) {
                .fix = "wait for it to end"};
 }
 
-Result<void> ApplyAgain(Workspace& workspace, const ServiceRow& row) {
-  const deployer::DeploySpec spec = TRY(MakeDeploySpec(workspace, row));
-  deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
-  TRY(driver->Apply(spec));
-  TRY(deployer::WaitReady(*driver, {row.workspace, row.service.name}, workspace.clock(),
-                          {.timeout = workspace.config().ready_timeout}));
-  return {};
-}
-
 /// Brings back what ran before, after its successor failed.
 void GoBack(Workspace& workspace, ServiceWork& work, Progress& progress) {
   progress.Log("going back to " + work.before.service.image);
-  const Result<void> applied = ApplyAgain(workspace, work.before);
-  if (applied) return;
+  const Result<deployer::Observed> applied =
+      ApplyAndWait(workspace, work.before, {.timeout = workspace.config().ready_timeout});
+  if (applied) {
+    TidyRevisions(workspace, work.before);
+    return;
+  }
   work.before.service.state = "Failed";
   work.before.service.cause = ErrorId(applied.error());
   work.before.service.detail = applied.error().message;
@@ -41,8 +40,26 @@ void LogOutput(Workspace& workspace, const ServiceRow& row, Progress& progress) 
   constexpr std::int64_t kLines = 20;
   const Result<deployer::Driver*> driver = workspace.targets().Find(row.service.target);
   if (!driver) return;
-  const Result<std::string> lines = (*driver)->Logs({row.workspace, row.service.name}, kLines);
+  const Result<std::string> lines = ReadServiceLogs(**driver, row, kLines);
   if (lines && !lines->empty()) progress.Log(*lines);
+}
+
+/// Numbers are never given twice: a service may run a revision that is not its newest.
+Result<std::int64_t> NextRevision(Workspace& workspace, const ServiceRow& row) {
+  const std::vector<api::Revision> all =
+      TRY(workspace.store().ListRevisions(row.workspace, row.service.name));
+  const std::int64_t newest = all.empty() ? 0 : all.front().revision;
+  return std::max(newest, row.service.revision) + 1;
+}
+
+/// Tells where the requests go from now on, if that was or is more than one revision.
+void LogTraffic(const ServiceWork& work, Progress& progress) {
+  if (!IsSplit(work.after) && !IsSplit(work.before)) return;
+  std::string line = "requests go to";
+  for (const api::TrafficShare& share : work.after.service.traffic) {
+    line += fmt::format(" v{} {} %", share.revision, share.percent);
+  }
+  progress.Log(line);
 }
 
 }  // namespace
@@ -70,11 +87,36 @@ Result<void> TakeService(Workspace& workspace, ServiceWork& work, const std::str
   work.goes_back = work.before.service.state == "Healthy";
   work.after = work.before;
   work.after.operation_id = operation_id;
-  work.after.service.revision += 1;
+  work.after.service.revision = TRY(NextRevision(workspace, work.before));
+  work.after.service.traffic = {{.revision = work.after.service.revision, .percent = 100}};
   ServiceRow marked = work.before;
   marked.operation_id = operation_id;
   marked.service.state = "Transitioning";
   return workspace.store().UpdateService(marked);
+}
+
+Result<api::Operation> StartServiceWork(
+    Workspace& workspace, const std::shared_ptr<ServiceWork>& work, std::string kind,
+    std::function<Result<void>(const std::string& operation_id)> prepare) {
+  Job job{.kind = std::move(kind), .workspace = work->after.workspace};
+  job.prepare =
+      [work, prepare = std::move(prepare)](const std::string& operation_id) -> Result<std::string> {
+    TRY(prepare(operation_id));
+    return ResourcePath(work->after);
+  };
+  job.run = [&workspace, work](Progress& progress) {
+    return RunService(workspace, *work, progress);
+  };
+  job.succeed = [&workspace, work] { return FinishService(workspace, *work); };
+  job.fail = [&workspace, work](const Error& error) {
+    return FailService(workspace, *work, error);
+  };
+  return workspace.operations().Start(std::move(job));
+}
+
+Result<void> FinishService(Workspace& workspace, const ServiceWork& work) {
+  if (work.redeploys && !IsSplit(work.after)) TRY(workspace.store().RecordRevision(work.after));
+  return workspace.store().UpdateService(work.after);
 }
 
 Result<void> BuildService(Workspace& workspace, ServiceWork& work, Progress& progress) {
@@ -103,6 +145,8 @@ Result<void> RunService(Workspace& workspace, ServiceWork& work, Progress& progr
     service.cause.clear();
     service.detail.clear();
     progress.Log("service " + service.name + " answers at " + service.endpoint);
+    LogTraffic(work, progress);
+    TidyRevisions(workspace, work.after);
     return {};
   }
   LogOutput(workspace, work.after, progress);
@@ -138,7 +182,8 @@ Result<void> FailService(Workspace& workspace, ServiceWork& work, const Error& e
 void RemoveFromTarget(Workspace& workspace, const ServiceRow& row) {
   const Result<deployer::Driver*> driver = workspace.targets().Find(row.service.target);
   if (!driver) return;
-  const Result<void> removed = (*driver)->Remove({row.workspace, row.service.name});
+  Result<void> removed = (*driver)->Remove({row.workspace, row.service.name});
+  if (removed) removed = RemoveIdleRevisions(workspace, row, Keep::kNone);
   if (!removed) {
     log::Warn("service was not removed", {{"workspace", row.workspace},
                                           {"service", row.service.name},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -27,6 +28,7 @@ struct ServiceWork {
   std::vector<registry::ModelVersion> models;  ///< to build `image` of; empty: it is built
   api::Image image;
   ImageHolds::Hold hold;                     ///< of the image that is deployed
+  std::vector<ImageHolds::Hold> more_holds;  ///< of those that run beside it
   std::shared_lock<std::shared_mutex> keep;  ///< taken by RunService, for the blobs of `image`
 };
 
@@ -42,6 +44,14 @@ Result<void> HoldImage(Workspace& workspace, ServiceWork& work, const std::strin
 /// revision. kFailedPrecondition (id `Service.Busy`) while another operation works on it. In the
 /// transaction of the operation's beginning.
 Result<void> TakeService(Workspace& workspace, ServiceWork& work, const std::string& operation_id);
+
+/// An operation that changes a service as `prepare`, in the transaction of its beginning, says;
+/// what answers in the end is kept as a revision.
+Result<api::Operation> StartServiceWork(
+    Workspace& workspace, const std::shared_ptr<ServiceWork>& work, std::string kind,
+    std::function<Result<void>(const std::string& operation_id)> prepare);
+/// Writes what the service is now, after RunService has succeeded.
+Result<void> FinishService(Workspace& workspace, const ServiceWork& work);
 
 /// Builds the image, if one is to be built.
 Result<void> BuildService(Workspace& workspace, ServiceWork& work, Progress& progress);

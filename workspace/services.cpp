@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "workspace/deploy.h"
 #include "workspace/etag.h"
 #include "workspace/garbage.h"
 #include "workspace/images.h"
@@ -16,8 +17,6 @@ namespace slipway::workspace {
 namespace {
 
 constexpr std::int64_t kPortMax = 65'535;
-
-using Work = std::shared_ptr<ServiceWork>;
 
 Result<void> CheckCreate(const api::CreateService& wanted) {
   TRY(api::CheckServiceName(wanted.name));
@@ -123,24 +122,6 @@ Result<void> PrepareCreate(Workspace& workspace, const api::CreateService& wante
   return workspace.store().InsertService(work.after);
 }
 
-Result<api::Operation> Start(Workspace& workspace, const Work& work, std::string kind,
-                             std::function<Result<void>(const std::string&)> prepare) {
-  Job job{.kind = std::move(kind), .workspace = work->after.workspace};
-  job.prepare =
-      [work, prepare = std::move(prepare)](const std::string& operation_id) -> Result<std::string> {
-    TRY(prepare(operation_id));
-    return ResourcePath(work->after);
-  };
-  job.run = [&workspace, work](Progress& progress) {
-    return RunService(workspace, *work, progress);
-  };
-  job.succeed = [&workspace, work] { return workspace.store().UpdateService(work->after); };
-  job.fail = [&workspace, work](const Error& error) {
-    return FailService(workspace, *work, error);
-  };
-  return workspace.operations().Start(std::move(job));
-}
-
 }  // namespace
 
 api::Service LookAtService(Workspace& workspace, const ServiceRow& row) {
@@ -148,7 +129,7 @@ api::Service LookAtService(Workspace& workspace, const ServiceRow& row) {
   if (service.state == "Transitioning") return service;
   const Result<deployer::Driver*> driver = workspace.targets().Find(service.target);
   if (!driver) return service;
-  const Result<deployer::Observed> seen = (*driver)->Observe({row.workspace, service.name});
+  const Result<deployer::Observed> seen = ObserveService(**driver, row);
   if (!seen) {
     if (service.state == "Failed") return service;
     service.state = seen.error().code == Code::kNotFound ? "Failed" : "Unhealthy";
@@ -197,10 +178,10 @@ Result<api::Operation> StartServiceCreate(Workspace& workspace, const std::strin
   TRY(workspace.targets().Find(work->after.service.target));
   work->after.deployment = TRY(deployer::ParseDeployment(deployment, work->after.service.target));
   TRY(ChooseImage(workspace, wanted, *work));
-  return Start(workspace, work, "service.create",
-               [&workspace, wanted, work](const std::string& operation_id) {
-                 return PrepareCreate(workspace, wanted, *work, operation_id);
-               });
+  return StartServiceWork(workspace, work, "service.create",
+                          [&workspace, wanted, work](const std::string& operation_id) {
+                            return PrepareCreate(workspace, wanted, *work, operation_id);
+                          });
 }
 
 namespace {
@@ -242,7 +223,9 @@ Result<void> PrepareUpdate(Workspace& workspace, const api::UpdateService& wante
   CompleteKeys(work.after.deployment);
   if (!image.id.empty()) TRY(HoldImage(workspace, work, image.id));
   work.redeploys = !image.id.empty() || work.after.deployment != work.before.deployment;
-  if (!work.redeploys) work.after.service.revision = work.before.service.revision;
+  if (work.redeploys) return {};
+  work.after.service.revision = work.before.service.revision;
+  work.after.service.traffic = work.before.service.traffic;
   return {};
 }
 
@@ -260,7 +243,7 @@ Result<api::Operation> StartServiceUpdate(Workspace& workspace, const std::strin
   }
   const auto work = std::make_shared<ServiceWork>();
   work->after = row;
-  return Start(
+  return StartServiceWork(
       workspace, work, "service.update",
       [&workspace, wanted, image, work, if_match](const std::string& operation_id) -> Result<void> {
         TRY(TakeService(workspace, *work, operation_id));
@@ -286,6 +269,7 @@ Result<api::Operation> StartServiceDelete(Workspace& workspace, const std::strin
     deployer::Driver* driver = TRY(workspace.targets().Find(work->before.service.target));
     progress.Phase("stopping " + work->before.service.name, 10);
     TRY(driver->Remove({work->before.workspace, work->before.service.name}));
+    TRY(RemoveIdleRevisions(workspace, work->before, Keep::kNone));
     RemoveKeyFile(workspace, work->before);
     return {};
   };

@@ -48,7 +48,10 @@ struct ServiceRow {
   std::int64_t port = 0;  ///< asked for; 0: the target's choice
   std::string operation_id = {};
   deployer::Deployment deployment = {};  ///< with its keys and passwords
+  std::int64_t same_as = 0;              ///< revision that this one was rolled back to, 0: none
 };
+/// Whether requests are divided between revisions.
+bool IsSplit(const ServiceRow& row);
 /// What a service tells of its deployment: everything but keys and passwords.
 void ShowDeployment(ServiceRow& row);
 
@@ -56,6 +59,12 @@ void ShowDeployment(ServiceRow& row);
 struct TokenRow {
   api::Token token;
   std::string secret_digest;
+};
+
+/// What an image was built from, for it to be built again.
+struct ImageOrigin {
+  api::CreateImage request = {};   ///< models by version; no name where nothing is known
+  std::string server_digest = {};  ///< of the scoring server that went into it
 };
 
 /// Something an operation told while it ran.
@@ -98,7 +107,17 @@ class Store {
   Result<void> DeleteWorkspace(std::string_view name);
 
   /// Inserts the next version of the name in state Creating; fills version, id, times, etag.
-  Result<api::Image> InsertImage(std::string_view workspace, const api::Image& draft);
+  Result<api::Image> InsertImage(std::string_view workspace, const api::Image& draft,
+                                 const ImageOrigin& origin);
+  /// kNotFound (id `Image.NotFound`); empty for an image that was not built here.
+  Result<ImageOrigin> GetImageOrigin(std::string_view workspace, const VersionedName& name);
+  /// kNotFound (id `Image.NotFound`).
+  Result<void> KeepVerification(std::string_view workspace, const VersionedName& name,
+                                const api::Verification& verification);
+  /// Changes description, tags and properties; a property that is there keeps its value:
+  /// kFailedPrecondition (id `Image.PropertyFixed`). `if_match`: see CheckIfMatch.
+  Result<api::Image> UpdateImage(std::string_view workspace, const VersionedName& name,
+                                 const api::UpdateImage& wanted, std::string_view if_match);
   /// Version 0: the newest. kNotFound (id `Image.NotFound`).
   Result<api::Image> GetImage(std::string_view workspace, const VersionedName& name);
   /// The same, among those that are built. kFailedPrecondition (id `Image.NotReady`).
@@ -130,6 +149,15 @@ class Store {
   Result<Page<ServiceRow>> ListServices(std::string_view workspace, const PageRequest& page);
   Result<std::vector<ServiceRow>> AllServices();
   Result<void> DeleteService(std::string_view workspace, std::string_view name);
+  /// Keeps what the service runs as its revision, unless there is one of that number; forgets all
+  /// but the newest and those that get requests.
+  Result<void> RecordRevision(const ServiceRow& row);
+  /// Newest first.
+  Result<std::vector<api::Revision>> ListRevisions(std::string_view workspace,
+                                                   std::string_view service);
+  /// `row` as it was in that revision: image and deployment. Who may call it stays as it is now.
+  /// kNotFound (id `Revision.NotFound`) naming those there are.
+  Result<ServiceRow> GetRevision(const ServiceRow& row, std::int64_t revision);
   /// Names of the services whose image carries the model.
   Result<std::vector<std::string>> ServicesOfModel(std::string_view workspace,
                                                    std::string_view model_id);
@@ -209,6 +237,8 @@ class Store {
   Result<Rows<api::Promotion>> QueryPromotions(const char* where, std::span<const SqlValue> values);
   Result<Rows<TokenRow>> QueryTokens(const char* where, std::span<const SqlValue> values);
   Result<Rows<api::Operation>> QueryOperations(const char* where, std::span<const SqlValue> values);
+  Result<void> SaveTraffic(const ServiceRow& row);
+  Error NoRevision(const ServiceRow& row, std::int64_t revision);
   std::string Now();
   Database& database_;
   Clock& clock_;

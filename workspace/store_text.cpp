@@ -57,6 +57,17 @@ Result<std::int64_t> DecodeNext(const std::string& next) {
   return seq;
 }
 
+std::string DeploymentToColumn(const deployer::Deployment& deployment) {
+  return DumpJson(deployer::ToJson(deployment, deployer::Secrets::kShown));
+}
+
+deployer::Deployment DeploymentFromColumn(const std::string& column, std::string_view target) {
+  const Result<Json> json = ParseJson(column);
+  if (!json) return deployer::DefaultDeployment(target);
+  Result<deployer::Deployment> deployment = deployer::ParseDeployment(*json, target);
+  return deployment ? *std::move(deployment) : deployer::DefaultDeployment(target);
+}
+
 Result<VersionedName> ParseVersionedName(std::string_view text) {
   const std::size_t colon = text.find(':');
   VersionedName name{std::string(text.substr(0, colon)), 0};

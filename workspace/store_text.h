@@ -8,15 +8,23 @@
 #include <vector>
 
 #include "base/result.h"
+#include "deployer/deployment.h"
 #include "workspace/api.h"
 #include "workspace/store.h"
 
 /// How values are written into columns, and places in a list into opaque text.
 namespace slipway::workspace {
 
+/// Member of an image's details that holds its ImageOrigin.
+inline constexpr std::string_view kOriginMember = "origin";
+
 std::string TextMapToColumn(const api::TextMap& map);
 api::TextMap TextMapFromColumn(const std::string& column);
 std::vector<std::string> KeysOf(const api::TextMap& map);
+
+std::string DeploymentToColumn(const deployer::Deployment& deployment);
+/// The target's usual one where the column cannot be read.
+deployer::Deployment DeploymentFromColumn(const std::string& column, std::string_view target);
 
 /// An etag for one state of an object.
 std::string MakeEtag(std::string_view object, std::string_view created_time, std::int64_t change);

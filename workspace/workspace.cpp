@@ -19,15 +19,15 @@ namespace {
 constexpr std::int64_t kOperationsKept = 10'000;
 constexpr std::int64_t kAuditKept = 1'000'000;
 
-std::vector<std::string> Surroundings() {
+}  // namespace
+
+std::vector<std::string> Workspace::surroundings() {
   std::vector<std::string> variables;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     variables.emplace_back(*variable);
   }
   return variables;
 }
-
-}  // namespace
 
 std::filesystem::path DefaultServerProgram() {
   const char* given = std::getenv("SLIPWAY_SERVE");
@@ -64,9 +64,10 @@ Result<void> Workspace::OpenParts() {
   blobs_ = TRY(BlobStore::Open(config_.state / "blobs"));
   registry_ = TRY(registry::Registry::Open(*database_, *blobs_, clock_));
   layer_cache_ = MakeLayerCache(*database_, *blobs_);
+  server_digest_ = std::make_unique<ProgramDigest>(config_.server_program);
   python_tools_ = std::make_unique<imagebuilder::PythonTools>(
       imagebuilder::PythonTools::Options{.folder = run_folder() / "python",
-                                         .environment = Surroundings()},
+                                         .environment = surroundings()},
       *blobs_);
   target_client_ = http::MakeClient({.retries = 0}, clock_);
   scoring_client_ = http::MakeClient({.retries = 0}, clock_);

@@ -21,6 +21,7 @@
 #include "workspace/image_holds.h"
 #include "workspace/metrics.h"
 #include "workspace/operations.h"
+#include "workspace/program_digest.h"
 #include "workspace/store.h"
 
 namespace slipway::workspace {
@@ -66,7 +67,11 @@ class Workspace {
   Operations& operations() { return *operations_; }
   deployer::Targets& targets() { return *targets_; }
   imagebuilder::LayerCache& layer_cache() { return *layer_cache_; }
+  /// Of the scoring server that goes into images now.
+  ProgramDigest& server_digest() { return *server_digest_; }
   imagebuilder::PythonTools& python_tools() { return *python_tools_; }
+  /// The environment of this program, for tools that fetch.
+  static std::vector<std::string> surroundings();
   /// Slipway's own Python folders of this build.
   std::filesystem::path python_modules() const {
     return config_.server_program.parent_path().parent_path() / "lib/slipway/python";
@@ -110,6 +115,7 @@ class Workspace {
   std::unique_ptr<Store> store_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<imagebuilder::LayerCache> layer_cache_;
+  std::unique_ptr<ProgramDigest> server_digest_;
   std::unique_ptr<imagebuilder::PythonTools> python_tools_;
   std::unique_ptr<http::Client> target_client_, scoring_client_;
   std::unique_ptr<deployer::Targets> targets_;

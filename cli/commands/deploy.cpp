@@ -39,8 +39,8 @@ Result<void> Deploy(Context& context, const Arguments& arguments) {
   model.properties = TRY(ParsePairs("--property", arguments.labels.properties));
   model.description = arguments.labels.description;
   Remote* remote = TRY(context.remote());
-  const Json made =
-      TRY(RegisterFiles(context, *remote, context.folder() / arguments.path, {}, std::move(model)));
+  const auto files = TRY(FindModelFiles(context.folder() / arguments.path, {}));
+  const Json made = TRY(RegisterFiles(context, *remote, files, std::move(model)));
   const std::string id = TRY(GetString(made, "id"));
   context.Progress("  registered " + id);
 

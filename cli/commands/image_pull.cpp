@@ -24,6 +24,7 @@ Result<void> Pull(Context& context, const Arguments& arguments) {
   wanted.tags = TRY(ParsePairs("--tag", arguments.labels.tags));
   wanted.properties = TRY(ParsePairs("--property", arguments.labels.properties));
   TRY(ReadRegistryLogin(arguments.login, wanted.username, wanted.password));
+  wanted.ca = TRY(ReadRegistryCa(arguments.login, context.folder()));
   Remote* remote = TRY(context.remote());
   const Json operation =
       TRY(remote->Post(remote->InWorkspace("/images/pull"), api::ToJson(wanted)));

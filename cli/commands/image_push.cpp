@@ -22,6 +22,7 @@ Result<void> Push(Context& context, const Arguments& arguments) {
   const VersionedName name = TRY(ParseVersionedName(arguments.name));
   api::PushImage wanted = arguments.push;
   TRY(ReadRegistryLogin(arguments.login, wanted.username, wanted.password));
+  wanted.ca = TRY(ReadRegistryCa(arguments.login, context.folder()));
   Remote* remote = TRY(context.remote());
   const Json operation = TRY(remote->Post(
       remote->InWorkspace(VersionPath("images", name) + "/push"), api::ToJson(wanted)));

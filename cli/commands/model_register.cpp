@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,7 +14,7 @@ namespace {
 
 struct Arguments {
   std::string path;
-  std::vector<std::string> children;
+  std::vector<std::string> children, samples;
   api::RegisterModel model;
   Labels labels;
 };
@@ -24,8 +25,12 @@ Result<void> Register(Context& context, const Arguments& arguments) {
   model.properties = TRY(ParsePairs("--property", arguments.labels.properties));
   model.description = arguments.labels.description;
   Remote* remote = TRY(context.remote());
-  const Json made = TRY(RegisterFiles(context, *remote, context.folder() / arguments.path,
-                                      arguments.children, std::move(model)));
+  std::vector<ModelSource> files =
+      TRY(FindModelFiles(context.folder() / arguments.path, arguments.children));
+  std::vector<std::filesystem::path> samples;
+  for (const std::string& sample : arguments.samples) samples.push_back(context.folder() / sample);
+  TRY(AddSamples(samples, model.main_file, files));
+  const Json made = TRY(RegisterFiles(context, *remote, files, std::move(model)));
   return context.PrintObject(made, ModelRows());
 }
 
@@ -44,6 +49,12 @@ Body Bind(Options& options) {
       .add_option("--child", arguments->children,
                   "Take only this of the folder; may be given again")
       .type_name("PATH")
+      .one_each_time();
+  options
+      .add_option("--sample", arguments->samples,
+                  "Folder of a golden sample: input_K.pb and output_K.pb, or request.json and "
+                  "response.json; may be given again")
+      .type_name("DIR")
       .one_each_time();
   return [arguments](Context& context) { return Register(context, *arguments); };
 }

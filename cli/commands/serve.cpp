@@ -6,7 +6,9 @@
 #include <memory>
 #include <system_error>
 
+#include "base/digest.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/daemon.h"
@@ -14,20 +16,115 @@
 namespace slipway::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Arguments {
-  std::string model;
+  std::string model, script, name, python;
   int port = 5001, threads = 0;
 };
+
+Result<fs::path> FindGiven(Context& context, const std::string& given) {
+  std::error_code ignored;
+  fs::path path = context.folder() / given;
+  if (!fs::exists(path, ignored)) return SystemError(path.string(), ENOENT);
+  return path.lexically_normal();
+}
+
+Error Usage(std::string message) {
+  return Error{.code = Code::kInvalidArgument,
+               .message = std::move(message),
+               .id = "Usage",
+               .fix = "slipway serve model.onnx, or slipway serve model.onnx --script score.py"};
+}
+
+/// The first program of that name in the PATH, which is where a virtual environment puts its own.
+std::string FindInPath(const Context& context, const std::string& name) {
+  const auto search = context.environment().find("PATH");
+  if (search == context.environment().end()) return {};
+  for (const std::string& folder : Split(search->second, ':')) {
+    const fs::path file = fs::path(folder) / name;
+    if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file.string();
+  }
+  return {};
+}
+
+Result<std::string> FindPython(const Context& context, const std::string& given) {
+  if (given.find('/') != std::string::npos) return (context.folder() / given).string();
+  const std::string name = given.empty() ? "python3" : given;
+  std::string found = FindInPath(context, name);
+  if (!found.empty()) return found;
+  return Error{.code = Code::kNotFound,
+               .message = "there is no " + name + " in the PATH",
+               .id = "Python.NotFound",
+               .fix = "install python3, 3.8 or newer, or name one with --python"};
+}
+
+fs::path CacheFolder(const Context& context) {
+  const auto get = [&context](const char* name) {
+    const auto found = context.environment().find(name);
+    return found == context.environment().end() ? std::string() : found->second;
+  };
+  if (const std::string cache = get("XDG_CACHE_HOME"); !cache.empty()) return cache;
+  if (const std::string home = get("HOME"); !home.empty()) return fs::path(home) / ".cache";
+  return fs::temp_directory_path();
+}
+
+Result<void> Link(const fs::path& target, const fs::path& link) {
+  std::error_code error;
+  if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == target) return {};
+  TRY(RemoveTree(link));
+  fs::create_symlink(target, link, error);
+  if (error && error != std::errc::file_exists) return SystemError(link.string(), error.value());
+  return {};
+}
+
+/// A folder `azureml-models/NAME/1` that leads to the model, as an image has it.
+Result<fs::path> ModelFolder(Context& context, const Arguments& arguments) {
+  const fs::path model = TRY(FindGiven(context, arguments.model));
+  std::string name = arguments.name;
+  if (name.empty()) name = model.has_filename() ? model.stem().string() : "model";
+  if (name.find('/') != std::string::npos || name == "." || name == "..") {
+    return Usage("\"" + name + "\" is no name of a model");
+  }
+  const std::string key(Digest::OfText(model.string() + "\n" + name).hex());
+  const fs::path named = CacheFolder(context) / "slipway" / "serve" / key / "azureml-models" / name;
+  std::error_code error;
+  if (fs::is_directory(model, error)) {
+    TRY(MakeFolders(named));
+    TRY(Link(model, named / "1"));
+  } else {
+    TRY(MakeFolders(named / "1"));
+    TRY(Link(model, named / "1" / model.filename()));
+  }
+  return named / "1";
+}
+
+Result<std::vector<std::string>> ModelWords(Context& context, const Arguments& arguments) {
+  if (arguments.model.empty()) return Usage("nothing to serve: give a model, a script, or both");
+  if (!arguments.python.empty()) return Usage("--python is of use with --script only");
+  std::vector<std::string> words{TRY(FindGiven(context, arguments.model)).string()};
+  if (!arguments.name.empty()) words.insert(words.end(), {"--name", arguments.name});
+  return words;
+}
+
+Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& arguments) {
+  const fs::path script = TRY(FindGiven(context, arguments.script));
+  std::vector<std::string> words{"--script", script.string(), "--python",
+                                 TRY(FindPython(context, arguments.python))};
+  if (arguments.model.empty()) return words;
+  const fs::path folder = TRY(ModelFolder(context, arguments));
+  words.insert(words.end(), {"--model-dir", folder.string()});
+  return words;
+}
 
 /// Becomes slipway-serve; returns only if that fails.
 Result<void> Serve(Context& context, const Arguments& arguments) {
   const auto program = TRY(FindProgram(context, "SLIPWAY_SERVE", "slipway-serve"));
-  std::error_code ignored;
-  const auto model = context.folder() / arguments.model;
-  if (!std::filesystem::exists(model, ignored)) return SystemError(model.string(), ENOENT);
-  std::vector<std::string> words = {program.string(), model.string(),
-                                    "--listen",       "127.0.0.1:" + std::to_string(arguments.port),
-                                    "--threads",      std::to_string(arguments.threads)};
+  std::vector<std::string> words = arguments.script.empty() ? TRY(ModelWords(context, arguments))
+                                                            : TRY(ScriptWords(context, arguments));
+  words.insert(words.begin(), program.string());
+  words.insert(words.end(), {"--listen", "127.0.0.1:" + std::to_string(arguments.port), "--threads",
+                             std::to_string(arguments.threads)});
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -38,8 +135,19 @@ Result<void> Serve(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options.add_option("FILE", arguments->model, "An .onnx file, or a folder that holds one")
-      .required();
+  options.add_option("FILE", arguments->model, "An .onnx file, or a folder that is the model");
+  options
+      .add_option("--script", arguments->script,
+                  "A scoring script with init() and run(), which this machine's Python runs")
+      .type_name("FILE");
+  options
+      .add_option("--name", arguments->name,
+                  "What Model.get_model_path calls the model; its file's stem if not given")
+      .type_name("NAME");
+  options
+      .add_option("--python", arguments->python,
+                  "Python of the script, 3.8 or newer; the PATH's python3 if not given")
+      .type_name("PROGRAM");
   options.add_option("--port", arguments->port, "Port on 127.0.0.1")
       .within(1, 65535)
       .capture_default_str();
@@ -52,10 +160,11 @@ Body Bind(Options& options) {
 }  // namespace
 
 Command commands_serve() {
-  return {.path = "serve",
-          .summary = "Score one model at once, without a workspace, until stopped",
-          .example = "slipway serve digits.onnx --port 5001",
-          .bind = Bind};
+  return {
+      .path = "serve",
+      .summary = "Score a model or a scoring script at once, without a workspace, until stopped",
+      .example = "slipway serve model.onnx --script score.py --name MyONNXmodel",
+      .bind = Bind};
 }
 
 }  // namespace slipway::cli

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -13,21 +12,13 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "imagebuilder/python/conda_names.h"
+#include "imagebuilder/python/stand_ins.h"
 
 namespace slipway::imagebuilder {
 namespace {
 
 /// Changes whenever one plan would resolve to something else than before.
-constexpr std::string_view kForm = "slipway environment 2";
-
-constexpr std::array<std::string_view, 6> kProvided = {
-    "azureml-contrib-services", "azureml-core", "azureml-defaults", "azureml-sdk", "onnxruntime",
-    "onnxruntime-gpu"};
-
-/// What Slipway's module in a package's place asks for, as the package itself would.
-constexpr std::string_view NeedsOf(std::string_view provided) {
-  return provided.starts_with("onnxruntime") ? "numpy" : "";
-}
+constexpr std::string_view kForm = "slipway environment 3";
 
 class Planner {
  public:
@@ -55,7 +46,8 @@ class Planner {
     }
     for (DockerStep& step : steps) TRY(AddStep(std::move(step)));
     TRY(CheckKeep());
-    for (auto* list : {&plan_.requirements, &plan_.debian, &plan_.provided}) {
+    plan_.kept = keep_;
+    for (auto* list : {&plan_.requirements, &plan_.debian, &plan_.provided, &plan_.kept}) {
       std::ranges::sort(*list);
       list->erase(std::unique(list->begin(), list->end()), list->end());
     }
@@ -74,14 +66,18 @@ class Planner {
     const std::string name = NormalName(requirement.name);
     const bool kept = std::ranges::find(keep_, name) != keep_.end();
     if (kept) kept_.push_back(name);
-    if (!IsProvided(name) || kept) {
+    const StandIn stand_in = StandInFor(name);
+    if (stand_in == StandIn::kNone || kept) {
       plan_.requirements.push_back(requirement.text());
       return;
     }
     plan_.provided.push_back(name);
-    if (!NeedsOf(name).empty()) plan_.requirements.emplace_back(NeedsOf(name));
-    Note("Image.Provided", line,
-         fmt::format("{} is met by Slipway's own module", requirement.text()),
+    for (std::string& need : NeedsOfStandIn(name)) plan_.requirements.push_back(std::move(need));
+    const bool module = stand_in == StandIn::kModule;
+    Note(module ? "Image.Provided" : "Image.NotInstalled", line,
+         requirement.text() + (module
+                                   ? " is met by Slipway's own module"
+                                   : " is not installed: no module of Slipway's stands in for it"),
          fmt::format("--keep {} installs the package itself", name));
   }
 
@@ -148,14 +144,12 @@ class Planner {
   Result<void> CheckKeep() {
     for (const std::string& name : keep_) {
       if (std::ranges::find(kept_, name) != kept_.end()) continue;
-      if (!IsProvided(name)) {
+      if (StandInFor(name) == StandIn::kNone) {
         return Error{
             .code = Code::kInvalidArgument,
             .message = fmt::format("--keep {}: no module of Slipway stands in for it", name),
             .id = "Image.Keep",
-            .fix = fmt::format(
-                "these can be kept: {}",
-                Join(std::vector<std::string>(kProvided.begin(), kProvided.end()), ", "))};
+            .fix = fmt::format("these can be kept: {}", Join(StandInNames(), ", "))};
       }
       plan_.requirements.push_back(name);
     }
@@ -169,19 +163,25 @@ class Planner {
 
 }  // namespace
 
-bool IsProvided(std::string_view name) {
-  return std::ranges::find(kProvided, NormalName(name)) != kProvided.end();
-}
-
 Result<EnvironmentPlan> PlanEnvironment(const CondaFile& file, std::vector<DockerStep> steps,
                                         const PlanOptions& options) {
   return Planner(options).Run(file, std::move(steps));
 }
 
+bool NeedsShell(const EnvironmentPlan& plan) {
+  return std::ranges::any_of(
+      plan.steps, [](const DockerStep& step) { return step.kind == DockerStep::Kind::kRun; });
+}
+
 std::string PlanKey(const EnvironmentPlan& plan, std::string_view base) {
-  const Json json = {
-      {"form", kForm},         {"requirements", plan.requirements}, {"options", plan.options},
-      {"debian", plan.debian}, {"provided", plan.provided},         {"base", base}};
+  const Json json = {{"form", kForm},
+                     {"requirements", plan.requirements},
+                     {"options", plan.options},
+                     {"debian", plan.debian},
+                     {"provided", plan.provided},
+                     {"kept", plan.kept},
+                     {"shell", NeedsShell(plan)},
+                     {"base", base}};
   return Digest::OfText(DumpJson(json)).text();
 }
 

@@ -23,7 +23,8 @@ struct EnvironmentPlan {
   std::vector<std::string> requirements;  ///< for pip, sorted, without duplicates
   std::vector<std::string> options;       ///< for pip, in their order: `--extra-index-url …`
   std::vector<std::string> debian;        ///< packages beyond Python's own, sorted
-  std::vector<std::string> provided;      ///< met by the project's own modules, sorted
+  std::vector<std::string> provided;      ///< not fetched: see StandInFor; sorted
+  std::vector<std::string> kept;          ///< fetched although StandInFor knows them, sorted
   std::string python;                     ///< condition on the version; empty: any
   int python_line = 0;
   std::vector<DockerStep> steps;  ///< what is left to run in a container
@@ -39,8 +40,8 @@ struct PlanOptions {
 Result<EnvironmentPlan> PlanEnvironment(const CondaFile& file, std::vector<DockerStep> steps,
                                         const PlanOptions& options);
 
-/// Whether the project's own modules stand in for a package of this name.
-bool IsProvided(std::string_view name);
+/// Whether a step is left that runs in a shell, which the base must then have.
+bool NeedsShell(const EnvironmentPlan& plan);
 
 /// A digest of everything in the plan that decides what it resolves to.
 std::string PlanKey(const EnvironmentPlan& plan, std::string_view base);

@@ -57,6 +57,28 @@ Result<std::vector<LockedFile>> ReadFiles(const Json& json, const char* member) 
   return files;
 }
 
+Result<std::vector<BuiltWheel>> ReadBuilt(const Json& json) {
+  const auto found = json.find("built");
+  std::vector<BuiltWheel> built;
+  if (found == json.end()) return built;
+  if (!found->is_array()) {
+    return Error{.code = Code::kInvalidArgument, .message = "built is no list"};
+  }
+  for (const Json& item : *found) {
+    TRY(OnlyKnownFields(item, {"wheel", "source", "needs"}));
+    const auto source = item.find("source");
+    if (source == item.end()) {
+      return Error{.code = Code::kInvalidArgument, .message = "built names no source"};
+    }
+    BuiltWheel wheel{.wheel = TRY(GetString(item, "wheel")),
+                     .source = TRY(ReadFileEntry(*source)),
+                     .needs = TRY(ReadFiles(item, "needs"))};
+    TRY(Digest::Parse(wheel.wheel));
+    built.push_back(std::move(wheel));
+  }
+  return built;
+}
+
 Result<std::vector<std::string>> ReadTexts(const Json& json, const char* member) {
   std::vector<std::string> texts;
   const auto found = json.find(member);
@@ -111,7 +133,7 @@ Result<PythonPlace> ReadPlace(const Json& json) {
 }
 
 Result<PythonLock> Read(const Json& json) {
-  TRY(OnlyKnownFields(json, {"form", "python", "base", "architecture", "debian", "wheels",
+  TRY(OnlyKnownFields(json, {"form", "python", "base", "architecture", "debian", "wheels", "built",
                              "provided", "pip_options"}));
   if (const std::int64_t form = TRY(GetInt(json, "form")); form != kForm) {
     return Error{.code = Code::kInvalidArgument,
@@ -126,8 +148,21 @@ Result<PythonLock> Read(const Json& json) {
                     .architecture = TRY(GetString(json, "architecture")),
                     .debian = TRY(ReadFiles(json, "debian")),
                     .wheels = TRY(ReadFiles(json, "wheels")),
+                    .built = TRY(ReadBuilt(json)),
                     .provided = TRY(ReadTexts(json, "provided")),
                     .pip_options = TRY(ReadTexts(json, "pip_options"))};
+}
+
+/// Nothing where no wheel was built: most locks have no such member.
+std::string BuiltMember(const std::vector<BuiltWheel>& built) {
+  if (built.empty()) return "";
+  Json list = Json::array();
+  for (const BuiltWheel& wheel : built) {
+    Json needs = Json::array();
+    for (const LockedFile& file : wheel.needs) needs.push_back(ToJson(file));
+    list.push_back({{"wheel", wheel.wheel}, {"source", ToJson(wheel.source)}, {"needs", needs}});
+  }
+  return fmt::format(",\n  \"built\": {}", DumpJson(list));
 }
 
 std::string FileLines(const std::vector<LockedFile>& files) {
@@ -143,10 +178,10 @@ std::string FileLines(const std::vector<LockedFile>& files) {
 std::string LockText(const PythonLock& lock) {
   return fmt::format(
       "{{\n  \"form\": {},\n  \"python\": {},\n  \"architecture\": {},\n  \"base\": {},\n"
-      "  \"provided\": {},\n  \"pip_options\": {},\n  \"debian\": {},\n  \"wheels\": {}\n}}\n",
+      "  \"provided\": {},\n  \"pip_options\": {},\n  \"debian\": {},\n  \"wheels\": {}{}\n}}\n",
       kForm, DumpJson(ToJson(lock.python)), DumpJson(lock.architecture), DumpJson(lock.base),
       DumpJson(lock.provided), DumpJson(lock.pip_options), FileLines(lock.debian),
-      FileLines(lock.wheels));
+      FileLines(lock.wheels), BuiltMember(lock.built));
 }
 
 Result<PythonLock> ParseLock(std::string_view text) {

@@ -20,6 +20,14 @@ struct LockedFile {
   bool operator==(const LockedFile&) const = default;
 };
 
+/// A wheel that was built here of a source archive, as no index has one.
+struct BuiltWheel {
+  std::string wheel = {};              ///< digest of the wheel it gave
+  LockedFile source = {};              ///< the source archive
+  std::vector<LockedFile> needs = {};  ///< wheels that the build was done with, sorted by name
+  bool operator==(const BuiltWheel&) const = default;
+};
+
 /// The Python of a root file system, in paths of that system.
 struct PythonPlace {
   std::string version = {};      ///< `3.11.2`
@@ -39,7 +47,8 @@ struct PythonLock {
   std::string architecture = {};              ///< `amd64`
   std::vector<LockedFile> debian = {};        ///< sorted by name
   std::vector<LockedFile> wheels = {};        ///< sorted by name
-  std::vector<std::string> provided = {};     ///< names met by the project's modules
+  std::vector<BuiltWheel> built = {};         ///< how those of `wheels` came about that were built
+  std::vector<std::string> provided = {};     ///< names that are not fetched: see StandInFor
   std::vector<std::string> pip_options = {};  ///< indexes the wheels were found on
   bool operator==(const PythonLock&) const = default;
 };

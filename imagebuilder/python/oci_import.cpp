@@ -28,8 +28,8 @@ Error NoLayout(const fs::path& place, std::string_view why) {
           .message = fmt::format("the base {} is no OCI image: {}", place.string(), why),
           .id = "Image.Base",
           .fix =
-              "give an OCI layout or archive (skopeo copy … oci-archive:base.tar), or a "
-              "registry's reference"};
+              "give an OCI layout or archive (skopeo copy … oci-archive:base.tar), the folder of a "
+              "root file system, or a registry's reference"};
 }
 
 Result<fs::path> UnpackArchive(const fs::path& file, const fs::path& scratch) {

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "imagebuilder/python/python_place.h"
 #include "imagebuilder/python/requirement.h"
+#include "imagebuilder/python/stand_ins.h"
 
 namespace slipway::imagebuilder {
 namespace {
@@ -53,18 +54,9 @@ std::vector<std::string> AvailableVersions(std::string_view output) {
   return versions;
 }
 
-std::vector<std::string> IndexArguments(const std::vector<std::string>& options) {
-  std::vector<std::string> arguments;
-  for (const std::string& option : options) {
-    for (const std::string& word : Split(option, ' ')) {
-      if (!word.empty()) arguments.push_back(word);
-    }
-  }
-  return arguments;
-}
-
 /// Why a requirement could not be met, told apart by asking the index for what is no wheel too.
-Error NotFound(const Pip& pip, const PipFailure& failure, const std::vector<std::string>& options) {
+Error NotFound(const Pip& pip, const PipFailure& failure, const std::vector<std::string>& options,
+               std::string* source_only) {
   const std::string python = Minor(pip.python.version);
   std::string shown = failure.requirement;
   const auto requirement =
@@ -81,6 +73,7 @@ Error NotFound(const Pip& pip, const PipFailure& failure, const std::vector<std:
     const auto holds = Satisfies(version, specifier);
     return holds && *holds;
   });
+  if (source_fits && source_only != nullptr) *source_only = name + specifier;
   if (source_fits) {
     return Failed(Code::kInvalidArgument, "Image.NoWheel",
                   fmt::format("{} has no wheel for Python {}, only source", shown, python),
@@ -99,8 +92,24 @@ Error NotFound(const Pip& pip, const PipFailure& failure, const std::vector<std:
                 "check its spelling; conda and pip may call one thing differently");
 }
 
-Error ExplainFailure(const Pip& pip, const CommandOutcome& outcome,
-                     const std::vector<std::string>& options) {
+std::string Lines(const std::vector<std::string>& lines) {
+  return lines.empty() ? "" : Join(lines, "\n") + "\n";
+}
+
+}  // namespace
+
+std::vector<std::string> IndexArguments(const std::vector<std::string>& options) {
+  std::vector<std::string> arguments;
+  for (const std::string& option : options) {
+    for (const std::string& word : Split(option, ' ')) {
+      if (!word.empty()) arguments.push_back(word);
+    }
+  }
+  return arguments;
+}
+
+Error ExplainPipFailure(const Pip& pip, const CommandOutcome& outcome,
+                        const std::vector<std::string>& options, std::string* source_only) {
   const PipFailure failure = ReadPipFailure(outcome.output);
   switch (failure.kind) {
     case Kind::kUnreachable:
@@ -116,7 +125,7 @@ Error ExplainFailure(const Pip& pip, const CommandOutcome& outcome,
                     fmt::format("the requirements exclude each other: {}", failure.detail),
                     "loosen one of the versions");
     case Kind::kNotFound:
-      return NotFound(pip, failure, options);
+      return NotFound(pip, failure, options, source_only);
     case Kind::kNoWheel:
     case Kind::kOther:
       break;
@@ -125,13 +134,12 @@ Error ExplainFailure(const Pip& pip, const CommandOutcome& outcome,
                 fmt::format("pip cannot resolve the requirements: {}", failure.detail), "");
 }
 
-std::string Lines(const std::vector<std::string>& lines) {
-  return lines.empty() ? "" : Join(lines, "\n") + "\n";
+Result<CommandOutcome> Pip::Run(const std::vector<std::string>& arguments) const {
+  return Start({"-m", "pip"}, arguments);
 }
 
-}  // namespace
-
-Result<CommandOutcome> Pip::Run(const std::vector<std::string>& arguments) const {
+Result<CommandOutcome> Pip::Start(const std::vector<std::string>& words,
+                                  const std::vector<std::string>& arguments) const {
   std::vector<std::string> more = FetchEnvironment(environment);
   more.insert(more.end(), {fmt::format("PYTHONPATH={}", wheel.string()), "PIP_NO_INPUT=1",
                            "PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_COLOR=1",
@@ -148,23 +156,27 @@ Result<CommandOutcome> Pip::Run(const std::vector<std::string>& arguments) const
         fmt::format("PIP_CERT={}", fs::exists(machine, failed) ? machine.string() : own.string()));
   }
   std::vector<std::string> argv = PythonCommand(root, python);
-  argv.insert(argv.end(), {"-m", "pip"});
+  argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return RunCommand(
       {.argv = argv, .environment = PythonEnvironment(root, python, more), .scratch = scratch},
       hooks);
 }
 
-Result<std::vector<LockedFile>> Pip::Resolve(const std::vector<std::string>& requirements,
-                                             const std::vector<std::string>& options) const {
-  if (requirements.empty()) return std::vector<LockedFile>();
+Result<Resolved> Pip::Resolve(const std::vector<std::string>& requirements,
+                              const std::vector<std::string>& options,
+                              const std::vector<std::string>& kept,
+                              std::string* source_only) const {
+  if (requirements.empty()) return Resolved{};
   const fs::path wanted = scratch / "requirements.txt", report = scratch / "report.json";
   TRY(WriteFileAtomic(wanted, Lines(options) + Lines(requirements)));
+  const std::vector<std::string> words = TRY(WriteStandInPip(scratch, kept));
   const CommandOutcome outcome =
-      TRY(Run({"install", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--report",
-               report.string(), "-r", wanted.string()}));
-  if (outcome.status != 0) return ExplainFailure(*this, outcome, options);
-  return ReadPipReport(TRY(ReadFile(report, limits::kJsonBytes)));
+      TRY(Start(words, {"install", "--dry-run", "--ignore-installed", "--only-binary",
+                        ":all:", "--report", report.string(), "-r", wanted.string()}));
+  if (outcome.status != 0) return ExplainPipFailure(*this, outcome, options, source_only);
+  const std::string text = TRY(ReadFile(report, limits::kJsonBytes));
+  return ReadPipReport(text, scratch);
 }
 
 Result<void> Pip::Download(const std::vector<LockedFile>& wheels,
@@ -180,7 +192,7 @@ Result<void> Pip::Download(const std::vector<LockedFile>& wheels,
   TRY(WriteFileAtomic(wanted, Lines(lines)));
   const CommandOutcome outcome = TRY(Run({"download", "--no-deps", "--only-binary", ":all:", "-d",
                                           folder.string(), "-r", wanted.string()}));
-  if (outcome.status != 0) return ExplainFailure(*this, outcome, options);
+  if (outcome.status != 0) return ExplainPipFailure(*this, outcome, options);
   for (const LockedFile& file : wheels) {
     std::error_code failed;
     if (!fs::is_regular_file(folder / file.file, failed)) {

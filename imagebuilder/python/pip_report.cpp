@@ -2,13 +2,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "imagebuilder/python/pip.h"
 #include "imagebuilder/python/requirement.h"
+#include "imagebuilder/python/stand_ins.h"
 
 namespace slipway::imagebuilder {
 namespace {
@@ -43,6 +46,21 @@ Result<LockedFile> ReadInstall(const Json& item) {
                                       file.version, file.file),
                .id = "Image.NoWheel",
                .fix = "ask for a version that has one, or put a wheel you built on an index"};
+}
+
+/// Names of the packages that an entry's package requires, sorted.
+std::set<std::string> NeedsOf(const Json& item) {
+  std::set<std::string> names;
+  const auto metadata = item.find("metadata");
+  if (metadata == item.end() || !metadata->is_object()) return names;
+  const auto needs = metadata->find("requires_dist");
+  if (needs == metadata->end() || !needs->is_array()) return names;
+  for (const Json& need : *needs) {
+    if (!need.is_string()) continue;
+    const auto requirement = ParseRequirement(need.get_ref<const std::string&>());
+    if (requirement) names.insert(NormalName(requirement->name));
+  }
+  return names;
 }
 
 /// The text between two marks; empty where they are not there.
@@ -86,18 +104,31 @@ std::string Unreachable(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-Result<std::vector<LockedFile>> ReadPipReport(std::string_view text) {
+Result<Resolved> ReadPipReport(std::string_view text, const std::filesystem::path& scratch) {
   const auto json = ParseJson(text);
   if (!json) return BadReport(json.error().message);
   const auto install = json->find("install");
   if (install == json->end() || !install->is_array()) return BadReport("it has no list 'install'");
-  std::vector<LockedFile> files;
+  Resolved resolved;
+  std::multimap<std::string, std::string> askers;
   for (const Json& item : *install) {
     if (!item.is_object()) return BadReport("an entry is no object");
-    files.push_back(TRY(ReadInstall(item)));
+    LockedFile file = TRY(ReadInstall(item));
+    for (const std::string& name : NeedsOf(item)) askers.emplace(name, file.name);
+    if (IsStandInUrl(file.url, scratch)) {
+      resolved.not_fetched.push_back({.name = file.name, .version = file.version});
+    } else {
+      resolved.wheels.push_back(std::move(file));
+    }
   }
-  std::ranges::sort(files, {}, &LockedFile::name);
-  return files;
+  std::ranges::sort(resolved.wheels, {}, &LockedFile::name);
+  std::ranges::sort(resolved.not_fetched, {}, &NotFetched::name);
+  for (NotFetched& package : resolved.not_fetched) {
+    const auto [begin, end] = askers.equal_range(package.name);
+    for (auto at = begin; at != end; ++at) package.asked_by.push_back(at->second);
+    std::ranges::sort(package.asked_by);
+  }
+  return resolved;
 }
 
 PipFailure ReadPipFailure(std::string_view output) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,10 +21,21 @@ namespace fs = std::filesystem;
 constexpr int kNoSandbox = 113;
 constexpr std::string_view kNoSandboxMark = "slipway: no sandbox: ";
 
+/// Joins control groups, the arguments up to `--`, and becomes what follows.
+constexpr std::string_view kJoin = R"sh(
+while [ "$1" != -- ]; do
+  echo 0 >"$1" || { echo "slipway: no sandbox: its control group cannot be joined"; exit 113; }
+  shift
+done
+shift
+exec "$@"
+)sh";
+
 /// Runs in the new namespaces, before the root is entered. Arguments: root, folder, whether to
-/// give up capabilities, command. What a container engine mounts, no more.
+/// give up capabilities, command, KiB of memory a process and number of processes where they are
+/// bounded here. What a container engine mounts, no more.
 constexpr std::string_view kEnter = R"sh(
-root=$1 folder=$2 caps=$3 command=$4
+root=$1 folder=$2 caps=$3 command=$4 memory=$5 processes=$6
 no() { echo "slipway: no sandbox: $1"; exit 113; }
 mount --make-rprivate / 2>/dev/null || no "mounts cannot be made private"
 mount --bind "$root" "$root" || no "the root cannot be mounted"
@@ -41,6 +53,8 @@ if [ -e /etc/resolv.conf ] && [ -e "$root/etc/resolv.conf" ]; then
 fi
 hostname slipway-build 2>/dev/null
 ulimit -c 0
+[ -z "$memory" ] || ulimit -v "$memory" || no "memory cannot be bounded"
+[ -z "$processes" ] || ulimit -u "$processes" 2>/dev/null || ulimit -p "$processes" 2>/dev/null
 ulimit -n 65536 2>/dev/null
 umask 022
 set -- chroot "$root" /bin/sh -c 'cd "$1" || exit 1; exec /bin/sh -c "$2"' sh "$folder" "$command"
@@ -70,13 +84,53 @@ std::string LastLine(const std::string& output) {
   return last;
 }
 
-std::vector<std::string> Words(const SandboxSpec& spec, bool root) {
-  std::vector<std::string> words = {"/usr/bin/unshare", "--mount",     "--pid", "--ipc", "--uts",
-                                    "--fork",           "--kill-child"};
+std::string NameOf(const SandboxSpec& spec) {
+  return spec.called.empty() ? fmt::format("the step 'RUN {}'", spec.command) : spec.called;
+}
+
+std::string Mebibytes(std::int64_t bytes) { return fmt::format("{} MiB", bytes >> 20); }
+
+/// How far the limits hold, for people.
+std::string LimitsText(const ResourceLimits& limits, const ControlGroup* group, bool root) {
+  const bool memory = group != nullptr && group->bounds_memory();
+  const bool processes = group != nullptr && group->bounds_processes();
+  return fmt::format("limits: memory {} {}, {}", Mebibytes(limits.memory_bytes),
+                     memory ? "(control group)" : "a process (prlimit)",
+                     processes ? fmt::format("{} processes (control group)", limits.processes)
+                     : root    ? "processes without limit (no control group, and prlimit does not "
+                                 "bind root)"
+                            : fmt::format("{} processes of the user (prlimit)", limits.processes));
+}
+
+std::vector<std::string> Words(const SandboxSpec& spec, const ControlGroup* group, bool root) {
+  std::vector<std::string> words = {"/bin/sh", "-c", std::string(kJoin), "sh"};
+  if (group != nullptr) {
+    for (const fs::path& file : group->JoinFiles()) words.push_back(file.string());
+  }
+  words.insert(words.end(), {"--", "/usr/bin/unshare", "--mount", "--pid", "--ipc", "--uts",
+                             "--fork", "--kill-child"});
   if (!root) words.insert(words.end(), {"--user", "--map-root-user"});
+  if (!spec.network) words.emplace_back("--net");
+  const bool memory = group != nullptr && group->bounds_memory();
+  const bool processes = group != nullptr && group->bounds_processes();
   words.insert(words.end(), {"--", "/bin/sh", "-c", std::string(kEnter), "sh", spec.root.string(),
-                             spec.folder, root ? std::string(kCapabilities) : "", spec.command});
+                             spec.folder, root ? std::string(kCapabilities) : "", spec.command,
+                             memory ? "" : std::to_string(spec.limits.memory_bytes >> 10),
+                             processes ? "" : std::to_string(spec.limits.processes)});
   return words;
+}
+
+/// Why a command failed that met a limit; nothing where it met none.
+std::optional<Error> LimitError(const SandboxSpec& spec, const ControlGroup* group) {
+  const std::string met = group == nullptr ? "" : group->LimitMet();
+  if (met.empty()) return std::nullopt;
+  return Error{
+      .code = Code::kResourceExhausted,
+      .message = fmt::format("{} needed more than {}", NameOf(spec),
+                             met == "memory" ? Mebibytes(spec.limits.memory_bytes) + " of memory"
+                                             : fmt::format("{} processes", spec.limits.processes)),
+      .id = "Image.StepLimit",
+      .fix = "put what it makes into a --base image, or build on a larger machine"};
 }
 
 }  // namespace
@@ -97,7 +151,10 @@ Result<void> RunInSandbox(const SandboxSpec& spec, const WorkHooks& hooks) {
   for (const auto& [name, value] : spec.environment) {
     environment.push_back(fmt::format("{}={}", name, value));
   }
-  const CommandOutcome outcome = TRY(RunCommand({.argv = Words(spec, ::geteuid() == 0),
+  const bool root = ::geteuid() == 0;
+  const auto group = ControlGroup::Make(spec.limits);
+  hooks.Say(LimitsText(spec.limits, group.get(), root));
+  const CommandOutcome outcome = TRY(RunCommand({.argv = Words(spec, group.get(), root),
                                                  .environment = environment,
                                                  .scratch = spec.scratch,
                                                  .timeout = spec.timeout},
@@ -110,10 +167,11 @@ Result<void> RunInSandbox(const SandboxSpec& spec, const WorkHooks& hooks) {
   if (outcome.output.find("unshare: unshare failed") != std::string::npos) {
     return NoSandbox(LastLine(outcome.output));
   }
+  if (auto limit = LimitError(spec, group.get())) return *std::move(limit);
   const std::string last = LastLine(outcome.output);
   return Error{.code = Code::kFailedPrecondition,
-               .message = fmt::format("the step 'RUN {}' ended with status {}{}{}", spec.command,
-                                      outcome.status, last.empty() ? "" : ": ", last),
+               .message = fmt::format("{} ended with status {}{}{}", NameOf(spec), outcome.status,
+                                      last.empty() ? "" : ": ", last),
                .id = "Image.StepFailed"};
 }
 

@@ -17,6 +17,7 @@
 #include "imagebuilder/python/debian_tree.h"
 #include "imagebuilder/python/pip.h"
 #include "imagebuilder/python/python_place.h"
+#include "imagebuilder/python/trim_folder.h"
 #include "imagebuilder/python/wheel.h"
 
 namespace slipway::imagebuilder {
@@ -116,6 +117,14 @@ Result<void> PythonTools::DropOldTrees(const std::string& newest) {
   return {};
 }
 
+void PythonTools::TrimCache(const WorkHooks& hooks) const {
+  const auto freed = TrimFolder(options_.folder / "pip-cache", options_.cache_bytes);
+  if (!freed) hooks.Say(fmt::format("pip: its cache cannot be trimmed: {}", freed.error().message));
+  if (freed && *freed > 0) {
+    hooks.Say(fmt::format("pip: {} MB of what was fetched long ago removed", *freed / 1'000'000));
+  }
+}
+
 Result<fs::path> PythonTools::TreeOf(const std::vector<LockedFile>& packages,
                                      const fs::path& scratch, const WorkHooks& hooks) {
   const std::string key = TreeKey(packages);
@@ -183,6 +192,17 @@ Result<fs::path> PythonTools::PipWheel(const fs::path& scratch, const WorkHooks&
   return wheel;
 }
 
+Result<Pip> PythonTools::MakePip(const fs::path& root, const PythonPlace& python,
+                                 const fs::path& scratch, const WorkHooks& hooks) {
+  return Pip{.root = root,
+             .python = python,
+             .wheel = TRY(PipWheel(scratch, hooks)),
+             .cache = options_.folder / "pip-cache",
+             .scratch = scratch,
+             .environment = options_.environment,
+             .hooks = hooks};
+}
+
 Result<void> PythonTools::FetchWheels(std::vector<LockedFile>& wheels,
                                       const std::vector<std::string>& pip_options,
                                       const fs::path& root, const PythonPlace& python,
@@ -191,13 +211,7 @@ Result<void> PythonTools::FetchWheels(std::vector<LockedFile>& wheels,
   if (missing.empty()) return {};
   hooks.Say(fmt::format("pip: fetching {} wheels", missing.size()));
   const fs::path folder = TRY(NewFolder(scratch, "wheels-"));
-  const Pip pip{.root = root,
-                .python = python,
-                .wheel = TRY(PipWheel(scratch, hooks)),
-                .cache = options_.folder / "pip-cache",
-                .scratch = scratch,
-                .environment = options_.environment,
-                .hooks = hooks};
+  const Pip pip = TRY(MakePip(root, python, scratch, hooks));
   TRY(pip.Download(missing, pip_options, folder));
   for (LockedFile& wheel : wheels) {
     std::error_code failed;
@@ -226,9 +240,7 @@ Result<PythonLock> PythonTools::Resolve(const EnvironmentPlan& plan,
     hooks.Say("debian: resolving packages");
     std::vector<std::string> names = BasePackages();
     names.insert(names.end(), plan.debian.begin(), plan.debian.end());
-    const bool shell = std::ranges::any_of(
-        plan.steps, [](const DockerStep& step) { return step.kind == DockerStep::Kind::kRun; });
-    if (shell) {
+    if (NeedsShell(plan)) {
       names.insert(names.end(), ShellPackages().begin(), ShellPackages().end());
     }
     Apt apt(options_.folder / "apt", scratch, options_.environment, hooks);
@@ -237,30 +249,9 @@ Result<PythonLock> PythonTools::Resolve(const EnvironmentPlan& plan,
     found.python = TRY(FindPython(root, {}, scratch, hooks));
   }
   if (!plan.requirements.empty()) {
-    hooks.Say(fmt::format("pip: resolving {}", Join(plan.requirements, ", ")));
-    const Pip pip{.root = root,
-                  .python = found.python,
-                  .wheel = TRY(PipWheel(scratch, hooks)),
-                  .cache = options_.folder / "pip-cache",
-                  .scratch = scratch,
-                  .environment = options_.environment,
-                  .hooks = hooks};
-    found.wheels = TRY(pip.Resolve(plan.requirements, plan.options));
-    std::erase_if(found.wheels, [&](const LockedFile& wheel) {
-      const bool kept = std::ranges::any_of(plan.requirements, [&](const std::string& text) {
-        const auto requirement = ParseRequirement(text);
-        return requirement && NormalName(requirement->name) == wheel.name;
-      });
-      const bool drop = IsProvided(wheel.name) && !kept;
-      if (drop) {
-        hooks.Say(fmt::format("python: {} {}, which others ask for, is met by Slipway's own module",
-                              wheel.name, wheel.version));
-        found.provided.push_back(wheel.name);
-      }
-      return drop;
-    });
-    std::ranges::sort(found.provided);
+    TRY(ResolveWheels(plan, root, scratch, hooks, found));
     TRY(FetchWheels(found.wheels, plan.options, root, found.python, scratch, hooks));
+    TrimCache(hooks);
     for (LockedFile& wheel : found.wheels) {
       const Digest digest = TRY(Digest::Parse(wheel.digest));
       wheel.size = TRY(blobs_.Size(digest));
@@ -280,6 +271,7 @@ Result<void> PythonTools::InstallWheels(const PythonLock& lock, const fs::path& 
                                         const fs::path& tree, const fs::path& scratch,
                                         const WorkHooks& hooks) {
   const std::lock_guard guard(mutex_);
+  TRY(BuildMissing(lock, root, scratch, hooks));
   std::vector<LockedFile> wheels = lock.wheels;
   TRY(FetchWheels(wheels, lock.pip_options, root, lock.python, scratch, hooks));
   const auto writer = TRY(TreeWriter::Open(tree));

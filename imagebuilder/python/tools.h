@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 namespace slipway::imagebuilder {
 
 struct Image;
+struct Pip;
 
 /// A base that was given, unpacked: what Debian's packages are otherwise.
 struct GivenBase {
@@ -31,8 +33,9 @@ struct GivenBase {
 class PythonTools {
  public:
   struct Options {
-    std::filesystem::path folder;          ///< stays between builds
-    std::vector<std::string> environment;  ///< of the user: proxies, pip's indexes
+    std::filesystem::path folder;                      ///< stays between builds
+    std::vector<std::string> environment;              ///< of the user: proxies, pip's indexes
+    std::int64_t cache_bytes = std::int64_t{4} << 30;  ///< of pip's downloads that are kept
   };
   PythonTools(Options options, BlobStore& blobs) : options_(std::move(options)), blobs_(blobs) {}
 
@@ -61,9 +64,24 @@ class PythonTools {
                            const std::vector<std::string>& pip_options,
                            const std::filesystem::path& root, const PythonPlace& python,
                            const std::filesystem::path& scratch, const WorkHooks& hooks);
+  /// What the plan's requirements need, in `found`; wheels are built where there is only source.
+  Result<void> ResolveWheels(const EnvironmentPlan& plan, const std::filesystem::path& root,
+                             const std::filesystem::path& scratch, const WorkHooks& hooks,
+                             PythonLock& found);
+  /// The newest source archive that meets a requirement, and what building it needs, in the store.
+  Result<BuiltWheel> FindSource(const Pip& pip, const std::string& requirement,
+                                const std::vector<std::string>& options);
+  /// Builds a wheel of what is in the store, puts it there, and says where else it is.
+  Result<std::filesystem::path> BuildSource(const Pip& pip, BuiltWheel& built);
+  /// The wheels of a lock that were built and are not in the store, built again.
+  Result<void> BuildMissing(const PythonLock& lock, const std::filesystem::path& root,
+                            const std::filesystem::path& scratch, const WorkHooks& hooks);
+  Result<Pip> MakePip(const std::filesystem::path& root, const PythonPlace& python,
+                      const std::filesystem::path& scratch, const WorkHooks& hooks);
   Result<std::filesystem::path> PipWheel(const std::filesystem::path& scratch,
                                          const WorkHooks& hooks);
   Result<void> DropOldTrees(const std::string& newest);
+  void TrimCache(const WorkHooks& hooks) const;
 
   const Options options_;
   BlobStore& blobs_;

@@ -136,17 +136,22 @@ Result<void> TreeWriter::AddHardlink(std::string_view path, std::string_view tar
 }
 
 Result<std::vector<FileEntry>> ListTree(const fs::path& root,
-                                        const std::function<bool()>& cancelled) {
+                                        const std::function<bool()>& cancelled,
+                                        const std::function<bool(std::string_view)>& left_out) {
   std::vector<FileEntry> entries;
   std::error_code failed;
   for (fs::recursive_directory_iterator at(root, failed), end; !failed && at != end;
        at.increment(failed)) {
     if (cancelled && cancelled()) return Cancelled();
     const fs::path& path = at->path();
+    FileEntry entry{.path = "/" + path.lexically_relative(root).string()};
+    if (left_out && left_out(entry.path)) {
+      at.disable_recursion_pending();
+      continue;
+    }
     struct stat facts {};
     if (::lstat(path.c_str(), &facts) != 0) return SystemError(path.string(), errno);
-    FileEntry entry{.path = "/" + path.lexically_relative(root).string(),
-                    .mode = facts.st_mode & 0777U};
+    entry.mode = facts.st_mode & 0777U;
     if (S_ISLNK(facts.st_mode)) {
       entry.kind = FileEntry::Kind::kSymlink;
       entry.mode = 0777;

@@ -43,9 +43,11 @@ class TreeWriter {
   UniqueFd root_;
 };
 
-/// The files below `root` as entries of a layer, with their digests, set-id bits dropped.
-/// kInvalidArgument for what no layer can hold.
+/// The files below `root` as entries of a layer, with their digests, set-id bits dropped, but for
+/// those whose path (`/usr/x`) is left out, with all that is below. kInvalidArgument for what no
+/// layer can hold.
 Result<std::vector<FileEntry>> ListTree(const std::filesystem::path& root,
-                                        const std::function<bool()>& cancelled);
+                                        const std::function<bool()>& cancelled,
+                                        const std::function<bool(std::string_view)>& left_out = {});
 
 }  // namespace slipway::imagebuilder

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "cli/arguments.h"
 #include "cli/download.h"
@@ -47,6 +49,33 @@ TEST_F(ModelFilesTest, ChildrenChoose) {
   EXPECT_TRUE(Paths("m", {"../m2"}).front().starts_with("Model.File: ../m2"));
   EXPECT_NE(Paths("m", {"absent"}).front().find("absent"), std::string::npos);
   EXPECT_TRUE(Paths("m/notes", {"x"}).front().starts_with("Model.File"));
+}
+
+TEST_F(ModelFilesTest, SamplesLieBesideTheModel) {
+  for (const char* path : {"one/request.json", "one/more/x", "test_data_set_7/input_0.pb",
+                           "test_data_set_7/output_0.pb", "wrong/answer.json"}) {
+    ASSERT_TRUE(MakeFolders((folder_ / path).parent_path()));
+    ASSERT_TRUE(WriteFileAtomic(folder_ / path, "content"));
+  }
+  auto files = FindModelFiles(folder_ / "m/model.onnx", {});
+  ASSERT_TRUE(files);
+  const auto paths = [&files] {
+    std::vector<std::string> all;
+    for (const ModelSource& file : *files) all.push_back(file.path);
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  ASSERT_TRUE(
+      AddSamples({folder_ / "one/", folder_ / "test_data_set_7", folder_ / "one"}, "", *files));
+  EXPECT_EQ(paths(), (std::vector<std::string>{
+                         "model.onnx", "test_data_set_0/more/x", "test_data_set_0/request.json",
+                         "test_data_set_1/more/x", "test_data_set_1/request.json",
+                         "test_data_set_7/input_0.pb", "test_data_set_7/output_0.pb"}));
+  *files = {{.path = "net/model.onnx", .file = folder_ / "m/model.onnx"}};
+  ASSERT_TRUE(AddSamples({folder_ / "test_data_set_7"}, "", *files));
+  EXPECT_EQ(paths().back(), "net/test_data_set_7/output_0.pb");
+  EXPECT_EQ(AddSamples({folder_ / "wrong"}, "", *files).error().id, "Model.Sample");
+  EXPECT_EQ(AddSamples({folder_ / "absent"}, "", *files).error().id, "Model.Sample");
 }
 
 TEST_F(ModelFilesTest, WhatIsNoFileIsNamed) {

@@ -50,6 +50,40 @@ create -o json >again.json 2>/dev/null
 create --lock lock.json -o json >locked.json 2>/dev/null
 [ "$(field locked.json digest)" = "$(field image.json digest)" ] || fail "the same lock, another digest"
 
+# It is what its recorded inputs and its lock give, and says so.
+"$bin/slipway" image verify script:1 >verify.txt 2>>"$work/log" || fail "the image cannot be verified: $(cat verify.txt)"
+grep -q "^state *verified" verify.txt || fail "the image is not verified: $(cat verify.txt)"
+
+# A package of PyPI that asks for onnxruntime gets Slipway's own; nothing of it is fetched.
+printf 'dependencies:\n- pip:\n  - magika==0.5.1\n' >asks.yml
+if "$bin/slipway" image create asks --script score.py --conda asks.yml --preflight off -o json >asks.json 2>asks.log; then
+  grep -qE "python: onnxruntime [0-9.]+, which magika asks for, is met by Slipway's own module" asks.log ||
+    fail "nothing says who asks for onnxruntime: $(cat asks.log)"
+  "$bin/slipway" image show asks --lock >asks.lock
+  ! grep -q '"name":"onnxruntime"' asks.lock || fail "onnxruntime was fetched"
+elif grep -q "cause: Image.NoSuch" asks.log; then
+  echo "the index has no magika: not tried"
+else
+  fail "magika cannot be installed: $(cat asks.log)"
+fi
+
+# Further steps run within limits, which the log names; what they leave is the same another time.
+printf 'RUN echo hello > /hello && chmod 600 /hello\n' >steps
+if "$bin/slipway" image create steps --script score.py --conda env.yml --model digits --docker-file steps -o json >steps.json 2>steps.log; then
+  grep -q "limits: memory [0-9]* MiB" steps.log || fail "nothing says what limits the steps had: $(cat steps.log)"
+  "$bin/slipway" image verify steps >verify.txt 2>&1 || fail "an image with steps is not verified: $(cat verify.txt)"
+  printf 'RUN head -c 20000000000 /dev/zero | tail\n' >hungry
+  if [ "$(id -u)" = 0 ] && grep -q "control group" steps.log; then
+    if "$bin/slipway" image create hungry --script score.py --conda env.yml --model digits --docker-file hungry 2>hungry.log >/dev/null; then
+      fail "a step took 20 GB"
+    fi
+    grep -q "^cause: Image.Step" hungry.log || fail "a step that takes all memory ends otherwise: $(tail -n 3 hungry.log)"
+  fi
+else
+  grep -q "^cause: Image.NoSandbox$" steps.log || fail "the steps were not run: $(cat steps.log)"
+  echo "no sandbox here: $(grep -m 1 slipway: steps.log)"
+fi
+
 # Faults that keep a script from ever answering are named by line before an image is made.
 sed -e "s/get_model_path(\"digits\")/get_model_path(\"Digits\")/" -e "s/image = np.array/start = time.time(); image = np.array/" \
   score.py >faulty.py

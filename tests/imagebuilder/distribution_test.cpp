@@ -326,18 +326,6 @@ TEST(RegistryReferenceTest, ReadsWhatEnginesRead) {
   }
 }
 
-TEST(RegistryLoginTest, ReadsDockersConfiguration) {
-  const std::string config = R"({"auths": {"https://index.docker.io/v1/": {"auth": "dTpw"},
-    "r.example.com": {"auth": "cm9ib3Q6cDpzcw=="}, "t.example.com": {"identitytoken": "i"}}})";
-  EXPECT_EQ(LoginFromDockerConfig(config, "docker.io")->username, "u");
-  EXPECT_EQ(LoginFromDockerConfig(config, "r.example.com")->password, "p:ss");
-  EXPECT_EQ(LoginFromDockerConfig(config, "t.example.com")->identity_token, "i");
-  EXPECT_EQ(LoginFromDockerConfig(config, "other.example.com")->username, "");
-  EXPECT_EQ(LoginFromDockerConfig("{}", "r.example.com")->username, "");
-  EXPECT_FALSE(LoginFromDockerConfig("[]", "x"));
-  EXPECT_FALSE(LoginFromDockerConfig(R"({"auths": {"x.y": {"auth": "!"}}})", "x.y"));
-}
-
 TEST(ChallengeTest, ReadsFieldsOfRfc9110) {
   const auto all = ParseChallenges(
       R"(Basic realm="a, \"b\"", Bearer realm="https://x/t",service=s , scope = "r:n:pull,push")");

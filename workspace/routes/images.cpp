@@ -10,6 +10,7 @@
 #include "workspace/answers.h"
 #include "workspace/etag.h"
 #include "workspace/garbage.h"
+#include "workspace/image_base.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -30,6 +31,7 @@ Result<http::Response> List(Call& call, Workspace& workspace) {
 
 Result<http::Response> Create(Call& call, Workspace& workspace) {
   const auto wanted = TRY(ReadBody<api::CreateImage>(call));
+  TRY(CheckBase(call.principal, wanted.base));
   return AcceptedResponse(TRY(StartImageCreate(workspace, call.Param("w"), wanted)));
 }
 
@@ -40,6 +42,15 @@ Result<http::Response> Plan(Call& call, Workspace& workspace) {
 
 Result<http::Response> Show(Call& call, Workspace& workspace) {
   return ObjectResponse(200, ToJson(TRY(Find(call, workspace))));
+}
+
+Result<http::Response> Update(Call& call, Workspace& workspace) {
+  const auto wanted = TRY(ReadBody<api::UpdateImage>(call));
+  TRY(workspace.store().GetWorkspace(call.Param("w")));
+  const VersionedName name = TRY(ReadVersion(call));
+  const api::Image image = TRY(workspace.store().UpdateImage(call.Param("w"), name, wanted,
+                                                             call.request.headers.Get("If-Match")));
+  return ObjectResponse(200, ToJson(image));
 }
 
 /// In one transaction, so that no service can come to need it in between.
@@ -128,6 +139,8 @@ RouteList routes_images() {
       {"POST", "/api/v1/workspaces/{w}/images/plan", "Say what building would give", Plan,
        Role::kReader, true},
       {"GET", kVersion, "Show an image version", Show, Role::kReader},
+      {"PATCH", kVersion, "Change an image's description, tags and properties", Update,
+       Role::kContributor},
       {"DELETE", kVersion, "Delete an image version that no service uses", Delete,
        Role::kContributor},
       {"GET", "/api/v1/workspaces/{w}/images/{name}/versions/{v}/logs",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "workspace/answers.h"
+#include "workspace/deploy.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -61,7 +62,7 @@ Result<http::Response> Logs(Call& call, Workspace& workspace) {
                  .id = "Request.Invalid"};
   }
   deployer::Driver* driver = TRY(workspace.targets().Find(row.service.target));
-  Result<std::string> text = driver->Logs({row.workspace, row.service.name}, lines);
+  Result<std::string> text = ReadServiceLogs(*driver, row, lines);
   if (!text && text.error().code != Code::kNotFound) return std::move(text).error();
   http::Response response;
   response.headers.Set("Content-Type", "text/plain; charset=utf-8");

@@ -66,8 +66,7 @@ Result<http::Response> Answer(Call& call) {
   const ServedModel* model = TRY(call.scorer.Find(call.Param("model"), call.Param("version")));
   const std::int64_t header_bytes = TRY(HeaderBytes(call.request));
   OipRequest request = TRY(ReadOip(call.request.body, header_bytes));
-  auto outcome =
-      TRY(call.scorer.Run(*model, request.question.feeds, request.question.outputs));
+  auto outcome = TRY(call.scorer.Run(*model, request.question.feeds, request.question.outputs));
   OipReply reply = TRY(WriteOip(*model, request, outcome.values));
   http::Response response = http::JsonResponse(200, std::move(reply.body));
   if (reply.header_bytes >= 0) {

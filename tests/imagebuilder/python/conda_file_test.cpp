@@ -194,6 +194,20 @@ TEST(EnvironmentPlan, KeepsWhatIsToBeKept) {
   EXPECT_EQ(wrong.error().id, "Image.Keep");
 }
 
+TEST(EnvironmentPlan, ClosedPackagesWithoutAModuleAreNamed) {
+  const char* text = "dependencies:\n- pip:\n  - azureml-train-automl==1.0.85\n  - six\n";
+  const EnvironmentPlan plan = MustPlan(text, {});
+  EXPECT_EQ(plan.requirements, Texts{"six"});
+  EXPECT_EQ(plan.provided, Texts{"azureml-train-automl"});
+  ASSERT_EQ(plan.notes.size(), 1U);
+  EXPECT_EQ(plan.notes[0].code, "Image.NotInstalled");
+  EXPECT_EQ(plan.notes[0].line, 3);
+  const EnvironmentPlan kept = MustPlan(text, {.keep = {"azureml-train-automl"}});
+  EXPECT_EQ(kept.requirements, (Texts{"azureml-train-automl==1.0.85", "six"}));
+  EXPECT_EQ(kept.kept, Texts{"azureml-train-automl"});
+  EXPECT_NE(PlanKey(kept, ""), PlanKey(plan, ""));
+}
+
 TEST(EnvironmentPlan, WhatAModuleOfOursNeedsComesWithIt) {
   const EnvironmentPlan plan =
       MustPlan("dependencies:\n- pip:\n  - onnxruntime\n  - numpy<2\n", {});
@@ -223,6 +237,10 @@ TEST(EnvironmentPlan, OneKeyForOneMeaning) {
   EXPECT_EQ(PlanKey(MustPlan("# c\ndependencies:\n- pip:\n    - pandas\n- numpy\n"), ""), key);
   EXPECT_NE(PlanKey(MustPlan("dependencies:\n- numpy\n- pip:\n  - pandas<2\n"), ""), key);
   EXPECT_NE(PlanKey(MustPlan("dependencies:\n- numpy\n- pip:\n  - pandas\n"), "other"), key);
+  // A step that runs needs a shell in the base.
+  const char* same = "dependencies:\n- numpy\n- pip:\n  - pandas\n";
+  EXPECT_NE(PlanKey(MustPlan(same, {}, "RUN echo 1\n"), ""), key);
+  EXPECT_EQ(PlanKey(MustPlan(same, {}, "ENV A=1\n"), ""), key);
 }
 
 TEST(DockerSteps, SaysWhatCannotBeAStep) {

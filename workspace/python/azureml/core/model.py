@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 
 from azureml.core._slipway import model_cache
+from azureml.core._slipway.record import Versioned
 from azureml.exceptions import ModelNotFoundException, UserErrorException, WebserviceException
 
 
-class Model:
+class Model(Versioned):
     """A version of a model in a workspace; the newest one where no version is given."""
 
     class Framework:
@@ -199,30 +200,6 @@ class Model:
         )
 
     @property
-    def id(self):
-        return self._record["id"]
-
-    @property
-    def name(self):
-        return self._record["name"]
-
-    @property
-    def version(self):
-        return self._record["version"]
-
-    @property
-    def description(self):
-        return self._record.get("description") or None
-
-    @property
-    def tags(self):
-        return dict(self._record.get("kv_tags") or {})
-
-    @property
-    def properties(self):
-        return dict(self._record.get("properties") or {})
-
-    @property
     def framework(self):
         return self._record.get("framework") or None
 
@@ -233,12 +210,6 @@ class Model:
         return self._record.get("framework_version") or None
 
     model_framework_version = framework_version
-
-    @property
-    def created_time(self):
-        from azureml.core._slipway.text import plain_time
-
-        return plain_time(self._record.get("created_time"))
 
     @property
     def url(self):

@@ -9,13 +9,14 @@ from azureml.core._slipway import operations
 from azureml.core._slipway.absent import refuse
 from azureml.core._slipway.connection import explain, part
 from azureml.core._slipway.notices import say_once
-from azureml.core._slipway.text import filter_pairs, fits, plain_time, split_id, text_map
+from azureml.core._slipway.record import Versioned
+from azureml.core._slipway.text import filter_pairs, fits, split_id, text_map
 from azureml.exceptions import UserErrorException, WebserviceException
 
 _STATES = {"Creating": "Running"}
 
 
-class Image:
+class Image(Versioned):
     """A version of an image; the newest one where no version is given."""
 
     def __init__(self, workspace, name=None, id=None, tags=None, properties=None, version=None):
@@ -78,18 +79,6 @@ class Image:
         return found
 
     @property
-    def id(self):
-        return self._record["id"]
-
-    @property
-    def name(self):
-        return self._record["name"]
-
-    @property
-    def version(self):
-        return self._record["version"]
-
-    @property
     def creation_state(self):
         """NotStarted, Running, Succeeded or Failed, as last seen."""
         return _STATES.get(self._record["state"], self._record["state"])
@@ -113,22 +102,6 @@ class Image:
     def generated_dockerfile(self):
         """What was done, in the words of a Dockerfile."""
         return self._record.get("generated_dockerfile") or ""
-
-    @property
-    def created_time(self):
-        return plain_time(self._record.get("created_time"))
-
-    @property
-    def description(self):
-        return self._record.get("description") or None
-
-    @property
-    def tags(self):
-        return dict(self._record.get("kv_tags") or {})
-
-    @property
-    def properties(self):
-        return dict(self._record.get("properties") or {})
 
     @property
     def model_ids(self):

@@ -34,6 +34,37 @@ _AUTOSCALE = (
     "autoscale_target_utilization",
 )
 
+# What both deploy_configuration and update take.
+_SETTINGS = (
+    "autoscale_enabled",
+    *_AUTOSCALE,
+    "collect_model_data",
+    "auth_enabled",
+    "token_auth_enabled",
+    "cpu_cores",
+    "memory_gb",
+    "cpu_cores_limit",
+    "memory_gb_limit",
+    "gpu_cores",
+    "enable_app_insights",
+    "scoring_timeout_ms",
+    "replica_max_concurrent_requests",
+    "max_request_wait_time",
+    "num_replicas",
+    "period_seconds",
+    "initial_delay_seconds",
+    "timeout_seconds",
+    "success_threshold",
+    "failure_threshold",
+    "namespace",
+)
+
+
+def _settings(arguments: dict, *more: str) -> dict:
+    """Of a function's arguments those that are settings."""
+    return {name: arguments[name] for name in (*_SETTINGS, *more)}
+
+
 AksEndpoint = absent(
     "AksEndpoint", "deploy a second service, or divide traffic with slipway service traffic"
 )
@@ -121,35 +152,7 @@ class AksWebservice(Webservice):
         False or tokens are wanted instead."""
         if auth_enabled is None:
             auth_enabled = not token_auth_enabled
-        settings = {
-            "autoscale_enabled": autoscale_enabled,
-            "autoscale_min_replicas": autoscale_min_replicas,
-            "autoscale_max_replicas": autoscale_max_replicas,
-            "autoscale_refresh_seconds": autoscale_refresh_seconds,
-            "autoscale_target_utilization": autoscale_target_utilization,
-            "collect_model_data": collect_model_data,
-            "auth_enabled": auth_enabled,
-            "cpu_cores": cpu_cores,
-            "memory_gb": memory_gb,
-            "cpu_cores_limit": cpu_cores_limit,
-            "memory_gb_limit": memory_gb_limit,
-            "enable_app_insights": enable_app_insights,
-            "scoring_timeout_ms": scoring_timeout_ms,
-            "replica_max_concurrent_requests": replica_max_concurrent_requests,
-            "max_request_wait_time": max_request_wait_time,
-            "num_replicas": num_replicas,
-            "primary_key": primary_key,
-            "secondary_key": secondary_key,
-            "gpu_cores": gpu_cores,
-            "period_seconds": period_seconds,
-            "initial_delay_seconds": initial_delay_seconds,
-            "timeout_seconds": timeout_seconds,
-            "success_threshold": success_threshold,
-            "failure_threshold": failure_threshold,
-            "namespace": namespace,
-            "token_auth_enabled": token_auth_enabled,
-            "compute_target_name": compute_target_name,
-        }
+        settings = _settings(locals(), "primary_key", "secondary_key", "compute_target_name")
         return AksServiceDeploymentConfiguration(settings, tags, properties, description)
 
     def update(
@@ -191,31 +194,6 @@ class AksWebservice(Webservice):
         **_,
     ):
         """None leaves a thing as it is; tags are replaced, properties added."""
-        settings = {
-            "autoscale_enabled": autoscale_enabled,
-            "autoscale_min_replicas": autoscale_min_replicas,
-            "autoscale_max_replicas": autoscale_max_replicas,
-            "autoscale_refresh_seconds": autoscale_refresh_seconds,
-            "autoscale_target_utilization": autoscale_target_utilization,
-            "collect_model_data": collect_model_data,
-            "auth_enabled": auth_enabled,
-            "cpu_cores": cpu_cores,
-            "memory_gb": memory_gb,
-            "cpu_cores_limit": cpu_cores_limit,
-            "memory_gb_limit": memory_gb_limit,
-            "enable_app_insights": enable_app_insights,
-            "scoring_timeout_ms": scoring_timeout_ms,
-            "replica_max_concurrent_requests": replica_max_concurrent_requests,
-            "max_request_wait_time": max_request_wait_time,
-            "num_replicas": num_replicas,
-            "gpu_cores": gpu_cores,
-            "period_seconds": period_seconds,
-            "initial_delay_seconds": initial_delay_seconds,
-            "timeout_seconds": timeout_seconds,
-            "success_threshold": success_threshold,
-            "failure_threshold": failure_threshold,
-            "namespace": namespace,
-            "token_auth_enabled": token_auth_enabled,
-            **tls_settings(ssl_enabled, ssl_cert_pem_file, ssl_key_pem_file, ssl_cname),
-        }
+        tls = tls_settings(ssl_enabled, ssl_cert_pem_file, ssl_key_pem_file, ssl_cname)
+        settings = {**_settings(locals()), **tls}
         self._update(settings, image, tags, properties, description, models, inference_config)

@@ -8,13 +8,14 @@ import json
 from azureml.core._slipway import deployments, operations
 from azureml.core._slipway.absent import refuse
 from azureml.core._slipway.connection import part, pauses
+from azureml.core._slipway.record import Recorded
 from azureml.core._slipway.text import filter_pairs, fits, plain_time, split_id, text_map
 from azureml.exceptions import UserErrorException, WebserviceException
 
 _LINES_MAX = 100_000
 
 
-class Webservice:
+class Webservice(Recorded):
     """The service of that name, as the class of what it was deployed for."""
 
     _webservice_type = ""
@@ -164,10 +165,6 @@ class Webservice:
         return service
 
     @property
-    def name(self):
-        return self._record["name"]
-
-    @property
     def state(self):
         """Transitioning, Healthy, Unhealthy or Failed, as last seen."""
         return self._record["state"]
@@ -195,18 +192,6 @@ class Webservice:
         return False
 
     @property
-    def tags(self):
-        return dict(self._record.get("kv_tags") or {})
-
-    @property
-    def properties(self):
-        return dict(self._record.get("properties") or {})
-
-    @property
-    def description(self):
-        return self._record.get("description") or None
-
-    @property
     def error(self):
         """The cause code and what is known of it; None where nothing is wrong."""
         cause, detail = self._record.get("cause"), self._record.get("detail")
@@ -222,10 +207,6 @@ class Webservice:
         from azureml.core.image import Image
 
         return Image(self.workspace, id=self.image_id) if self.image_id else None
-
-    @property
-    def created_time(self):
-        return plain_time(self._record.get("created_time"))
 
     @property
     def updated_time(self):

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/remote.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string name;
+  WaitOptions wait;
+};
+
+Result<void> PrintVerification(Context& context, const Json& image) {
+  const Json verification = image.value("verification", Json::object());
+  TRY(context.PrintObject(
+      verification,
+      {{"state", "state"}, {"what", "detail"}, {"rebuilt digest", "digest"}, {"time", "time"}}));
+  const Json parts = verification.value("parts", Json::array());
+  if (TRY(context.format()) != Format::kTable || parts.empty()) return {};
+  TRY(context.Print("\n"));
+  return context.PrintList(parts, {{"PART", "name"},
+                                   {"STATE", "state"},
+                                   {"DIGEST", "digest"},
+                                   {"REBUILT", "rebuilt_digest"},
+                                   {"FIRST DIFFERENCE", "difference"}});
+}
+
+Result<void> Verify(Context& context, const Arguments& arguments) {
+  const VersionedName name = TRY(ParseVersionedName(arguments.name));
+  Remote* remote = TRY(context.remote());
+  const Json operation = TRY(
+      remote->Post(remote->InWorkspace(VersionPath("images", name) + "/verify"), Json::object()));
+  if (arguments.wait.no_wait) {
+    return AwaitAndPrint(context, *remote, operation, arguments.wait, {});
+  }
+  const Result<void> ended = AwaitEnd(context, *remote, operation, arguments.wait);
+  // What differs is told of an image that is not what it should be, too.
+  if (!ended && !ended.error().id.starts_with("Image.")) return ended.error();
+  const Json image = TRY(remote->Get("/api/v1" + operation.value("resource", "")));
+  TRY(PrintVerification(context, image));
+  return ended;
+}
+
+Body Bind(Options& options) {
+  auto arguments = std::make_shared<Arguments>();
+  options
+      .add_option("NAME[:VERSION]", arguments->name,
+                  "The image; its newest version if none is given")
+      .required();
+  AddWaitOptions(options, arguments->wait);
+  return [arguments](Context& context) { return Verify(context, *arguments); };
+}
+
+}  // namespace
+
+Command commands_image_verify() {
+  return {.path = "image verify",
+          .summary = "Build an image again from its inputs and lock, and compare the two",
+          .example = "slipway image verify digits:1",
+          .bind = Bind};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "workspace/api.h"
+#include "workspace/operations.h"
+
+/// Whether an image is what its recorded inputs give.
+namespace slipway::workspace {
+
+class Workspace;
+
+/// Builds the image again from its recorded inputs and lock, with nothing that was made before and
+/// nothing from a network but what RUN steps fetch, and compares the two part by part. What came of
+/// it is kept with the image. Each part is told as a log line. kDataLoss (id `Image.Damaged`) where
+/// blobs of the image are not what their digests say; that is kept too.
+Result<api::Verification> VerifyByRebuilding(Workspace& workspace,
+                                             const std::string& workspace_name,
+                                             const api::Image& image, Progress& progress);
+
+/// An error for everything but `verified`: ids `Image.Differs`, `Image.OtherBuild`,
+/// `Image.NotRebuilt`.
+Result<void> CheckVerified(const api::Image& image, const api::Verification& verification);
+
+/// Starts the operation `image.verify`, which fails as CheckVerified says.
+Result<api::Operation> StartImageVerify(Workspace& workspace, const std::string& workspace_name,
+                                        const api::Image& image);
+
+}  // namespace slipway::workspace
