@@ -248,6 +248,27 @@ def record(file, models):
         pickle.dump(out, into)
 
 
+def assert_alike(mine, reference, where, tolerances):
+    """Raises where two answers differ: arrays, lists of such, and dicts, as ZipMap gives them."""
+    assert type(mine) is type(reference), (where, type(mine), type(reference))
+    if isinstance(mine, (list, tuple)):
+        assert len(mine) == len(reference), (where, len(mine), len(reference))
+        for i, (a, b) in enumerate(zip(mine, reference)):
+            assert_alike(a, b, "%s[%d]" % (where, i), tolerances)
+    elif isinstance(mine, dict):
+        assert list(mine) == list(reference), (where, list(mine), list(reference))
+        for key in mine:
+            assert_alike(mine[key], reference[key], "%s[%r]" % (where, key), tolerances)
+    elif isinstance(mine, np.ndarray) and mine.dtype == object:
+        assert mine.tolist() == reference.tolist(), where
+    elif isinstance(mine, (np.ndarray, float)):
+        a, b = np.asarray(mine), np.asarray(reference)
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), (where, a.dtype, a.shape, b.dtype, b.shape)
+        np.testing.assert_allclose(a, b, err_msg=where, **tolerances)
+    else:
+        assert mine == reference, (where, mine, reference)
+
+
 def compare(theirs_file, ours_file):
     with open(theirs_file, "rb") as a, open(ours_file, "rb") as b:
         theirs, ours = pickle.load(a), pickle.load(b)
@@ -270,17 +291,8 @@ def compare(theirs_file, ours_file):
         assert [p[:2] for p in got[0]] == [p[:2] for p in expected[0]], (got[0], expected[0])
         loose = any("float16" in port[1] for port in expected[0])
         for mine, reference in zip(got[1], expected[1]):
-            for a, b in zip(mine, reference):
-                assert a.dtype == b.dtype and a.shape == b.shape, (
-                    name,
-                    a.dtype,
-                    a.shape,
-                    b.dtype,
-                    b.shape,
-                )
-                np.testing.assert_allclose(
-                    a, b, rtol=2e-2 if loose else 1e-3, atol=1e-3 if loose else 1e-5, err_msg=name
-                )
+            tolerances = {"rtol": 2e-2, "atol": 1e-3} if loose else {"rtol": 1e-3, "atol": 1e-5}
+            assert_alike(mine, reference, name, tolerances)
         print(
             "%s: agrees; made in %.1f ms, there %.1f ms" % (name, got[2] * 1e3, expected[2] * 1e3)
         )
