@@ -92,6 +92,12 @@ Result<api::CreateImage> ReadImageArguments(const ImageArguments& image) {
                           .properties = TRY(ParsePairs("--property", image.labels.properties))};
 }
 
+void AddVersionedName(Options& options, const std::string& kind, std::string& name) {
+  options
+      .add_option("NAME[:VERSION]", name, "The " + kind + "; its newest version if none is given")
+      .required();
+}
+
 void AddServiceOptions(Options& options, ServiceArguments& arguments) {
   options.add_option("--target", arguments.service.target,
                      "Where it runs: process, docker, aci or kubernetes; process if nothing says");

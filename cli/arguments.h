@@ -60,6 +60,9 @@ Result<api::CreateService> ReadServiceArguments(const ServiceArguments& argument
 /// A deployment file as what the service takes; empty for no file.
 Result<api::Object> ReadDeployment(const std::string& file, const std::filesystem::path& folder);
 
+/// The required argument `NAME[:VERSION]`; `kind` is what it names: `image`.
+void AddVersionedName(Options& options, const std::string& kind, std::string& name);
+
 /// `--device`, `--threads` and the rest of how a model file is run.
 struct SessionArguments {
   std::string device = "cpu";

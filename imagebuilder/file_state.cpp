@@ -35,4 +35,11 @@ bool IsSettled(const FileState& state) {
   return Nanoseconds(now) - state.changed_ns > kTickNs;
 }
 
+Result<StatedDigest> DigestOf(const std::filesystem::path& file, const FileState& before) {
+  StatedDigest stated{.digest = TRY(Digest::OfFile(file))};
+  const FileState after = TRY(StateOf(file));
+  if (before == after && IsSettled(after)) stated.state = after;
+  return stated;
+}
+
 }  // namespace slipway::imagebuilder

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
+#include "base/digest.h"
 #include "base/result.h"
 
 namespace slipway::imagebuilder {
@@ -21,5 +23,14 @@ Result<FileState> StateOf(const std::filesystem::path& file);
 /// Whether a later write would show: file times advance in ticks, and one within the tick of the
 /// last change would not.
 bool IsSettled(const FileState& state);
+
+/// A file's digest, read now, and the state that it holds for; none where the file was written
+/// meanwhile or may be without showing it.
+struct StatedDigest {
+  Digest digest;
+  std::optional<FileState> state = {};
+};
+/// `before`: the file's state as StateOf gave it just now.
+Result<StatedDigest> DigestOf(const std::filesystem::path& file, const FileState& before);
 
 }  // namespace slipway::imagebuilder

@@ -30,13 +30,13 @@ class MemoryLayerCache final : public LayerCache {
       const auto found = digests_.find(file.native());
       if (found != digests_.end() && found->second.state == before) return found->second.digest;
     }
-    const Digest digest = TRY(Digest::OfFile(file));
-    const FileState after = TRY(StateOf(file));
-    if (before == after && IsSettled(after)) {
+    const StatedDigest read = TRY(DigestOf(file, before));
+    const std::string digest = read.digest.text();
+    if (read.state) {
       const std::lock_guard lock(mutex_);
-      digests_.insert_or_assign(file.native(), Known{.state = after, .digest = digest.text()});
+      digests_.insert_or_assign(file.native(), Known{.state = *read.state, .digest = digest});
     }
-    return digest.text();
+    return digest;
   }
 
   Turns& turns() override { return turns_; }

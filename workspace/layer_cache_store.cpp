@@ -56,10 +56,9 @@ class StoredLayerCache final : public imagebuilder::LayerCache {
     const FileState before = TRY(imagebuilder::StateOf(file));
     const std::string known = TRY(KnownDigest(file, before));
     if (!known.empty()) return known;
-    const Digest digest = TRY(Digest::OfFile(file));
-    const FileState after = TRY(imagebuilder::StateOf(file));
-    if (before == after && imagebuilder::IsSettled(after)) TRY(Remember(file, after, digest));
-    return digest.text();
+    const imagebuilder::StatedDigest read = TRY(imagebuilder::DigestOf(file, before));
+    if (read.state) TRY(Remember(file, *read.state, read.digest));
+    return read.digest.text();
   }
 
   Turns& turns() override { return turns_; }

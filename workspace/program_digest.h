@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -20,9 +21,9 @@ class ProgramDigest {
 
  private:
   const std::filesystem::path file_;
-  std::mutex mutex_;  // guards what follows
-  imagebuilder::FileState state_;
-  std::string digest_;  // empty: not known
+  std::mutex mutex_;                              // guards what follows
+  std::optional<imagebuilder::FileState> state_;  // that digest_ holds for
+  std::string digest_;
 };
 
 }  // namespace slipway::workspace

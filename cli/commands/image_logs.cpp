@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/remote.h"
@@ -17,8 +18,7 @@ Result<void> Logs(Context& context, const std::string& text) {
 
 Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  options.add_option("NAME[:VERSION]", *name, "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", *name);
   return [name](Context& context) { return Logs(context, *name); };
 }
 

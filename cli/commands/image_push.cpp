@@ -31,10 +31,7 @@ Result<void> Push(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", arguments->name);
   options.add_option("REFERENCE", arguments->push.reference, "HOST[:PORT]/NAME:TAG to push to")
       .required();
   AddRegistryLoginOptions(options, arguments->login);

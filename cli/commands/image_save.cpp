@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/download.h"
@@ -56,10 +57,7 @@ Result<void> Save(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", arguments->name);
   options.add_option("DESTINATION", arguments->destination, "File or folder to make").required();
   options.add_option("-f,--format", arguments->format, "oci-dir, oci-archive or docker-archive")
       .one_of({"oci-dir", "oci-archive", "docker-archive"})

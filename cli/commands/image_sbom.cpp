@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/remote.h"
@@ -22,10 +23,7 @@ Result<void> Sbom(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", arguments->name);
   options.add_option("-f,--format", arguments->format, "spdx (2.3) or cyclonedx (1.5), both JSON")
       .one_of({"spdx", "cyclonedx"})
       .capture_default_str();

@@ -38,10 +38,7 @@ Result<void> Show(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", arguments->name);
   options.add_flag("--lock", arguments->lock,
                    "Print its lock: the packages of its Python, by digest");
   options.add_flag("--dockerfile", arguments->dockerfile,

@@ -48,10 +48,7 @@ Result<void> Verify(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The image; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "image", arguments->name);
   AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Verify(context, *arguments); };
 }

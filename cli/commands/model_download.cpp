@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/download.h"
@@ -73,10 +74,7 @@ Result<void> Download(Context& context, const Arguments& arguments) {
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options
-      .add_option("NAME[:VERSION]", arguments->name,
-                  "The model; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "model", arguments->name);
   options.add_option("-d,--folder", arguments->folder, "Folder to write to")
       .type_name("DIR")
       .capture_default_str();

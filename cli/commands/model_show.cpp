@@ -19,8 +19,7 @@ Result<void> Show(Context& context, const std::string& text) {
 
 Body Bind(Options& options) {
   auto name = std::make_shared<std::string>();
-  options.add_option("NAME[:VERSION]", *name, "The model; its newest version if none is given")
-      .required();
+  AddVersionedName(options, "model", *name);
   return [name](Context& context) { return Show(context, *name); };
 }
 

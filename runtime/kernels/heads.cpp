@@ -172,4 +172,8 @@ Result<void> JoinHeads(KernelContext& context, const Tensor& y, Tensor& to) {
   return ConvertElements(context, joined.Reshaped(to.shape()), to);
 }
 
+std::string DeclineHeadsBlas(const NodeFacts& node) {
+  return node.dtype(0) == DType::kFloat32 ? "" : "the query is not float32";
+}
+
 }  // namespace slipway::runtime

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/op.h"
@@ -49,5 +50,8 @@ Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem);
 Result<Tensor> SplitHeads(KernelContext& context, const Tensor& x, std::int64_t heads);
 /// The reverse, into a tensor of its own type.
 Result<void> JoinHeads(KernelContext& context, const Tensor& y, Tensor& to);
+
+/// Why HeadsProblem::blas is not for a node whose input 0 is the query; empty where it is.
+std::string DeclineHeadsBlas(const NodeFacts& node);
 
 }  // namespace slipway::runtime

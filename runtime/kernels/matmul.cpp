@@ -24,4 +24,17 @@ Result<MatMulShape> MatMulShapeOf(const Shape& a, const Shape& b) {
   return shape;
 }
 
+Result<GemmShape> GemmShapeOf(const NodeFacts& node, std::size_t b_input) {
+  const Shape& a = node.shape(0);
+  const Shape& b = node.shape(b_input);
+  if (a.size() != 2 || b.size() != 2)
+    return Invalid("operands of ", a, " and ", b, " are no matrices");
+  const bool trans_a = node.attributes.Int("transA", 0) != 0;
+  const bool trans_b = node.attributes.Int("transB", 0) != 0;
+  if (a[trans_a ? 0 : 1] != b[trans_b ? 1 : 0]) {
+    return Invalid("matrices of ", a, " and ", b, " do not multiply");
+  }
+  return GemmShape{a[trans_a ? 1 : 0], a[trans_a ? 0 : 1], b[trans_b ? 0 : 1], trans_a, trans_b};
+}
+
 }  // namespace slipway::runtime

@@ -20,6 +20,15 @@ struct MatMulShape {
 /// kInvalidArgument naming the shapes that do not multiply.
 Result<MatMulShape> MatMulShapeOf(const Shape& a, const Shape& b);
 
+/// Gemm's product of two matrices, either of them transposed by attribute `transA` or `transB`.
+struct GemmShape {
+  std::int64_t m, k, n;
+  bool trans_a, trans_b;
+};
+
+/// Of inputs 0 and `b`. kInvalidArgument naming the shapes that do not multiply.
+Result<GemmShape> GemmShapeOf(const NodeFacts& node, std::size_t b = 1);
+
 /// oneDNN's matrix product for float32.
 std::string DeclineMatMulDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node, DeviceContext& device);

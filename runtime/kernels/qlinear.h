@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/types.h"
 #include "runtime/op.h"
 
 /// Operators on tensors that are quantised with one scale and one zero point.
@@ -32,5 +34,20 @@ std::vector<double> RealsOf(const Tensor& tensor, const Quantizer& quantizer);
 /// Stores real numbers quantised, as many as `to` has elements.
 Result<void> StoreQuantised(KernelContext& context, std::vector<double> reals,
                             const Quantizer& quantizer, Tensor& to);
+
+inline constexpr DTypeSet kQLinearTypes = Types({DType::kInt8, DType::kUint8});
+
+/// A row of com.microsoft whose type variable T is one of kQLinearTypes.
+consteval OpDef QLinearRow(std::string_view type, std::string_view signature,
+                           std::string_view attributes, Result<Facts> (*infer)(const NodeFacts&),
+                           std::span<const Kernel> kernels) {
+  return {.type = type,
+          .domain = "com.microsoft",
+          .signature = signature,
+          .types = kT<kQLinearTypes>,
+          .attributes = attributes,
+          .infer = infer,
+          .kernels = kernels};
+}
 
 }  // namespace slipway::runtime

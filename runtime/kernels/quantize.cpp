@@ -66,4 +66,21 @@ double RoundedTo(DType dtype, double quotient) {
   return quotient;
 }
 
+DynamicScale DynamicScaleOf(std::span<const float> x) {
+  float least = 0;
+  float most = 0;
+  for (const float value : x) {
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  DynamicScale made{.scale = (most - least) / 255.0F};
+  if (made.scale == 0) made.scale = 1;
+  made.zero = made.Quantised(-least);
+  return made;
+}
+
+double DynamicScale::Quantised(float value) const {
+  return QuantizeOne(static_cast<double>(value / scale), zero, RangeOfInteger(DType::kUint8));
+}
+
 }  // namespace slipway::runtime

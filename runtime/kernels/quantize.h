@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "runtime/op.h"
 
@@ -36,6 +37,15 @@ Result<Tensor> Converted(KernelContext& context, const Tensor& from, DType to);
 
 /// Rounds half to even, shifts by the zero point and saturates; `to` is an integer type.
 double QuantizeOne(double scaled, double zero_point, const IntegerRange& range);
+
+/// Scale and zero point by which DynamicQuantizeLinear makes uint8 of `x`.
+struct DynamicScale {
+  float scale = 1;
+  double zero = 0;
+  /// One element, in uint8's range.
+  double Quantised(float value) const;
+};
+DynamicScale DynamicScaleOf(std::span<const float> x);
 
 /// `quotient` as if it had been computed in that float type.
 double RoundedTo(DType dtype, double quotient);

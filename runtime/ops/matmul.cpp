@@ -66,24 +66,6 @@ Result<void> RunMatMul(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-struct GemmShape {
-  std::int64_t m, k, n;
-  bool trans_a, trans_b;
-};
-
-Result<GemmShape> GemmShapeOf(const NodeFacts& node) {
-  const Shape& a = node.shape(0);
-  const Shape& b = node.shape(1);
-  if (a.size() != 2 || b.size() != 2)
-    return Invalid("operands of ", a, " and ", b, " are no matrices");
-  const bool trans_a = node.attributes.Int("transA", 0) != 0;
-  const bool trans_b = node.attributes.Int("transB", 0) != 0;
-  if (a[trans_a ? 0 : 1] != b[trans_b ? 1 : 0]) {
-    return Invalid("matrices of ", a, " and ", b, " do not multiply");
-  }
-  return GemmShape{a[trans_a ? 1 : 0], a[trans_a ? 0 : 1], b[trans_b ? 0 : 1], trans_a, trans_b};
-}
-
 Result<Facts> InferGemm(const NodeFacts& node) {
   const GemmShape shape = TRY(GemmShapeOf(node));
   const Shape y{shape.m, shape.n};

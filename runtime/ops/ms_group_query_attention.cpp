@@ -360,12 +360,8 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   return StoreScores(context, *result.scores, *scores);
 }
 
-std::string DeclineBlas(const NodeFacts& node) {
-  return node.dtype(kQuery) == DType::kFloat32 ? "" : "the query is not float32";
-}
-
 constexpr Kernel kKernels[] = {
-    {.name = "group_query_attention_blas", .declines = DeclineBlas, .run = Run<true>},
+    {.name = "group_query_attention_blas", .declines = DeclineHeadsBlas, .run = Run<true>},
     {.name = "group_query_attention_reference", .run = Run<false>}};
 constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
 

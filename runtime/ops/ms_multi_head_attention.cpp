@@ -273,12 +273,8 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-std::string DeclineBlas(const NodeFacts& node) {
-  return node.dtype(kQuery) == DType::kFloat32 ? "" : "the query is not float32";
-}
-
 constexpr Kernel kKernels[] = {
-    {.name = "multi_head_attention_blas", .declines = DeclineBlas, .run = Run<true>},
+    {.name = "multi_head_attention_blas", .declines = DeclineHeadsBlas, .run = Run<true>},
     {.name = "multi_head_attention_reference", .run = Run<false>}};
 constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
 

@@ -50,25 +50,8 @@ Result<Tensor> Operand(KernelContext& context, const Tensor& x, const Tensor* ze
   return y;
 }
 
-struct GemmShape {
-  std::int64_t m, n;
-};
-
-Result<GemmShape> GemmShapeOf(const NodeFacts& node) {
-  const Shape& a = node.shape(0);
-  const Shape& b = node.shape(3);
-  if (a.size() != 2 || b.size() != 2)
-    return Invalid("operands of ", a, " and ", b, " are no matrices");
-  const bool trans_a = node.attributes.Int("transA", 0) != 0;
-  const bool trans_b = node.attributes.Int("transB", 0) != 0;
-  if (a[trans_a ? 0 : 1] != b[trans_b ? 1 : 0]) {
-    return Invalid("matrices of ", a, " and ", b, " do not multiply");
-  }
-  return GemmShape{a[trans_a ? 1 : 0], b[trans_b ? 0 : 1]};
-}
-
 Result<Facts> InferGemm(const NodeFacts& node) {
-  const GemmShape shape = TRY(GemmShapeOf(node));
+  const GemmShape shape = TRY(GemmShapeOf(node, 3));
   const Shape y{shape.m, shape.n};
   TRY(CheckScale(node, 1, 2));
   TRY(CheckPerColumn(node, 4, shape.n));
@@ -175,25 +158,16 @@ Result<void> RunToFloat(const NodeFacts& node, KernelContext& context) {
 template <bool blas>
 Result<void> RunDynamic(const NodeFacts& node, KernelContext& context) {
   const auto x = context.input(0)->data<float>();
-  float least = 0;
-  float most = 0;
-  for (const float value : x) {
-    least = std::min(least, value);
-    most = std::max(most, value);
-  }
-  float scale = (most - least) / 255.0F;
-  if (scale == 0) scale = 1;
-  const IntegerRange range{0, 255};
-  const double zero = QuantizeOne(static_cast<double>(-least / scale), 0, range);
+  const DynamicScale dynamic = DynamicScaleOf(x);
   Tensor a = TRY(Tensor::Make(DType::kFloat64, context.input(0)->shape()));
   auto quantised = a.data<double>();
   for (std::size_t i = 0; i < x.size(); ++i) {
-    quantised[i] = QuantizeOne(static_cast<double>(x[i] / scale), zero, range) - zero;
+    quantised[i] = dynamic.Quantised(x[i]) - dynamic.zero;
   }
   const Tensor b =
       TRY(Centered(context, *context.input(1), node.Has(3) ? context.input(3) : nullptr, false));
   const Tensor product = TRY(ProductOf(context, a, b, blas));
-  return Finish(node, context, static_cast<double>(scale), product);
+  return Finish(node, context, static_cast<double>(dynamic.scale), product);
 }
 
 constexpr Kernel kGemm[] = {{.name = "qgemm_reference", .run = RunGemm}};

@@ -126,20 +126,8 @@ constexpr Kernel kWhere[] = {{.name = "qlinear_where_reference", .run = RunWhere
 constexpr Kernel kUnary[] = {{.name = "qlinear_unary_reference", .run = RunUnaryOf}};
 constexpr Kernel kSoftmax[] = {{.name = "qlinear_softmax_reference", .run = RunSoftmax}};
 
-constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
 constexpr std::string_view kUnarySignature =
     "X:T, X_scale:float, X_zero_point?:T, Y_scale:float, Y_zero_point?:T -> Y:T";
-
-consteval OpDef Row(std::string_view type, std::string_view signature, std::string_view attributes,
-                    Result<Facts> (*infer)(const NodeFacts&), std::span<const Kernel> kernels) {
-  return {.type = type,
-          .domain = "com.microsoft",
-          .signature = signature,
-          .types = kT<kBytes>,
-          .attributes = attributes,
-          .infer = infer,
-          .kernels = kernels};
-}
 
 constexpr std::string_view kBinarySignature =
     "A:T, A_scale:float, A_zero_point?:T, B:T, B_scale:float, B_zero_point?:T, C_scale:float, "
@@ -149,17 +137,18 @@ constexpr std::string_view kBinarySignature =
 
 OpList ops_ms_qlinear_elementwise() {
   static constexpr auto kOps = Versions({
-      Row("QLinearAdd", kBinarySignature, "", InferBinaryOf, kBinary),
-      Row("QLinearMul", kBinarySignature, "", InferBinaryOf, kBinary),
-      Row("QLinearWhere",
+      QLinearRow("QLinearAdd", kBinarySignature, "", InferBinaryOf, kBinary),
+      QLinearRow("QLinearMul", kBinarySignature, "", InferBinaryOf, kBinary),
+      QLinearRow(
+          "QLinearWhere",
           "condition:bool, X:T, x_scale:float, x_zero_point:T, Y:T, y_scale:float, y_zero_point:T, "
           "z_scale:float, z_zero_point:T -> Z:T",
           "", InferWhere, kWhere),
-      Row("QLinearLeakyRelu", kUnarySignature, "alpha:float=0.01", InferUnary, kUnary),
-      Row("QLinearSigmoid", kUnarySignature, "", InferUnary, kUnary),
-      Row("QLinearSoftmax",
-          "X:T, X_scale:float, x_zero_point?:T, y_scale:float, y_zero_point:T -> Y:T",
-          "axis:int=-1, opset!:int", InferSoftmax, kSoftmax),
+      QLinearRow("QLinearLeakyRelu", kUnarySignature, "alpha:float=0.01", InferUnary, kUnary),
+      QLinearRow("QLinearSigmoid", kUnarySignature, "", InferUnary, kUnary),
+      QLinearRow("QLinearSoftmax",
+                 "X:T, X_scale:float, x_zero_point?:T, y_scale:float, y_zero_point:T -> Y:T",
+                 "axis:int=-1, opset!:int", InferSoftmax, kSoftmax),
   });
   return kOps;
 }

@@ -210,36 +210,25 @@ constexpr Kernel kGlobal[] = {{.name = "qlinear_global_average_pool_reference", 
 constexpr Kernel kMean[] = {{.name = "qlinear_reduce_mean_reference", .run = RunMean}};
 constexpr Kernel kConcat[] = {{.name = "qlinear_concat_reference", .run = RunConcat}};
 
-constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
-constexpr TypeRule kConcatTypes[] = {{"T8", kBytes}, {"TV", kBytes | kFloat32Type}};
-
-consteval OpDef Row(std::string_view type, std::string_view signature, std::string_view attributes,
-                    Result<Facts> (*infer)(const NodeFacts&), std::span<const Kernel> kernels) {
-  return {.type = type,
-          .domain = "com.microsoft",
-          .signature = signature,
-          .types = kT<kBytes>,
-          .attributes = attributes,
-          .infer = infer,
-          .kernels = kernels};
-}
+constexpr TypeRule kConcatTypes[] = {{"T8", kQLinearTypes}, {"TV", kQLinearTypes | kFloat32Type}};
 
 }  // namespace
 
 OpList ops_ms_qlinear_pool() {
   static constexpr auto kOps = Versions({
-      Row("QLinearAveragePool",
+      QLinearRow(
+          "QLinearAveragePool",
           "X:T, x_scale:float, x_zero_point?:T, y_scale:float, y_zero_point?:T -> Y:T",
           "auto_pad:string=NOTSET, ceil_mode:int=0, channels_last:int=0, count_include_pad:int=0, "
           "kernel_shape!:ints, pads:ints, strides:ints",
           InferPool, kPool),
-      Row("QLinearGlobalAveragePool",
-          "X:T, x_scale:float, x_zero_point:T, y_scale:float, y_zero_point:T -> Y:T",
-          "channels_last:int=0", InferGlobal, kGlobal),
-      Row("QLinearReduceMean",
-          "data:T, data_scale:float, data_zero_point?:T, reduced_scale:float, "
-          "reduced_zero_point?:T -> reduced:T",
-          "axes!:ints, keepdims!:int", InferMean, kMean),
+      QLinearRow("QLinearGlobalAveragePool",
+                 "X:T, x_scale:float, x_zero_point:T, y_scale:float, y_zero_point:T -> Y:T",
+                 "channels_last:int=0", InferGlobal, kGlobal),
+      QLinearRow("QLinearReduceMean",
+                 "data:T, data_scale:float, data_zero_point?:T, reduced_scale:float, "
+                 "reduced_zero_point?:T -> reduced:T",
+                 "axes!:ints, keepdims!:int", InferMean, kMean),
       OpDef{.type = "QLinearConcat",
             .domain = "com.microsoft",
             .signature = "Y_scale:float, Y_zero_point:T8, inputs**:TV -> Y:T8",

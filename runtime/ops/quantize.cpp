@@ -100,25 +100,16 @@ Result<Facts> InferDynamic(const NodeFacts& node) {
 
 Result<void> RunDynamic(const NodeFacts& node, KernelContext& context) {
   const auto x = context.input(0)->data<float>();
-  float least = 0;
-  float most = 0;
-  for (const float value : x) {
-    least = std::min(least, value);
-    most = std::max(most, value);
-  }
-  float scale = (most - least) / 255.0F;
-  if (scale == 0) scale = 1;
-  const IntegerRange range{0, 255};
-  const double zero = QuantizeOne(static_cast<double>(-least / scale), 0, range);
+  const DynamicScale dynamic = DynamicScaleOf(x);
   if (Wanted(node, 0)) {
     auto y = context.output(0).data<std::uint8_t>();
     for (std::size_t i = 0; i < x.size(); ++i) {
-      y[i] = static_cast<std::uint8_t>(QuantizeOne(static_cast<double>(x[i] / scale), zero, range));
+      y[i] = static_cast<std::uint8_t>(dynamic.Quantised(x[i]));
     }
   }
-  if (Wanted(node, 1)) context.output(1).data<float>()[0] = scale;
+  if (Wanted(node, 1)) context.output(1).data<float>()[0] = dynamic.scale;
   if (Wanted(node, 2)) {
-    context.output(2).data<std::uint8_t>()[0] = static_cast<std::uint8_t>(zero);
+    context.output(2).data<std::uint8_t>()[0] = static_cast<std::uint8_t>(dynamic.zero);
   }
   return {};
 }
