@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,6 +95,8 @@ struct PythonSpec {
 struct BuildSpec {
   std::vector<ModelInput> models;
   std::filesystem::path server_program;  ///< slipway-serve of this build
+  /// Shared libraries that it loads for some operators; in any order.
+  std::set<std::filesystem::path> libraries = {};
   std::map<std::string, std::string> environment = {};
   std::map<std::string, std::string> labels = {};
   std::string architecture = "amd64";

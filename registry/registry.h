@@ -39,6 +39,7 @@ struct SignatureValue {
 };
 struct Signature {
   std::vector<SignatureValue> inputs, outputs;
+  std::vector<std::string> libraries = {};  ///< runtime::ModelInfo::libraries
   bool operator==(const Signature&) const = default;
 };
 

@@ -104,12 +104,14 @@ Result<Signature> ReadSignature(const Content& content, const BlobStore& blobs,
     return NameTheFile(std::move(model).error(), view->path(), loaded, content.main_file);
   }
   return Signature{.inputs = DescribeAll(model->inputs()),
-                   .outputs = DescribeAll(model->outputs())};
+                   .outputs = DescribeAll(model->outputs()),
+                   .libraries = model->info().libraries};
 }
 
 Result<std::string> SignatureText(const Signature& signature) {
-  std::string text =
-      DumpJson({{"inputs", ToJson(signature.inputs)}, {"outputs", ToJson(signature.outputs)}});
+  Json json = {{"inputs", ToJson(signature.inputs)}, {"outputs", ToJson(signature.outputs)}};
+  if (!signature.libraries.empty()) json["libraries"] = signature.libraries;
+  std::string text = DumpJson(json);
   if (std::cmp_greater(text.size(), limits::kJsonBytes)) {
     return Error{.code = Code::kResourceExhausted,
                  .message = fmt::format("a signature of {} bytes; at most {} are kept", text.size(),
@@ -123,7 +125,8 @@ Result<Signature> ParseSignature(std::string_view text) {
   if (json) {
     try {
       return Signature{.inputs = FromJson(json->at("inputs")),
-                       .outputs = FromJson(json->at("outputs"))};
+                       .outputs = FromJson(json->at("outputs")),
+                       .libraries = json->value("libraries", std::vector<std::string>())};
     } catch (const Json::exception&) {
     }
   }

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <unordered_map>
 
 #include "runtime/graph/op_index.h"
 #include "runtime/graph/signature.h"
+#include "runtime/kernels/library.h"
 
 namespace slipway::runtime {
 namespace {
@@ -117,6 +119,16 @@ std::vector<OperatorInfo> SupportedOperators() {
     return std::tie(a.domain, a.type, a.since) < std::tie(b.domain, b.type, b.since);
   });
   return list;
+}
+
+std::vector<std::string> OperatorLibraries() {
+  std::set<std::string> files;
+  for (const auto& [key, defs] : OpIndex()) {
+    for (const OpDef* op : defs) {
+      if (!op->library.empty()) files.insert(LibraryFile(op->library));
+    }
+  }
+  return {files.begin(), files.end()};
 }
 
 }  // namespace slipway::runtime

@@ -168,7 +168,8 @@ struct OpDef {
   Result<std::vector<ValueFacts>> (*infer)(const NodeFacts&) = nullptr;
   std::span<const Kernel> kernels = {};  ///< best first, reference last
   bool deterministic = true;             ///< may be evaluated when planning
-  bool view = false;  ///< output 0 has the very bytes of input 0 under another shape
+  bool view = false;              ///< output 0 has the very bytes of input 0 under another shape
+  std::string_view library = "";  ///< its kernels load it: `image` is libslipway_image
 };
 
 using OpList = std::span<const OpDef>;

@@ -39,6 +39,7 @@ struct ModelInfo {
   std::int64_t parameters = 0;  ///< elements of all initialisers
   std::int64_t parameter_bytes = 0;
   std::vector<std::pair<std::string, std::int64_t>> operators;  ///< `domain.Type`, how often
+  std::vector<std::string> libraries;  ///< files of shared libraries that its operators load
 };
 
 /// A parsed and validated model. Immutable; copies share it; thread-safe.
@@ -130,5 +131,9 @@ struct OperatorInfo {
   std::vector<std::string> kernels = {};
 };
 std::vector<OperatorInfo> SupportedOperators();
+
+/// Files of all the shared libraries that operators load when a model has them; they lie beside
+/// libslipway.
+std::vector<std::string> OperatorLibraries();
 
 }  // namespace slipway::runtime

@@ -250,7 +250,7 @@ imagebuilder::PythonSpec MakePythonSpec(Workspace& workspace, const ImageInputs&
           .entry = inputs.entry,
           .files = inputs.files,
           .modules = workspace.python_modules(),
-          .library = workspace.python_modules().parent_path().parent_path() / "libslipway.so.1",
+          .library = workspace.library_folder() / "libslipway.so.1",
           .steps = inputs.plan.steps};
 }
 

@@ -3,10 +3,19 @@
 
 #include <memory>
 
+#include "runtime/runtime.h"
 #include "workspace/image_base.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
+namespace {
+
+void AddLibraries(const Workspace& workspace, const std::vector<std::string>& files,
+                  imagebuilder::BuildSpec& spec) {
+  for (const std::string& file : files) spec.libraries.insert(workspace.library_folder() / file);
+}
+
+}  // namespace
 
 Result<imagebuilder::BuildSpec> MakeSpec(Workspace& workspace,
                                          const std::vector<registry::ModelVersion>& models) {
@@ -22,6 +31,7 @@ Result<imagebuilder::BuildSpec> MakeSpec(Workspace& workspace,
                              .size = file.size});
     }
     spec.models.push_back(std::move(input));
+    AddLibraries(workspace, model.signature.libraries, spec);
   }
   return spec;
 }
@@ -35,6 +45,8 @@ Result<void> SetPython(Workspace& workspace, const ImageInputs& inputs,
     TRY(AddBase(workspace, base, *python, spec));
   }
   spec.python = std::move(python);
+  // A script loads whatever model it likes.
+  AddLibraries(workspace, runtime::OperatorLibraries(), spec);
   return {};
 }
 

@@ -73,8 +73,10 @@ class Workspace {
   /// The environment of this program, for tools that fetch.
   static std::vector<std::string> surroundings();
   /// Slipway's own Python folders of this build.
-  std::filesystem::path python_modules() const {
-    return config_.server_program.parent_path().parent_path() / "lib/slipway/python";
+  std::filesystem::path python_modules() const { return library_folder() / "slipway/python"; }
+  /// Where the shared libraries of this build lie.
+  std::filesystem::path library_folder() const {
+    return config_.server_program.parent_path().parent_path() / "lib";
   }
   http::Client& scoring_client() { return *scoring_client_; }
   Metrics& metrics() { return metrics_; }

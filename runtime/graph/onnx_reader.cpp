@@ -8,12 +8,14 @@
 
 #include <cerrno>
 #include <map>
+#include <set>
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "runtime/graph/external_data.h"
 #include "runtime/graph/graph_builder.h"
 #include "runtime/graph/onnx_proto.h"
+#include "runtime/kernels/library.h"
 
 namespace slipway::runtime {
 namespace {
@@ -47,7 +49,13 @@ Result<void> CheckOpsets(const ModelInfo& info) {
   return {};
 }
 
-void Count(const GraphData& graph, ModelInfo& info, std::map<std::string, std::int64_t>& types) {
+/// What counting nodes finds besides numbers.
+struct Found {
+  std::map<std::string, std::int64_t> types;
+  std::set<std::string> libraries;
+};
+
+void Count(const GraphData& graph, ModelInfo& info, Found& found) {
   for (const GraphValue& value : graph.values) {
     if (!value.is_constant()) continue;
     info.parameters += value.constant.size();
@@ -55,17 +63,21 @@ void Count(const GraphData& graph, ModelInfo& info, std::map<std::string, std::i
   }
   for (const NodeData& node : graph.nodes) {
     ++info.nodes;
-    ++types[fmt::format("{}.{}", DomainText(node.domain), node.type)];
-    for (const auto& inner : SubgraphsOf(node)) Count(*inner, info, types);
+    ++found.types[fmt::format("{}.{}", DomainText(node.domain), node.type)];
+    if (node.op != nullptr && !node.op->library.empty()) {
+      found.libraries.insert(LibraryFile(node.op->library));
+    }
+    for (const auto& inner : SubgraphsOf(node)) Count(*inner, info, found);
   }
 }
 
 ModelInfo Describe(const proto::Model& model, const GraphData& graph) {
   ModelInfo info = model.info;
   info.graph_name = graph.name;
-  std::map<std::string, std::int64_t> types;
-  Count(graph, info, types);
-  info.operators.assign(types.begin(), types.end());
+  Found found;
+  Count(graph, info, found);
+  info.operators.assign(found.types.begin(), found.types.end());
+  info.libraries.assign(found.libraries.begin(), found.libraries.end());
   return info;
 }
 

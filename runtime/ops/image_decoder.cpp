@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ImageDecoder (opset 20). Spec: https://onnx.ai/onnx/operators/onnx__ImageDecoder.html
 // A stream that cannot be decoded gives an image of no rows and columns.
-#include "runtime/kernels/image.h"
+#include <memory>
+
+#include "runtime/image/image.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/library.h"
 
 namespace slipway::runtime {
 namespace {
@@ -29,23 +32,41 @@ std::uint8_t GreyOf(const std::uint8_t* rgb) {
                                    16);
 }
 
-Result<void> Run(const NodeFacts& node, KernelContext& context) {
-  const PixelFormat format = TRY(FormatOf(node));
-  const Pixels image = DecodeImage(context.input(0)->data<std::uint8_t>());
-  const std::int64_t channels = format == PixelFormat::kGrayscale ? 1 : 3;
-  Tensor* out = TRY(context.Allocate(0, DType::kUint8, {image.height, image.width, channels}));
-  auto to = out->data<std::uint8_t>();
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    if (format == PixelFormat::kGrayscale) {
-      to[i] = GreyOf(image.rgb.data() + 3 * i);
-    } else {
-      to[i] = image.rgb[format == PixelFormat::kRgb ? i : i / 3 * 3 + 2 - i % 3];
+class Decoder final : public Executable {
+ public:
+  Decoder(PixelFormat format, DecodeImageFunction* decode) : format_(format), decode_(decode) {}
+
+  Result<void> Run(KernelContext& context) const override {
+    Pixels image;
+    decode_(context.input(0)->data<std::uint8_t>(), image);
+    const std::int64_t channels = format_ == PixelFormat::kGrayscale ? 1 : 3;
+    Tensor* out = TRY(context.Allocate(0, DType::kUint8, {image.height, image.width, channels}));
+    auto to = out->data<std::uint8_t>();
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      if (format_ == PixelFormat::kGrayscale) {
+        to[i] = GreyOf(image.rgb.data() + 3 * i);
+      } else {
+        to[i] = image.rgb[format_ == PixelFormat::kRgb ? i : i / 3 * 3 + 2 - i % 3];
+      }
     }
+    return {};
   }
-  return {};
+
+ private:
+  const PixelFormat format_;
+  DecodeImageFunction* const decode_;
+};
+
+constexpr std::string_view kLibrary = "image";
+
+Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, DeviceContext&) {
+  const PixelFormat format = TRY(FormatOf(node));
+  void* decode = TRY(LibraryFunction(kLibrary, kDecodeImage));
+  return std::unique_ptr<Executable>(
+      std::make_unique<Decoder>(format, reinterpret_cast<DecodeImageFunction*>(decode)));
 }
 
-constexpr Kernel kKernels[] = {{.name = "image_decoder", .run = Run}};
+constexpr Kernel kKernels[] = {{.name = "image_decoder", .prepare = Prepare}};
 
 }  // namespace
 
@@ -55,7 +76,8 @@ OpList ops_image_decoder() {
                                     .signature = "encoded_stream:uint8 -> image:uint8",
                                     .attributes = "pixel_format:string=RGB",
                                     .infer = Infer,
-                                    .kernels = kKernels}};
+                                    .kernels = kKernels,
+                                    .library = kLibrary}};
   return kOps;
 }
 

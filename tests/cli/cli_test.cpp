@@ -57,6 +57,7 @@ CliSurroundings SurroundingsIn(const fs::path& folder) {
   around.environment = {
       {"PATH", path}, {"HOME", folder.string()}, {"SLIPWAY_STATE", (folder / "state").string()}};
   around.variables = {{"DIGITS", SLIPWAY_SOURCE_DIR "/templates/digits"},
+                      {"MODELS", SLIPWAY_SOURCE_DIR "/tests/models"},
                       {"STATE", (folder / "state").string()},
                       {"WORK", around.folder.string()}};
   return around;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -9,9 +10,12 @@
 #include <clocale>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "imagebuilder/imagebuilder.h"
+#include "imagebuilder/recipe.h"
 #include "tests/support/image_fixture.h"
 
 namespace slipway::imagebuilder {
@@ -50,6 +54,38 @@ Image MustBuild(const BuildSpec& spec, BlobStore& blobs) {
   const auto valid = Validate(blobs, *image);
   EXPECT_TRUE(valid.has_value()) << valid.error().message;
   return *image;
+}
+
+/// Names of the files in a layer of the image, without their folders.
+std::set<std::string> NamesIn(const std::vector<LayerRecipe>& recipes, std::string_view layer) {
+  std::set<std::string> names;
+  for (const LayerRecipe& recipe : recipes) {
+    if (recipe.name != layer) continue;
+    for (const LayerRecipe::Item& item : recipe.items) {
+      if (item.entry.kind == FileEntry::Kind::kFile) {
+        names.insert(fs::path(item.entry.path).filename());
+      }
+    }
+  }
+  return names;
+}
+
+TEST(Build, PutsLibrariesOfOperatorsBesideTheServersWithWhatTheyLoad) {
+  BlobFixture place;
+  BuildSpec spec = MakeSpec(place);
+  spec.libraries = {SLIPWAY_BINARY_DIR "/lib/libslipway_image.so.1"};
+  const auto cache = MakeMemoryLayerCache();
+  BuildContext context{.blobs = place.blobs(), .cache = *cache};
+  const auto recipes = MakeRecipes(spec, context);
+  ASSERT_TRUE(recipes.has_value()) << recipes.error().message;
+  const std::set<std::string> names = NamesIn(*recipes, "libraries");
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"libslipway_image.so.1", "libpng16.so.16"}));
+  for (const std::string& name : NamesIn(*recipes, "server")) EXPECT_FALSE(names.contains(name));
+
+  spec.libraries = {place.folder() / "libgone.so"};
+  const auto without = Build(spec, context);
+  ASSERT_FALSE(without.has_value());
+  EXPECT_EQ(without.error().code, Code::kNotFound);
 }
 
 TEST(Build, GivesAValidImageThatReadsBackEqual) {

@@ -262,6 +262,8 @@ def small():
          [nh.from_array(np.array(["tail"], object), "w")])
     save("wrong_declared", [h.make_node("Relu", ["x"], ["y"])], [tensor("x", ["n"])],
          [tensor("y", [3, 3])])
+    save("picture", [h.make_node("ImageDecoder", ["file"], ["pixels"])],
+         [tensor("file", ["n"], T.UINT8)], [tensor("pixels", ["h", "w", 3], T.UINT8)], opset=20, ir=9)
 
 
 def bad():

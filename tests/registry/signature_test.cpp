@@ -41,6 +41,15 @@ TEST_F(SignatureTest, IsReadFromTheModel) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "run"));
 }
 
+TEST_F(SignatureTest, SaysWhichLibrariesOperatorsLoad) {
+  const std::string picture = *ReadFile(SLIPWAY_SOURCE_DIR "/tests/models/picture.onnx", 1 << 20);
+  const ModelVersion model = Must(Try({store_.Put("picture.onnx", picture)}));
+  EXPECT_THAT(model.signature.libraries, ElementsAre("libslipway_image.so.1"));
+  EXPECT_EQ(Must(registry_.Get("w", "m", 1)).signature, model.signature);
+  const ModelVersion plain = Must(Try({store_.Put("relu.onnx", onnx::ReluModel())}));
+  EXPECT_THAT(plain.signature.libraries, ElementsAre());
+}
+
 TEST_F(SignatureTest, OnnxFrameworkNeedsNoExtension) {
   const ModelVersion model = Must(Try({store_.Put("weights", onnx::ReluModel())}, "ONNX"));
   EXPECT_EQ(model.main_file, "weights");

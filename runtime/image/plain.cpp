@@ -6,7 +6,7 @@
 #include <bit>
 #include <optional>
 
-#include "runtime/kernels/image.h"
+#include "runtime/image/image.h"
 
 namespace slipway::runtime {
 namespace {

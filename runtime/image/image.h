@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+/// Pictures, decoded: a shared library of its own, `libslipway_image`, for it brings a library of
+/// others for most formats. The runtime loads it when a model has the operator ImageDecoder.
 namespace slipway::runtime {
 
 /// A picture: rows from the top, red, green and blue of each pixel. Empty: not decoded.
@@ -20,6 +22,10 @@ struct Pixels {
 };
 
 using EncodedImage = std::span<const std::uint8_t>;
+
+/// What a program finds in the library `libslipway_image`: DecodeImage, under this name.
+inline constexpr const char* kDecodeImage = "slipway_image_decode";
+using DecodeImageFunction = void(EncodedImage encoded, Pixels& image);
 
 /// Decodes by what the bytes begin with: BMP, JPEG, JPEG 2000, TIFF, PNG, WebP, PNM. Empty for
 /// anything that cannot be decoded. Transparency is dropped.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/kernels/image.h"
+#include "runtime/image/image.h"
 
 #include <array>
 #include <new>
@@ -57,3 +57,12 @@ Pixels DecodeImage(EncodedImage encoded) {
 }
 
 }  // namespace slipway::runtime
+
+// From this library to a runtime of the same build, which finds it by its name.
+extern "C" [[gnu::visibility("default")]] void slipway_image_decode(
+    slipway::runtime::EncodedImage encoded, slipway::runtime::Pixels& image);
+
+extern "C" void slipway_image_decode(slipway::runtime::EncodedImage encoded,
+                                     slipway::runtime::Pixels& image) {
+  image = slipway::runtime::DecodeImage(encoded);
+}

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <memory>
 
-#include "runtime/kernels/image.h"
+#include "runtime/image/image.h"
 
 namespace slipway::runtime {
 namespace {
