@@ -2,9 +2,8 @@
 // Each row of the v1 scoring server's contract, with a script.
 #include <gmock/gmock.h>
 
-#include <regex>
-
 #include "tests/server/script_fixture.h"
+#include "tests/support/pattern.h"
 
 namespace slipway::server {
 namespace {
@@ -103,14 +102,14 @@ TEST_F(ScriptAnswerTest, WhatRunReturnsIsWrittenAsJsonOnceMore) {
       {"aml_json", 201, R"({"a": 1})", "application/json"},
       {"flask", 202, "flask", "text/plain"},
   };
-  const std::regex milliseconds(R"(\d+\.\d{3})");
+  const testing::Pattern milliseconds(R"(\d+\.\d{3})");
   for (const Returned& wanted : kCases) {
     const auto response = Do(wanted.what);
     EXPECT_EQ(response.status, wanted.status) << wanted.what;
     EXPECT_EQ(response.body, wanted.body) << wanted.what;
     EXPECT_EQ(response.headers.Get("Content-Type"), wanted.type) << wanted.what;
     EXPECT_EQ(response.headers.Get(kFailed), "False") << wanted.what;
-    EXPECT_TRUE(std::regex_match(std::string(response.headers.Get(kRunTime)), milliseconds))
+    EXPECT_TRUE(milliseconds.MatchesAll(std::string(response.headers.Get(kRunTime))))
         << wanted.what << response.headers.Get(kRunTime);
   }
   EXPECT_EQ(Do("aml_json").headers.Get("X-Own"), "b");
@@ -157,7 +156,8 @@ TEST_F(ScriptAnswerTest, IdsFollowTheRules) {
       {"", "", "C", "*", "C", "C"},  {"B", "A", "", "B", "A", "A"},  {"B", "", "C", "B", "C", "C"},
       {"", "A", "C", "*", "A", "C"}, {"B", "A", "C", "B", "A", "C"},
   };
-  const std::regex guid("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  const testing::Pattern guid(
+      "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
   for (const Ids& ids : kCases) {
     http::Headers headers;
     if (!ids.request.empty()) headers.Set("x-request-id", ids.request);
@@ -166,7 +166,7 @@ TEST_F(ScriptAnswerTest, IdsFollowTheRules) {
     const auto response = Post("1", headers);
     const std::string made(response.headers.Get("x-request-id"));
     if (ids.want_request == "*") {
-      EXPECT_TRUE(std::regex_match(made, guid)) << made;
+      EXPECT_TRUE(guid.MatchesAll(made)) << made;
     } else {
       EXPECT_EQ(made, ids.want_request);
     }
@@ -388,9 +388,10 @@ TEST_F(ScriptOptionsTest, DataIsCollectedWhereItIsAskedFor) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
   ASSERT_EQ(files.size(), 1U);
-  const std::regex path(R"(default/default/_ws/svc/digits/1/inputs/\d{4}/\d\d/\d\d/data\.csv)");
+  const testing::Pattern path(
+      R"(default/default/_ws/svc/digits/1/inputs/\d{4}/\d\d/\d\d/data\.csv)");
   const std::string relative = files[0].lexically_relative(folder.path());
-  EXPECT_TRUE(std::regex_match(relative, path)) << relative;
+  EXPECT_TRUE(path.MatchesAll(relative)) << relative;
   const auto text = ReadFile(files[0], 1 << 20);
   ASSERT_TRUE(text);
   EXPECT_THAT(*text, ::testing::StartsWith("$Timestamp,$CorrelationId,$RequestId,a,b\r\n"));

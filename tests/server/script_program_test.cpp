@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <regex>
 #include <thread>
 
 #include "base/file.h"
@@ -16,6 +15,7 @@
 #include "base/process_stat.h"
 #include "base/text.h"
 #include "tests/server/script_fixture.h"
+#include "tests/support/pattern.h"
 #include "tests/support/tempdir.h"
 
 namespace slipway::server {
@@ -278,11 +278,11 @@ TEST_F(ScriptProgramTest, AnImagesPythonRunsWithoutAChroot) {
            fs::copy_options::recursive | fs::copy_options::skip_symlinks);
   fs::copy_file("/lib64/ld-linux-x86-64.so.2", root / "libs/ld.so");
   fs::create_symlink("/libs/ld.so", root / "lib64/ld-linux-x86-64.so.2");
-  const std::regex found(R"(=> (/\S+))");
+  const testing::Pattern found(R"(=> (/\S+))");
   for (const std::string& line : Output("ldd " + real.string())) {
-    std::smatch match;
-    if (!std::regex_search(line, match, found)) continue;
-    fs::copy_file(match[1].str(), root / "libs" / fs::path(match[1].str()).filename());
+    const std::vector<std::string> match = found.Find(line);
+    if (match.empty()) continue;
+    fs::copy_file(match[1], root / "libs" / fs::path(match[1]).filename());
   }
   fs::copy(WorkerModules(), root / "opt/slipway/python/worker", fs::copy_options::recursive);
   Write("root/app/score.py",

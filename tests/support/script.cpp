@@ -3,13 +3,13 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <sstream>
 #include <thread>
 
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "tests/support/pattern.h"
 
 namespace slipway::testing {
 namespace {
@@ -23,8 +23,8 @@ Error Failed(std::string message) {
 
 Result<bool> Finds(const std::string& pattern, const std::string& text) {
   try {
-    return std::regex_search(text, std::regex(pattern));
-  } catch (const std::regex_error& error) {
+    return Pattern(pattern).IsIn(text);
+  } catch (const std::exception& error) {
     return Failed("\"" + pattern + "\" is no regular expression: " + error.what());
   }
 }

@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <regex>
 
 #include "base/text.h"
+#include "tests/support/pattern.h"
 
 namespace slipway::testing {
 namespace {
@@ -18,8 +18,8 @@ namespace {
 Json Scalar(const YAML::Node& node) {
   const std::string text = node.Scalar();
   if (node.Tag() == "!") return text;
-  static const std::regex number(R"(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)");
-  if (text == "true" || text == "false" || std::regex_match(text, number)) return Json::parse(text);
+  static const Pattern number(R"(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)");
+  if (text == "true" || text == "false" || number.MatchesAll(text)) return Json::parse(text);
   if (text.empty() || text == "null" || text == "~") return nullptr;
   return text;
 }
@@ -55,14 +55,11 @@ bool Fits(std::string_view path_template, std::string_view path,
       pattern += c;
     }
   }
-  std::cmatch match;
-  if (!std::regex_match(path.data(), path.data() + path.size(), match, std::regex(pattern))) {
-    return false;
-  }
+  const std::vector<std::string> match = Pattern("^" + pattern + "$").Find(std::string(path));
+  if (match.empty()) return false;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    values[names[i]] = DecodePercent(match[i + 1].str()).has_value()
-                           ? *DecodePercent(match[i + 1].str())
-                           : match[i + 1].str();
+    values[names[i]] =
+        DecodePercent(match[i + 1]).has_value() ? *DecodePercent(match[i + 1]) : match[i + 1];
   }
   return true;
 }
@@ -168,8 +165,7 @@ void Swagger::CheckValue(const Json& schema_in, const Json& value, const std::st
     }
   }
   if (value.is_string() && schema.contains("pattern") &&
-      !std::regex_search(value.get<std::string>(),
-                         std::regex(schema.at("pattern").get<std::string>()))) {
+      !Pattern(schema.at("pattern").get<std::string>()).IsIn(value.get<std::string>())) {
     wrong.push_back(where + " does not match " + schema.at("pattern").get<std::string>());
   }
 }
