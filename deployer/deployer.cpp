@@ -40,10 +40,13 @@ class AllTargets final : public Targets {
   std::map<std::string, std::unique_ptr<Driver>, std::less<>> drivers_;
 };
 
+std::string LogPart(const Observed& observed) {
+  return observed.log_line.empty() ? "" : fmt::format(" (log: {})", observed.log_line);
+}
+
 Error FailedError(const ServiceKey& key, const Observed& observed) {
-  std::string message = fmt::format("service {}: {}", key.service, observed.detail);
-  if (!observed.log_line.empty()) message += fmt::format(" (log: {})", observed.log_line);
-  return CauseError(observed.cause, std::move(message));
+  return CauseError(observed.cause, fmt::format("service {}: {}{}", key.service, observed.detail,
+                                                LogPart(observed)));
 }
 
 }  // namespace
@@ -108,11 +111,13 @@ Result<Observed> WaitReady(Driver& driver, const ServiceKey& key, Clock& clock,
     }
     if (clock.Steady() >= deadline) {
       Error late =
-          CauseError("NotReady", fmt::format("service {} is not ready after {} ms: {}", key.service,
-                                             options.timeout.count(), observed.detail));
+          CauseError(observed.cause.empty() ? "NotReady" : observed.cause,
+                     fmt::format("service {} is not ready after {} ms: {}{}", key.service,
+                                 options.timeout.count(), observed.detail, LogPart(observed)));
+      late.code = Code::kDeadlineExceeded;
       return late;
     }
-    clock.Sleep(pause);
+    driver.AwaitChange(key, pause, clock);
     pause = std::min(pause * 3 / 2 + std::chrono::milliseconds(1), kLongestPause);
   }
 }

@@ -91,6 +91,12 @@ class Driver {
   /// Stops what only lives beside the workspace service (`slipway down`); Resume starts it again.
   virtual Result<void> Suspend() = 0;
   virtual Result<void> Resume() = 0;
+  /// Returns after `pause`, or as soon as the service may look different than when it was last
+  /// observed.
+  virtual void AwaitChange(const ServiceKey& /*key*/, std::chrono::milliseconds pause,
+                           Clock& clock) {
+    clock.Sleep(pause);
+  }
 };
 
 /// What drivers stand on.
@@ -129,9 +135,9 @@ struct WaitOptions {
   std::chrono::milliseconds timeout{60'000};
   std::function<bool()> cancelled = {};
 };
-/// Polls until the service answers its readiness probe, has failed for good, or time is up
-/// (kDeadlineExceeded, id `Service.NotReady`). The error of a failed service carries its cause,
-/// detail and the log line that matters.
+/// Looks until the service answers its readiness probe, has failed for good, or time is up
+/// (kDeadlineExceeded, id `Service.NotReady` or that of what it waits for). The error of a failed
+/// service carries its cause, detail and the log line that matters.
 Result<Observed> WaitReady(Driver& driver, const ServiceKey& key, Clock& clock,
                            const WaitOptions& options = {});
 

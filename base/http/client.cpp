@@ -31,6 +31,8 @@ class CurlClient final : public Client {
   Result<Response> Send(const Request& request, const Sink& sink) override {
     return SendAll(request, &sink);
   }
+  Result<Response> Stream(const Request& request, const Sink& sink,
+                          const StreamOptions& options) override;
 
  private:
   Result<Response> SendAll(const Request& request, const Sink* sink);
@@ -65,6 +67,22 @@ Result<Response> CurlClient::SendAll(const Request& request, const Sink* sink) {
     if (!wait) return outcome;
     clock_.Sleep(*wait);
   }
+}
+
+Result<Response> CurlClient::Stream(const Request& request, const Sink& sink,
+                                    const StreamOptions& options) {
+  ClientOptions bounds = options_;
+  bounds.stall_timeout = options.stall_timeout;
+  bounds.total_timeout = options.total_timeout;
+  TransferLimits limits{.options = bounds, .stop = options.stop, .opened = options.opened};
+  if (bounds.total_timeout.count() > 0) {
+    limits.deadline = std::chrono::steady_clock::now() + bounds.total_timeout;
+  }
+  bool sink_used = false;
+  std::unique_ptr<TransferHandle> handle = Borrow();
+  Result<Response> outcome = handle->Send(request, &sink, limits, sink_used);
+  GiveBack(std::move(handle));
+  return outcome;
 }
 
 std::optional<std::chrono::milliseconds> CurlClient::NextWait(const Result<Response>& outcome,

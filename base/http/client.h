@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "base/clock.h"
@@ -37,6 +38,14 @@ struct ClientOptions {
   std::string user_agent = "slipway/" SLIPWAY_VERSION;
 };
 
+/// What bounds an answer that goes on for long, in place of ClientOptions' times and tries.
+struct StreamOptions {
+  std::chrono::milliseconds stall_timeout{60'000};
+  std::chrono::milliseconds total_timeout{0};  ///< 0: no bound
+  std::stop_token stop = {};                   ///< ends it at once
+  std::function<void()> opened = {};           ///< called once a 2xx answer has begun
+};
+
 /// Called for each piece of a response body; an error stops the transfer and is returned.
 using Sink = std::function<Result<void>(std::span<const std::byte>)>;
 
@@ -51,6 +60,10 @@ class Client {
   virtual Result<Response> Send(const Request& request) = 0;
   /// Streams the body of a 2xx answer into `sink`; any other answer comes with its body as usual.
   virtual Result<Response> Send(const Request& request, const Sink& sink) = 0;
+  /// The same for an answer that goes on for long: sent once, on a connection whose death is
+  /// noticed while nothing moves. kUnavailable (id `Connection.Stopped`) once it was told to stop.
+  virtual Result<Response> Stream(const Request& request, const Sink& sink,
+                                  const StreamOptions& options) = 0;
 };
 
 /// A client on libcurl.

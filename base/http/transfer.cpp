@@ -23,6 +23,7 @@ using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 
 constexpr std::chrono::milliseconds kPollMax{1000};
 constexpr long kConnectionAgeSeconds = 60;
+constexpr long kKeepAliveSeconds = 20;
 
 Error BadRequest(std::string why) {
   return Error{.code = Code::kInvalidArgument, .message = std::move(why), .id = "Request.Invalid"};
@@ -119,6 +120,11 @@ Error TimedOut(const Request& request, std::string_view why) {
 /// What ends a transfer before libcurl does; nothing if it may go on.
 std::optional<Error> Overdue(CURL* easy, const TransferState& state, const Request& request,
                              const TransferLimits& limits, SteadyTime now) {
+  if (limits.stop.stop_requested()) {
+    return Error{.code = Code::kUnavailable,
+                 .message = fmt::format("{} {}: stopped", request.method, request.target),
+                 .id = "Connection.Stopped"};
+  }
   if (limits.deadline && now >= *limits.deadline) {
     return TimedOut(request,
                     fmt::format("not done after {} ms", limits.options.total_timeout.count()));
@@ -211,6 +217,9 @@ void SetConnection(CURL* easy, const Request& request, const ClientOptions& opti
   ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   ::curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
   ::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kConnectionAgeSeconds);
+  ::curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  ::curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
+  ::curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
   ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      static_cast<long>(options.connect_timeout.count()));
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
@@ -247,6 +256,7 @@ struct TransferHandle::State {
 
   /// Runs the transfer to its end, or to ours.
   Result<void> Run(TransferState& state, const Request& request, const TransferLimits& limits) {
+    const std::stop_callback wake(limits.stop, [this] { ::curl_multi_wakeup(multi); });
     while (true) {
       int running = 0;
       if (::curl_multi_perform(multi, &running) != CURLM_OK) {
@@ -286,8 +296,10 @@ Result<Response> TransferHandle::Send(const Request& request, const Sink* sink,
   if (state_->easy == nullptr || state_->multi == nullptr) {
     return Error{.code = Code::kResourceExhausted, .message = "libcurl cannot start"};
   }
-  TransferState transfer{
-      .request = request, .sink = sink, .body_bytes_max = limits.options.response_bytes_max};
+  TransferState transfer{.request = request,
+                         .sink = sink,
+                         .body_bytes_max = limits.options.response_bytes_max,
+                         .opened = limits.opened};
   CURL* easy = state_->easy;
   ::curl_easy_reset(easy);
   SetConnection(easy, request, limits.options);

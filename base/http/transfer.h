@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "base/http/client.h"
 
@@ -13,6 +15,8 @@ namespace slipway::http {
 struct TransferLimits {
   const ClientOptions& options;
   std::optional<std::chrono::steady_clock::time_point> deadline = {};  ///< of all tries together
+  std::stop_token stop = {};          ///< ends the transfer at once
+  std::function<void()> opened = {};  ///< called once a 2xx answer has begun
 };
 
 /// One libcurl handle with the connections it keeps. Not thread-safe.

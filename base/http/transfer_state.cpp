@@ -55,6 +55,8 @@ std::size_t TakeResponseHeader(char* data, std::size_t size, std::size_t count, 
     transfer.header_done = false;
   } else if (line.empty()) {
     transfer.header_done = true;
+    const int status = transfer.response.status;
+    if (transfer.opened && status >= 200 && status < 300) transfer.opened();
   } else if (const std::size_t colon = line.find(':');
              colon != std::string_view::npos && !transfer.header_done) {
     transfer.response.headers.Add(line.substr(0, colon), Trim(line.substr(colon + 1)));

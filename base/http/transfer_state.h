@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "base/http/client.h"
@@ -16,6 +17,7 @@ struct TransferState {
   const Request& request;
   const Sink* sink = nullptr;
   std::int64_t body_bytes_max = 0;
+  std::function<void()> opened = {};  ///< called once a 2xx answer has begun
   Response response = {};
   std::optional<Error> failure = {};  ///< why a callback has stopped the transfer
   bool sink_used = false;

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/http/retry.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "deployer/causes.h"
+#include "deployer/kubernetes/json.h"
 
 namespace slipway::deployer {
 namespace {
@@ -24,6 +26,8 @@ constexpr int kListPage = 500;
 constexpr int kListTries = 3;
 constexpr std::int64_t kListItemsMax = limits::kPageItems * 10;
 constexpr int kGone = 410;
+constexpr int kApplyTries = 5;
+constexpr std::chrono::milliseconds kApplyPause{100};
 
 http::ClientOptions OptionsFor(const KubeAccess& access,
                                const std::optional<KubeCredential>& credential) {
@@ -65,6 +69,13 @@ bool MayTake(std::string_view manager, std::string_view field) {
   return ours || (field == ".spec.replicas" && manager == "kube-controller-manager");
 }
 
+/// Whether the answer names fields that others hold; without, another wrote to the object at the
+/// same time.
+bool HasCauses(std::string_view body) {
+  const auto json = ParseJson(body);
+  return json && !KubeList(KubeAt(*json, {"details", "causes"})).empty();
+}
+
 /// Whether that goes for every conflict: `conflict with "slipway-old" using v1`.
 bool MayTakeAll(std::string_view body) {
   const auto json = ParseJson(body);
@@ -83,6 +94,29 @@ bool MayTakeAll(std::string_view body) {
     return close != std::string::npos &&
            MayTake(std::string_view(*message).substr(open + 1, close - open - 1), *field);
   });
+}
+
+Result<http::Response> SendWhole(http::Client& client, const http::Request& request) {
+  return client.Send(request);
+}
+
+/// The same, once, with an end to it from outside.
+Result<http::Response> SendUntil(http::Client& client, const http::Request& request,
+                                 const std::stop_token& stop) {
+  std::string body;
+  const http::Sink sink = [&body](std::span<const std::byte> bytes) -> Result<void> {
+    if (std::cmp_greater(body.size() + bytes.size(), kAnswerBytes)) {
+      return Error{.code = Code::kResourceExhausted,
+                   .message = fmt::format("an answer of more than {} bytes", kAnswerBytes)};
+    }
+    body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+  };
+  http::Response response = TRY(client.Stream(
+      request, sink,
+      {.stall_timeout = kTotalTimeout, .total_timeout = kTotalTimeout, .stop = stop}));
+  if (response.status < 300) response.body = std::move(body);
+  return response;
 }
 
 }  // namespace
@@ -131,7 +165,8 @@ Result<std::string> KubeClient::Authorization() {
   return std::string();
 }
 
-Result<http::Response> KubeClient::SendOnce(std::string_view doing, const Call& call) {
+Result<http::Response> KubeClient::SendOnce(std::string_view doing, const Call& call,
+                                            const Sending& sending) {
   const std::shared_ptr<http::Client> connection = TRY(Connection());
   http::Request request{.method = call.method, .target = access_.server + call.path};
   request.headers.Set("Accept", "application/json");
@@ -143,18 +178,32 @@ Result<http::Response> KubeClient::SendOnce(std::string_view doing, const Call& 
     if (call.method == "PATCH") request.headers.Set("Idempotency-Key", RandomHex(8));
     request.body = call.body;
   }
-  auto response = connection->Send(request);
+  auto response = sending(*connection, request);
   if (!response) return TransportError(doing, access_, response.error());
   return response;
 }
 
-Result<http::Response> KubeClient::Send(std::string_view doing, const Call& call) {
-  http::Response response = TRY(SendOnce(doing, call));
+Result<http::Response> KubeClient::SendBy(std::string_view doing, const Call& call,
+                                          const Sending& sending) {
+  http::Response response = TRY(SendOnce(doing, call, sending));
   if (response.status == 401 && access_.exec) {
     ForgetCredential();
-    response = TRY(SendOnce(doing, call));
+    response = TRY(SendOnce(doing, call, sending));
   }
   return response;
+}
+
+Result<http::Response> KubeClient::Send(std::string_view doing, const Call& call) {
+  return SendBy(doing, call, SendWhole);
+}
+
+Result<http::Response> KubeClient::Watch(std::string_view doing, const std::string& path,
+                                         const std::string& query, const http::Sink& sink,
+                                         const http::StreamOptions& options) {
+  return SendBy(doing, {.method = "GET", .path = path + "?watch=true&" + query},
+                [&sink, &options](http::Client& client, const http::Request& request) {
+                  return client.Stream(request, sink, options);
+                });
 }
 
 Result<Json> KubeClient::SendJson(std::string_view doing, const Call& call) {
@@ -180,33 +229,51 @@ Result<std::optional<Json>> KubeClient::Find(std::string_view doing, const std::
 
 Result<Json> KubeClient::List(std::string_view doing, const std::string& path,
                               const std::string& query) {
+  KubeAttempt attempt;
+  return TRY(ListBy(doing, path, query, attempt, SendWhole)).items;
+}
+
+Result<KubeListing> KubeClient::ListAt(std::string_view doing, const std::string& path,
+                                       const std::string& query, KubeAttempt& attempt) {
+  return ListBy(doing, path, query, attempt,
+                [&attempt](http::Client& client, const http::Request& request) {
+                  return SendUntil(client, request, attempt.stop);
+                });
+}
+
+Result<KubeListing> KubeClient::ListBy(std::string_view doing, const std::string& path,
+                                       const std::string& query, KubeAttempt& attempt,
+                                       const Sending& sending) {
   for (int tries = 0;; ++tries) {
-    Json items = Json::array();
+    KubeListing listing{.items = Json::array()};
     std::string next;
     bool gone = false;
     do {
       const std::string page =
           fmt::format("{}?limit={}{}{}{}", path, kListPage, query.empty() ? "" : "&" + query,
                       next.empty() ? "" : "&continue=", EncodePercent(next));
-      const http::Response response = TRY(Send(doing, {.method = "GET", .path = page}));
+      const http::Response response = TRY(SendBy(doing, {.method = "GET", .path = page}, sending));
       gone = response.status == kGone;
       if (gone && tries < kListTries) break;
-      if (response.status >= 300) return KubeStatusError(doing, response.status, response.body);
+      if (response.status >= 300) {
+        attempt.retry_after =
+            http::ParseRetryAfter(response.headers.Get("Retry-After"), clock_.Now());
+        return KubeStatusError(doing, response.status, response.body);
+      }
       Json json = TRY(ParseJson(response.body));
       if (!json.is_object()) return KubeStatusError(doing, response.status, response.body);
       if (const auto found = json.find("items"); found != json.end() && found->is_array()) {
-        for (Json& item : *found) items.push_back(std::move(item));
+        for (Json& item : *found) listing.items.push_back(std::move(item));
       }
-      const auto metadata = json.find("metadata");
-      next = metadata != json.end() && metadata->is_object()
-                 ? TRY(GetStringOr(*metadata, "continue", ""))
-                 : std::string();
-      if (static_cast<std::int64_t>(items.size()) > kListItemsMax) {
+      const Json& metadata = KubeAt(json, {"metadata"});
+      next = KubeText(metadata, "continue");
+      listing.resource_version = KubeText(metadata, "resourceVersion");
+      if (static_cast<std::int64_t>(listing.items.size()) > kListItemsMax) {
         return Error{.code = Code::kResourceExhausted,
                      .message = fmt::format("{}: more than {} items", doing, kListItemsMax)};
       }
     } while (!next.empty());
-    if (!gone) return items;
+    if (!gone) return listing;
   }
 }
 
@@ -222,9 +289,17 @@ Result<http::Response> KubeClient::ApplyOnce(const KubeObject& object, std::stri
 
 Result<Json> KubeClient::Apply(const KubeObject& object, std::string_view manager) {
   const std::string doing = fmt::format("apply {} {}", object.kind, object.name);
-  http::Response response = TRY(ApplyOnce(object, manager, false));
-  if (response.status == 409 && MayTakeAll(response.body)) {
-    response = TRY(ApplyOnce(object, manager, true));
+  bool force = false;
+  http::Response response = TRY(ApplyOnce(object, manager, force));
+  for (int tries = 1; response.status == 409 && tries < kApplyTries; ++tries) {
+    if (!HasCauses(response.body)) {
+      clock_.Sleep(kApplyPause * tries);
+    } else if (!force && MayTakeAll(response.body)) {
+      force = true;
+    } else {
+      break;
+    }
+    response = TRY(ApplyOnce(object, manager, force));
   }
   if (response.status >= 300) return KubeStatusError(doing, response.status, response.body);
   return ParseJson(response.body);

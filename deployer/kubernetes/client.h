@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -20,9 +22,23 @@
 namespace slipway::deployer {
 
 /// What an API server says went wrong, as a cause: `Forbidden` with the RBAC rule to add,
-/// `Unauthorized`, `QuotaExceeded`, `NamespaceMissing`, `Conflict` with the fields and who holds
-/// them, `ClusterRefused`. `doing` is for people: `apply Deployment digits`. Pure.
+/// `Unauthorized`, `QuotaExceeded`, `NamespaceMissing`, `FieldConflict` with the fields and who
+/// holds them, `ClusterRefused`, `ClusterBusy`, `ClusterFailed`. `doing` is for people: `apply
+/// Deployment digits`. Pure.
 Error KubeStatusError(std::string_view doing, int status, std::string_view body);
+
+/// Objects of a collection, and where in the cluster's history they stand: a watch may go on from
+/// there.
+struct KubeListing {
+  Json items = {};  ///< an array
+  std::string resource_version = {};
+};
+
+/// What goes with a request that may take long, and what the server said of when to ask again.
+struct KubeAttempt {
+  std::stop_token stop = {};
+  std::optional<std::chrono::milliseconds> retry_after = {};
+};
 
 /// Talks to one API server as one user. Thread-safe. Errors are causes of the table: what the
 /// server says (KubeStatusError), `ClusterUnreachable`, `ClusterUntrusted`, `Unauthorized`.
@@ -39,6 +55,14 @@ class KubeClient {
   /// Items of a collection, page by page; `query` without `?`. A list that expired on the way
   /// (410 Gone) is begun anew. kResourceExhausted for more than `limits::kPageItems` × 10 items.
   Result<Json> List(std::string_view doing, const std::string& path, const std::string& query);
+  /// The same for who goes on from there; asked once, and ended at once by `attempt.stop`.
+  Result<KubeListing> ListAt(std::string_view doing, const std::string& path,
+                             const std::string& query, KubeAttempt& attempt);
+  /// Streams what changes in a collection, one JSON object a line, into `sink`; returns when the
+  /// stream ends. An answer that is no stream is returned as it is, its body within.
+  Result<http::Response> Watch(std::string_view doing, const std::string& path,
+                               const std::string& query, const http::Sink& sink,
+                               const http::StreamOptions& options);
   /// Server-side apply. Fields that a form of this manager holds are taken over, and the number of
   /// replicas from an autoscaler; those of others are a conflict.
   Result<Json> Apply(const KubeObject& object, std::string_view manager = kKubeManager);
@@ -54,8 +78,14 @@ class KubeClient {
   struct Call {
     std::string method, path, body = {}, content_type = {};
   };
+  /// How a request goes out: whole, or as a stream.
+  using Sending = std::function<Result<http::Response>(http::Client&, const http::Request&)>;
   Result<http::Response> Send(std::string_view doing, const Call& call);
-  Result<http::Response> SendOnce(std::string_view doing, const Call& call);
+  Result<http::Response> SendBy(std::string_view doing, const Call& call, const Sending& sending);
+  Result<http::Response> SendOnce(std::string_view doing, const Call& call, const Sending& sending);
+  Result<KubeListing> ListBy(std::string_view doing, const std::string& path,
+                             const std::string& query, KubeAttempt& attempt,
+                             const Sending& sending);
   Result<Json> SendJson(std::string_view doing, const Call& call);
   Result<http::Response> ApplyOnce(const KubeObject& object, std::string_view manager, bool force);
   Result<std::string> Authorization();

@@ -35,6 +35,7 @@ struct KubeAccess {
   std::string username = {}, password = {};
   std::optional<KubeExec> exec = {};
   bool in_cluster = false;
+  bool operator==(const KubeAccess&) const = default;
 };
 
 /// Where access may come from.

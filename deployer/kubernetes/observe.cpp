@@ -71,6 +71,7 @@ std::optional<KubeTrouble> NoPods(const Json& deployment) {
 struct Worst {
   std::optional<KubeTrouble> trouble;
   const Json* pod = nullptr;
+  const Json* waiting = nullptr;  ///< of the newest revision: not ready, and it does not say why
   std::int64_t ready = 0, restarts = 0;
   std::int64_t answering = 0;  ///< newest revision of a pod that is ready
 };
@@ -89,6 +90,7 @@ Worst FindWorst(const Json& pods, std::int64_t newest, TimePoint now) {
     }
     if (KubeAt(pod, {"metadata"}).contains("deletionTimestamp")) continue;
     auto trouble = PodTrouble(pod, now);
+    if (!trouble && is_newest) worst.waiting = &pod;
     if (!trouble) continue;
     const bool worse = !worst.trouble || (is_newest && !worst_is_newest) ||
                        (is_newest == worst_is_newest && trouble->final && !worst.trouble->final);
@@ -134,6 +136,9 @@ void Decide(const Json& deployment, const Counts& counts, const Worst& worst, Ku
   }
   observed.phase = trouble && trouble->final ? Phase::kFailed : Phase::kPending;
   if (!trouble) observed.detail = Progress(counts);
+  if (!trouble && worst.waiting != nullptr) {
+    view.pod = KubeText(KubeAt(*worst.waiting, {"metadata"}), "name");
+  }
   if (!counts.seen || !DeadlinePassed(deployment)) return;
   observed.phase = Phase::kFailed;
   if (!trouble) {
@@ -185,7 +190,7 @@ void AddEvents(const Json& events, KubeView& view) {
   Observed& observed = view.observed;
   for (const Json& event : KubeList(events)) {
     const std::string reason = KubeText(event, "reason");
-    if (reason == "TriggeredScaleUp" && observed.cause == "Unschedulable") {
+    if (reason == "TriggeredScaleUp" && IsAboutNodes(observed.cause)) {
       observed.phase = Phase::kPending;
       observed.detail += "; an autoscaler brings a node";
       return;

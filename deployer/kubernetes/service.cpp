@@ -10,13 +10,19 @@
 #include "base/text.h"
 #include "deployer/causes.h"
 #include "deployer/deployment.h"
+#include "deployer/kubernetes/autoscaler.h"
 #include "deployer/kubernetes/json.h"
 #include "deployer/log_line.h"
 
 namespace slipway::deployer {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{500};
+constexpr std::chrono::milliseconds kMoment{50}, kPause{500}, kLookAgain{2'000};
+/// A service that is not well is looked at in the cluster itself when its mirror has been silent
+/// for so long, for a connection can die without a word.
+constexpr std::chrono::seconds kTrust{10};
+/// The output of a program that runs is read again after this long.
+constexpr std::chrono::seconds kLogAgain{3};
 constexpr std::chrono::milliseconds kGoneTimeout{120'000};
 constexpr std::int64_t kPodsInLogs = 20;
 constexpr std::int64_t kLinesLookedAt = 200;
@@ -72,10 +78,17 @@ bool HasEnded(const Json& pod) {
 
 }  // namespace
 
-Result<bool> KubeService::IsOurs(const KubeObject& object) {
-  const auto found =
+Result<std::optional<Json>> KubeService::FindOurs(const KubeObject& object) {
+  auto found =
       TRY(client_.Find(fmt::format("look for {} {}", object.kind, object.name), object.path));
-  return found && AnnotationOf(*found, kInstallationAnnotation) == place_.installation;
+  if (found && AnnotationOf(*found, kInstallationAnnotation) != place_.installation) found.reset();
+  return found;
+}
+
+Result<Json> KubeService::Write(const KubeObject& object) {
+  Json stored = TRY(client_.Apply(object));
+  reader_.NoteWritten(object, stored);
+  return stored;
 }
 
 Result<void> KubeService::CheckOwner(const std::string& workspace, const KubeObject& object) {
@@ -107,7 +120,11 @@ Result<void> KubeService::AwaitGone(std::chrono::milliseconds timeout) {
                    .id = "Service.NotGone",
                    .fix = "wait, and look at the finalizers of the Deployment and its pods"};
     }
-    clock_.Sleep(kPause);
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.Steady());
+    reader_.AwaitAbsence("apps/v1", "deployments", service_, std::min(left, kLookAgain), kPause,
+                         clock_);
+    clock_.Sleep(kMoment);
   }
 }
 
@@ -127,7 +144,10 @@ Result<void> KubeService::HandOverReplicas() {
 
 Result<void> KubeService::RemoveLeftovers(const std::vector<KubeObject>& wanted) {
   for (const KubeObject& object : KubeLeftovers(service_, place_, wanted)) {
-    if (TRY(IsOurs(object))) TRY(client_.Delete(object));
+    const auto found = TRY(FindOurs(object));
+    if (!found) continue;
+    TRY(client_.Delete(object));
+    reader_.NoteDeleted(object, *found);
   }
   return {};
 }
@@ -143,76 +163,112 @@ Result<void> KubeService::Apply(const DeploySpec& spec) {
   if (spec.deployment.autoscale_enabled) TRY(HandOverReplicas());
   std::string version;
   for (const KubeObject& object : secrets) {
-    const Json stored = TRY(client_.Apply(object));
+    const Json stored = TRY(Write(object));
     version +=
         (version.empty() ? "" : "-") + KubeText(KubeAt(stored, {"metadata"}), "resourceVersion");
   }
   for (const KubeObject& object : KubeWorkload(spec, place_, version)) {
-    TRY(client_.Apply(object));
+    TRY(Write(object));
   }
   return RemoveLeftovers(wanted);
 }
 
-Result<Json> KubeService::FindDeployment() {
-  auto found =
-      TRY(client_.Find("look at Deployment " + service_, DeploymentPath(place_, service_)));
+Result<KubeObjectPtr> KubeService::FindDeployment() {
+  KubeObjectPtr found = TRY(reader_.Find("Deployment", "apps/v1", "deployments", service_));
+  // The mirror has only those that bear the labels, which somebody may have taken away.
+  if (!found) found = TRY(reader_.Ask("Deployment", "apps/v1", "deployments", service_));
   if (!found || IsBeingDeleted(*found) ||
       AnnotationOf(*found, kInstallationAnnotation) != place_.installation) {
     return NotThere(service_, place_);
   }
-  return *std::move(found);
+  return found;
 }
 
-Result<Json> KubeService::Pods() {
-  return client_.List("list the pods of " + service_, KubePath("v1", place_.name_space, "pods"),
-                      "labelSelector=" + EncodePercent(KubeSelector(service_)));
+Result<KubeView> KubeService::Look() {
+  const KubeObjectPtr deployment = TRY(FindDeployment());
+  const Json pods = KubeIsHealthy(*deployment) ? Json::array() : TRY(reader_.Pods(service_));
+  return LookAtDeployment(*deployment, pods, clock_.Now());
 }
 
-Result<Observed> KubeService::Observe() {
-  const Json deployment = TRY(FindDeployment());
-  const bool healthy = KubeIsHealthy(deployment);
-  const Json pods = healthy ? Json::array() : TRY(Pods());
-  KubeView view = LookAtDeployment(deployment, pods, clock_.Now());
-  if (!healthy) Explain(view);
+Result<Observed> KubeService::Observe(KubeMemory& memory) {
+  auto seen = Look();
+  const bool is_well = seen && seen->observed.phase == Phase::kHealthy;
+  if (!is_well && reader_.Quiet() >= kTrust && clock_.Steady() - memory.checked >= kTrust) {
+    reader_.Distrust();
+    seen = Look();
+    memory.checked = clock_.Steady();
+  }
+  KubeView view = TRY(std::move(seen));
+  if (view.observed.phase == Phase::kHealthy) {
+    TRY(LookAtAutoscaler(view.observed));
+  } else {
+    Explain(view, memory);
+  }
   view.observed.endpoint = TRY(Endpoint(view.observed));
   return view.observed;
 }
 
-void KubeService::Explain(KubeView& view) {
+Result<void> KubeService::LookAtAutoscaler(Observed& observed) {
+  if (place_.apis.autoscaling.empty()) return {};
+  const KubeObjectPtr autoscaler = TRY(reader_.Find(
+      "HorizontalPodAutoscaler", place_.apis.autoscaling, "horizontalpodautoscalers", service_));
+  if (!autoscaler || AnnotationOf(*autoscaler, kInstallationAnnotation) != place_.installation) {
+    return {};
+  }
+  if (const auto trouble = AutoscalerTrouble(*autoscaler, clock_.Now())) {
+    observed.cause = trouble->cause;
+    observed.detail = trouble->detail;
+  }
+  return {};
+}
+
+void KubeService::Explain(KubeView& view, KubeMemory& memory) {
   if (view.pod.empty()) return;
-  const auto events = client_.List(
-      "list the events of pod " + view.pod, KubePath("v1", place_.name_space, "events"),
-      "fieldSelector=" + EncodePercent("involvedObject.kind=Pod,involvedObject.name=" + view.pod));
+  const auto which =
+      IsAboutNodes(view.observed.cause) ? KubeReader::Which::kAll : KubeReader::Which::kWarnings;
+  const auto events = reader_.Events(view.pod, which);
   if (events) AddEvents(*events, view);
-  if (view.container.empty()) return;
-  const auto output = client_.Logs(KubePath("v1", place_.name_space, "pods") + "/" + view.pod,
-                                   view.container, kLinesLookedAt, view.previous);
-  if (output) view.observed.log_line = LineThatMatters(*output);
+  if (!view.container.empty()) AddLogLine(view, memory);
+}
+
+void KubeService::AddLogLine(KubeView& view, KubeMemory& memory) {
+  const std::string run =
+      fmt::format("{} {} {} {}", view.pod, view.container, view.previous, view.observed.restarts);
+  const bool has_ended = view.observed.phase == Phase::kFailed && !memory.log_line.empty();
+  if (run != memory.log_of || (!has_ended && clock_.Steady() - memory.log_read >= kLogAgain)) {
+    const auto output = client_.Logs(KubePath("v1", place_.name_space, "pods") + "/" + view.pod,
+                                     view.container, kLinesLookedAt, view.previous);
+    memory.log_of = run;
+    memory.log_line = output ? LineThatMatters(*output) : std::string();
+    memory.log_read = clock_.Steady();
+  }
+  view.observed.log_line = memory.log_line;
 }
 
 Result<std::string> KubeService::NodeAddress() {
-  for (const Json& pod : TRY(Pods())) {
-    const std::string address = KubeText(KubeAt(pod, {"status"}), "hostIP");
-    if (!address.empty() && !IsBeingDeleted(pod)) return address;
-  }
-  return std::string();
+  const auto find = [](const Json& pods) {
+    for (const Json& pod : pods) {
+      std::string address = KubeText(KubeAt(pod, {"status"}), "hostIP");
+      if (!address.empty() && !IsBeingDeleted(pod)) return address;
+    }
+    return std::string();
+  };
+  std::string address = find(TRY(reader_.Pods(service_)));
+  if (address.empty() && !reader_.asked()) address = find(TRY(reader_.AskPods(service_)));
+  return address;
 }
 
 Result<std::string> KubeService::Endpoint(Observed& observed) {
-  const auto ingress =
+  const KubeObjectPtr ingress =
       place_.apis.networking.empty()
-          ? std::optional<Json>()
-          : TRY(client_.Find(
-                "look at Ingress " + service_,
-                KubePath(place_.apis.networking, place_.name_space, "ingresses") + "/" + service_));
+          ? KubeObjectPtr()
+          : TRY(reader_.Find("Ingress", place_.apis.networking, "ingresses", service_));
   if (ingress && AnnotationOf(*ingress, kInstallationAnnotation) == place_.installation) {
     const Json& rules = KubeList(KubeAt(*ingress, {"spec", "rules"}));
     const bool tls = !KubeList(KubeAt(*ingress, {"spec", "tls"})).empty();
     if (!rules.empty()) return (tls ? "https://" : "http://") + KubeText(rules[0], "host");
   }
-  const auto service =
-      TRY(client_.Find("look at Service " + service_,
-                       KubePath("v1", place_.name_space, "services") + "/" + service_));
+  const KubeObjectPtr service = TRY(reader_.Find("Service", "v1", "services", service_));
   if (!service) return std::string();
   return KubeEndpoint(*service, observed);
 }
@@ -243,7 +299,7 @@ Result<std::string> KubeService::KubeEndpoint(const Json& service, Observed& obs
 
 Result<std::string> KubeService::Logs(std::int64_t lines) {
   TRY(FindDeployment());
-  const Json pods = TRY(Pods());
+  const Json pods = TRY(reader_.Pods(service_));
   const std::vector<const Json*> sorted = ByAge(pods);
   const std::int64_t shown =
       std::min<std::int64_t>(static_cast<std::int64_t>(sorted.size()), kPodsInLogs);

@@ -111,7 +111,10 @@ Error KubeStatusError(std::string_view doing, int status_code, std::string_view 
       status_code == 415 || status_code == 422) {
     return CauseError("ClusterRefused", what + ": " + said);
   }
-  return CauseError("ClusterUnreachable",
+  const std::string_view cause = status_code == 429   ? "ClusterBusy"
+                                 : status_code >= 500 ? "ClusterFailed"
+                                                      : "ClusterUnreachable";
+  return CauseError(cause,
                     fmt::format("{}: the API server answers {}: {}", what, status_code, said));
 }
 

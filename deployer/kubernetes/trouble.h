@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -22,6 +23,9 @@ struct KubeTrouble {
 /// Nothing for a pod that is only starting. Pure. Source: kubernetes.io "Pod Lifecycle", and the
 /// reasons that kubelets give.
 std::optional<KubeTrouble> PodTrouble(const Json& pod, TimePoint now);
+
+/// Whether the cause is that no node takes the pod, which a new node may end.
+bool IsAboutNodes(std::string_view cause);
 
 /// How often the pod's containers were started again.
 std::int64_t KubeRestarts(const Json& pod);

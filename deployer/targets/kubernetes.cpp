@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -14,6 +15,7 @@
 #include "deployer/deployer.h"
 #include "deployer/kubernetes/client.h"
 #include "deployer/kubernetes/config.h"
+#include "deployer/kubernetes/reader.h"
 #include "deployer/kubernetes/record.h"
 #include "deployer/kubernetes/service.h"
 #include "deployer/record.h"
@@ -23,7 +25,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kLookAgainAfter{400};
+/// A cluster is asked no more often than this: while nothing is known to have changed, and at all.
+constexpr std::chrono::milliseconds kLookAgainAfter{400}, kLookAgainFirst{100};
+/// Changes come in bursts, which are looked at once.
+constexpr std::chrono::milliseconds kBurst{10};
 constexpr std::chrono::milliseconds kRemoveTimeout{120'000};
 
 /// Which cluster, as whom.
@@ -41,12 +46,13 @@ class KubernetesDriver final : public Driver {
     const KubernetesSettings& wanted = spec.deployment.kubernetes;
     const ServiceKey key{.workspace = spec.workspace, .service = spec.service};
     const auto client = TRY(Connect({wanted.kubeconfig, wanted.context}, true));
-    KubeRecord record{.key = key,
-                      .kubeconfig = wanted.kubeconfig,
-                      .context = wanted.context,
-                      .name_space = wanted.name_space.empty() ? client->access().default_namespace
-                                                              : wanted.name_space,
-                      .apis = TRY(client->Apis())};
+    const KubeRecord record{.key = key,
+                            .kubeconfig = wanted.kubeconfig,
+                            .context = wanted.context,
+                            .name_space = wanted.name_space.empty()
+                                              ? client->access().default_namespace
+                                              : wanted.name_space,
+                            .apis = TRY(client->Apis())};
     const auto before = TRY(Find(key));
     TRY(CheckSamePlace(before, record));
     if (record.apis.policy.empty()) {
@@ -54,34 +60,50 @@ class KubernetesDriver final : public Driver {
     }
     TRY(WriteFileAtomic(FileOf(key), KubeRecordText(record), {.mode = 0600}));
     Forget(key);
-    KubeService service = ServiceOf(*client, record);
+    const Opened opened = OpenedAs(client, record);
+    KubeService service = ServiceOf(opened);
     auto applied = service.Apply(spec);
     if (!applied && !before) Undo(service, key);
+    Forget(key);
     return applied;
   }
 
   Result<Observed> Observe(const ServiceKey& key) override {
-    if (auto kept = Kept(key)) return *std::move(kept);
-    const auto [client, record] = TRY(Open(key));
-    auto observed = ServiceOf(*client, record).Observe();
+    LookedAt last = Last(key);
+    if (IsFresh(last)) return last.observed;
+    const Opened opened = TRY(Open(key));
+    last.mirrors = opened.mirrors;
+    last.rung = opened.mirrors->bell().rung();
+    KubeService service = ServiceOf(opened);
+    auto observed = service.Observe(last.memory);
     if (!observed) {
-      if (observed.error().id == "Service.Unauthorized") Disconnect(record);
+      if (observed.error().id == "Service.Unauthorized") Reconnect(opened.record);
       return observed;
     }
+    last.at = clock_.Steady();
+    last.asked = service.has_asked();
+    last.observed = *observed;
     const std::lock_guard lock(mutex_);
-    kept_[key] = {clock_.Steady(), *observed};
+    looks_[key] = std::move(last);
     return observed;
   }
 
+  void AwaitChange(const ServiceKey& key, std::chrono::milliseconds pause, Clock& clock) override {
+    const LookedAt last = Last(key);
+    if (!last.mirrors) return clock.Sleep(pause);
+    last.mirrors->bell().Wait(last.rung, pause);
+    clock.Sleep(std::min(kBurst, pause));
+  }
+
   Result<std::string> Logs(const ServiceKey& key, std::int64_t lines) override {
-    const auto [client, record] = TRY(Open(key));
-    return ServiceOf(*client, record).Logs(lines);
+    const Opened opened = TRY(Open(key));
+    return ServiceOf(opened).Logs(lines);
   }
 
   Result<void> Remove(const ServiceKey& key) override {
     if (!TRY(Find(key))) return {};
-    const auto [client, record] = TRY(Open(key));
-    TRY(ServiceOf(*client, record).Remove(kRemoveTimeout));
+    const Opened opened = TRY(Open(key));
+    TRY(ServiceOf(opened).Remove(kRemoveTimeout));
     Forget(key);
     return RemoveTree(FileOf(key));
   }
@@ -90,9 +112,26 @@ class KubernetesDriver final : public Driver {
   Result<void> Resume() override { return {}; }
 
  private:
+  using Client = std::shared_ptr<KubeClient>;
+  using Mirrors = std::shared_ptr<KubeMirrors>;
+  /// One cluster as one user sees it; mirrors by namespace.
+  struct Cluster {
+    Client client;
+    std::map<std::string, Mirrors> mirrors = {};
+  };
   struct Opened {
-    std::shared_ptr<KubeClient> client;
+    Client client;
+    Mirrors mirrors;
     KubeRecord record;
+  };
+  /// How a service was when it was last looked at.
+  struct LookedAt {
+    std::chrono::steady_clock::time_point at = {};
+    bool asked = false;  ///< the cluster itself
+    Observed observed = {};
+    KubeMemory memory = {};
+    Mirrors mirrors = {};
+    std::uint64_t rung = 0;  ///< their bell, before that look
   };
 
   fs::path FileOf(const ServiceKey& key) const { return records_ / (RecordStem(key) + ".json"); }
@@ -112,39 +151,57 @@ class KubernetesDriver final : public Driver {
                    .id = "Service.NotFound"};
     }
     auto client = TRY(Connect({record->kubeconfig, record->context}, false));
-    return Opened{.client = std::move(client), .record = *std::move(record)};
+    return OpenedAs(std::move(client), *std::move(record));
   }
 
-  KubeService ServiceOf(KubeClient& client, const KubeRecord& record) {
-    return {
-        client, clock_,
-        KubePlace{
-            .name_space = record.name_space, .installation = installation_, .apis = record.apis},
-        record.key.service};
-  }
-
-  /// The client of that cluster; `anew` reads the kubeconfig again.
-  Result<std::shared_ptr<KubeClient>> Connect(const ClusterKey& cluster, bool anew) {
+  /// With the mirrors of that client, or new ones where another has taken its place.
+  Opened OpenedAs(Client client, KubeRecord record) {
     const std::lock_guard lock(mutex_);
-    const auto found = clients_.find(cluster);
-    if (!anew && found != clients_.end()) return found->second;
-    const fs::path kubeconfig = cluster.first;
+    Cluster& cluster = clusters_[{record.kubeconfig, record.context}];
+    if (cluster.client != client) {
+      return {client, std::make_shared<KubeMirrors>(client), std::move(record)};
+    }
+    Mirrors& mirrors = cluster.mirrors[record.name_space];
+    if (!mirrors) mirrors = std::make_shared<KubeMirrors>(client);
+    return {std::move(client), mirrors, std::move(record)};
+  }
+
+  KubeService ServiceOf(const Opened& opened) {
+    return {*opened.client, opened.mirrors.get(), clock_,
+            KubePlace{.name_space = opened.record.name_space,
+                      .installation = installation_,
+                      .apis = opened.record.apis},
+            opened.record.key.service};
+  }
+
+  /// The client of that cluster; `anew` reads the kubeconfig again, and keeps the client where it
+  /// says the same as before.
+  Result<Client> Connect(const ClusterKey& key, bool anew) {
+    Cluster before;  // ends outside of the lock, for its mirrors wait for their threads
+    const std::lock_guard lock(mutex_);
+    const auto found = clusters_.find(key);
+    if (!anew && found != clusters_.end() && found->second.client) return found->second.client;
+    const fs::path kubeconfig = key.first;
     if (!kubeconfig.empty() && !kubeconfig.is_absolute()) {
-      return CauseError("ClusterConfig", "kubeconfig " + cluster.first + " is no absolute path");
+      return CauseError("ClusterConfig", "kubeconfig " + key.first + " is no absolute path");
     }
     KubeAccess access =
         TRY(FindKubeAccess({.kubeconfig = kubeconfig,
-                            .context = cluster.second,
+                            .context = key.second,
                             .uploads = state_,
                             .environment = [](const char* name) { return ::getenv(name); }}));
-    auto client = std::make_shared<KubeClient>(std::move(access), clock_);
-    clients_[cluster] = client;
-    return client;
+    Cluster& cluster = clusters_[key];
+    if (cluster.client && cluster.client->access() == access) return cluster.client;
+    before =
+        std::exchange(cluster, {.client = std::make_shared<KubeClient>(std::move(access), clock_)});
+    return cluster.client;
   }
 
-  void Disconnect(const KubeRecord& record) {
-    const std::lock_guard lock(mutex_);
-    clients_.erase({record.kubeconfig, record.context});
+  /// The cluster no longer takes the credentials: there may be others by now.
+  void Reconnect(const KubeRecord& record) {
+    if (auto anew = Connect({record.kubeconfig, record.context}, true); !anew) {
+      log::Warn("the kubeconfig cannot be read again", {{"why", anew.error().message}});
+    }
   }
 
   static Result<void> CheckSamePlace(const std::optional<KubeRecord>& before,
@@ -168,27 +225,31 @@ class KubernetesDriver final : public Driver {
     log::Warn("a service that failed was not removed", {{"service", key.service}});
   }
 
-  /// What was seen a moment ago: who waits asks more often than a cluster should be.
-  std::optional<Observed> Kept(const ServiceKey& key) {
+  /// Whether the cluster was asked a moment ago: who waits asks more often than a cluster should
+  /// be. What mirrors say costs nothing.
+  bool IsFresh(const LookedAt& last) {
+    if (!last.asked) return false;
+    const bool has_changed = last.mirrors->bell().rung() != last.rung;
+    return clock_.Steady() - last.at < (has_changed ? kLookAgainFirst : kLookAgainAfter);
+  }
+
+  LookedAt Last(const ServiceKey& key) {
     const std::lock_guard lock(mutex_);
-    const auto found = kept_.find(key);
-    if (found == kept_.end() || clock_.Steady() - found->second.first >= kLookAgainAfter) {
-      return std::nullopt;
-    }
-    return found->second.second;
+    const auto found = looks_.find(key);
+    return found == looks_.end() ? LookedAt() : found->second;
   }
 
   void Forget(const ServiceKey& key) {
     const std::lock_guard lock(mutex_);
-    kept_.erase(key);
+    looks_.erase(key);
   }
 
   const fs::path records_, state_;
   const std::string installation_;
   Clock& clock_;
-  std::mutex mutex_;  // guards clients_ and kept_
-  std::map<ClusterKey, std::shared_ptr<KubeClient>> clients_;
-  std::map<ServiceKey, std::pair<std::chrono::steady_clock::time_point, Observed>> kept_;
+  std::mutex mutex_;  // guards clusters_ and looks_
+  std::map<ClusterKey, Cluster> clusters_;
+  std::map<ServiceKey, LookedAt> looks_;
 };
 
 Result<std::unique_ptr<Driver>> Open(DriverContext context) {

@@ -118,6 +118,44 @@ fails QuotaExceeded 'exceeded quota' digits:1
 kube -n lab delete quota few >/dev/null
 nothing_left
 
+echo "== with no more leave than the README asks for"
+# role FILTER: the deployer has the Role of deployer/kubernetes/README.md, changed by a sed script.
+role() {
+  sed -n '/^    apiVersion: rbac/,/^$/p' "$root/deployer/kubernetes/README.md" | sed 's/^    //' | sed "$1" >"$work/role.yaml"
+  kube apply -f "$work/role.yaml" >/dev/null
+  kube -n lab get rolebinding slipway >/dev/null 2>&1 ||
+    kube -n lab create rolebinding slipway --role slipway --user deployer >/dev/null
+}
+# asked VERB RESOURCE: how often the API server was asked so.
+asked() {
+  kube get --raw /metrics |
+    awk -v verb="verb=\"$1\"" -v what="resource=\"$2\"" '/^apiserver_request_total/ && index($0, verb) && index($0, what) { n += $NF } END { print n + 0 }'
+}
+log=$SLIPWAY_STATE/logs/slipwayd.log
+role ''
+before=$(grep -c 'cannot be watched' "$log" || true)
+kubeconfig=$K8S_DIR/deployer.kubeconfig deployment "autoscale_min_replicas: 2" "cpu_cores: 0.1" "auth_enabled: false"
+create plain digits:1 >"$work/shown" 2>&1 || fail "$(cat "$work/shown")"
+[ "$(field plain state)" = Healthy ] || fail "state $(field plain state)"
+[ "$(grep -c 'cannot be watched' "$log" || true)" = "$before" ] || fail "$(grep 'cannot be watched' "$log")"
+for try in $(seq 80); do [ "$(field plain cause)" != MetricsMissing ] || break; sleep 0.5; done
+[ "$(field plain cause)" = MetricsMissing ] || fail "no metrics-server: $(field plain state) $(field plain cause)"
+looks=$(asked GET deployments) lists=$(asked LIST pods)
+for try in $(seq 20); do "$bin/slipway" service show plain -q >/dev/null; done
+[ "$(asked GET deployments)" = "$looks" ] || fail "20 looks at a service that is well: $(asked GET deployments) GETs after $looks"
+[ "$(asked LIST pods)" = "$lists" ] || fail "20 looks at a service that is well: $(asked LIST pods) lists of pods after $lists"
+kube -n lab scale deployment plain --replicas 0 >/dev/null
+for try in $(seq 40); do [[ $(field plain detail) != *"scaled to no replicas"* ]] || break; sleep 0.1; done
+[[ $(field plain detail) == *"scaled to no replicas"* ]] || fail "it was scaled to nothing by hand: $(field plain detail)"
+[ "$(asked GET deployments)" -le $((looks + 4)) ] || fail "it asked instead of watching"
+"$bin/slipway" service delete plain -q >/dev/null
+echo "no request for a service that is well, and a change by another's hand shows"
+"$bin/slipway" down -q && role 's/, list, watch//; s/\[list, watch\]/[list]/' && "$bin/slipway" up -q
+create plain digits:1 >"$work/shown" 2>&1 || fail "without leave to watch: $(cat "$work/shown")"
+grep 'cannot be watched' "$log" | grep -q 'verbs' || fail "nothing said that it may not watch"
+"$bin/slipway" service delete plain -q >/dev/null
+nothing_left
+
 [ "$(id -u)" = 0 ] && command -v dockerd >/dev/null || skip "the rest needs root and docker.io"
 echo "== a real node"
 cluster docker
@@ -163,6 +201,10 @@ create private digits:1 >"$work/shown" 2>&1 || fail "$(cat "$work/shown")"
 "$bin/slipway" service delete private -q >/dev/null
 deployment "autoscale_enabled: false" "auth_enabled: false" "num_replicas: 1" "cpu_cores: 64"
 fails Unschedulable 'Insufficient cpu' digits:1
+kube taint nodes --all only=others:NoSchedule >/dev/null
+deployment "${small[@]}"
+fails NodeTainted 'only: others' digits:1
+kube taint nodes --all only- >/dev/null
 
 # image NAME CODE: an image of that program, brought here by way of the registry.
 image() {

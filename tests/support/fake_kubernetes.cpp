@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "tests/support/fake_kubernetes_place.h"
 #include "tests/support/http_fixture.h"
 #include "tests/support/json_schema.h"
 
@@ -13,21 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-http::Response JsonAnswer(int status, const json& body) {
-  return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
-}
-
-http::Response Status(int code, const std::string& reason, const std::string& message,
-                      json details = json::object()) {
-  return JsonAnswer(code, {{"kind", "Status"},
-                           {"apiVersion", "v1"},
-                           {"status", "Failure"},
-                           {"message", message},
-                           {"reason", reason},
-                           {"details", std::move(details)},
-                           {"code", code}});
-}
 
 void Leaves(const json& value, const std::string& at, std::map<std::string, json>& leaves) {
   if (!value.is_object() || value.empty()) {
@@ -54,50 +40,7 @@ std::string SchemaKind(const fs::path& file) {
   return name.substr(0, name.find('-'));
 }
 
-bool Matches(const json& object, const std::string& selector) {
-  std::size_t at = 0;
-  while (at < selector.size()) {
-    const std::size_t comma = std::min(selector.find(',', at), selector.size());
-    const std::string term = selector.substr(at, comma - at);
-    const std::size_t equal = term.find('=');
-    const json labels = object["metadata"].value("labels", json::object());
-    if (labels.value(term.substr(0, equal), "") != term.substr(equal + 1)) return false;
-    at = comma + 1;
-  }
-  return true;
-}
-
-/// `involvedObject.kind=Pod,involvedObject.name=a`
-bool MatchesFields(const json& object, const std::string& selector) {
-  std::size_t at = 0;
-  while (at < selector.size()) {
-    const std::size_t comma = std::min(selector.find(',', at), selector.size());
-    const std::string term = selector.substr(at, comma - at);
-    const std::size_t equal = term.find('=');
-    json::json_pointer pointer;
-    std::string path = term.substr(0, equal);
-    for (char& c : path) {
-      if (c == '.') c = '/';
-    }
-    pointer = json::json_pointer("/" + path);
-    if (!object.contains(pointer) || object[pointer] != term.substr(equal + 1)) return false;
-    at = comma + 1;
-  }
-  return true;
-}
-
 }  // namespace
-
-/// A request's path taken apart.
-struct FakeKubernetes::Place {
-  std::string api = {}, name_space = {}, plural = {}, name = {}, subresource = {};
-  http::Target target;
-  std::string Collection() const {
-    return (api == "v1" ? "/api/v1" : "/apis/" + api) + "/namespaces/" + name_space + "/" + plural;
-  }
-  std::string Path() const { return Collection() + "/" + name; }
-  std::string Query(const char* key) const { return target.Query(key); }
-};
 
 FakeKubernetes::FakeKubernetes() {
   const fs::path folder = fs::path(SLIPWAY_SOURCE_DIR) / "../shared/spec/kubernetes";
@@ -107,16 +50,27 @@ FakeKubernetes::FakeKubernetes() {
     schema_files_[SchemaKind(entry.path())] = entry.path();
   }
   state_.roll_out = BecomeHealthy;
-  server_ = StartServer(LocalOptions(), [this](http::Request& request) { return Answer(request); });
+  http::ServerOptions options = LocalOptions();
+  options.handler_threads = 64;  // a watch keeps one
+  options.drain_timeout = std::chrono::milliseconds(500);
+  server_ = StartServer(options, [this](http::Request& request) { return Answer(request); });
 }
 
-FakeKubernetes::~FakeKubernetes() { server_->Drain(); }
+FakeKubernetes::~FakeKubernetes() {
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  changed_.notify_all();
+  server_->Drain();
+}
 
 std::string FakeKubernetes::url() const { return UrlOf(*server_); }
 
 void FakeKubernetes::Change(const std::function<void(State&)>& change) {
   const std::lock_guard lock(mutex_);
   change(state_);
+  Note();
 }
 
 fs::path FakeKubernetes::WriteKubeconfig(const fs::path& folder, const std::string& token) const {
@@ -160,22 +114,22 @@ std::string FakeKubernetes::CheckSchema(const Json& object) {
 http::Response FakeKubernetes::Get(const Place& place) {
   const auto found = state_.objects.find(place.Path());
   if (found == state_.objects.end()) {
-    return Status(404, "NotFound", place.plural + " \"" + place.name + "\" not found",
-                  {{"name", place.name}, {"kind", place.plural}});
+    return KubeStatusAnswer(404, "NotFound", place.plural + " \"" + place.name + "\" not found",
+                            {{"name", place.name}, {"kind", place.plural}});
   }
   const Json object = found->second;
   if (object["metadata"].contains("deletionTimestamp") && state_.deletion_looks-- <= 0) {
     state_.objects.erase(found);
     return Get(place);
   }
-  return JsonAnswer(200, object);
+  return KubeJsonAnswer(200, object);
 }
 
 http::Response FakeKubernetes::List(const Place& place) {
   const std::string start = place.Query("continue");
   if (!start.empty() && state_.expired_pages > 0) {
     --state_.expired_pages;
-    return Status(410, "Expired", "the provided continue parameter is too old");
+    return KubeStatusAnswer(410, "Expired", "the provided continue parameter is too old");
   }
   Json items = Json::array();
   std::string next;
@@ -183,8 +137,8 @@ http::Response FakeKubernetes::List(const Place& place) {
   for (const auto& [path, object] : state_.objects) {
     if (!path.starts_with(prefix) || path.find('/', prefix.size()) != std::string::npos) continue;
     if (path <= start && !start.empty()) continue;
-    if (!Matches(object, place.Query("labelSelector")) ||
-        !MatchesFields(object, place.Query("fieldSelector"))) {
+    if (!KubeLabelsMatch(object, place.Query("labelSelector")) ||
+        !KubeFieldsMatch(object, place.Query("fieldSelector"))) {
       continue;
     }
     if (items.size() == state_.page_size) {
@@ -193,27 +147,31 @@ http::Response FakeKubernetes::List(const Place& place) {
     }
     items.push_back(object);
   }
-  return JsonAnswer(200, {{"kind", "List"},
-                          {"apiVersion", place.api},
-                          {"metadata", {{"continue", next}}},
-                          {"items", items}});
+  return KubeJsonAnswer(
+      200, {{"kind", "List"},
+            {"apiVersion", place.api},
+            {"metadata",
+             {{"continue", next}, {"resourceVersion", std::to_string(state_.resource_version)}}},
+            {"items", items}});
 }
 
 http::Response FakeKubernetes::Apply(const Place& place, const http::Request& request) {
   if (request.headers.Get("Content-Type") != "application/apply-patch+yaml") {
-    return Status(415, "UnsupportedMediaType", "the body of the request was in an unknown format");
+    return KubeStatusAnswer(415, "UnsupportedMediaType",
+                            "the body of the request was in an unknown format");
   }
   const std::string manager = place.Query("fieldManager");
   const Json wanted = Json::parse(request.body, nullptr, false);
   if (manager.empty() || wanted.is_discarded()) {
-    return Status(400, "BadRequest", "fieldManager and an object are needed");
+    return KubeStatusAnswer(400, "BadRequest", "fieldManager and an object are needed");
   }
   if (!state_.namespaces.contains(place.name_space)) {
-    return Status(404, "NotFound", "namespaces \"" + place.name_space + "\" not found",
-                  {{"name", place.name_space}, {"kind", "namespaces"}});
+    return KubeStatusAnswer(404, "NotFound", "namespaces \"" + place.name_space + "\" not found",
+                            {{"name", place.name_space}, {"kind", "namespaces"}});
   }
   if (wanted["metadata"].value("name", "") != place.name || wanted["apiVersion"] != place.api) {
-    return Status(400, "BadRequest", "the name of the object does not match the name on the URL");
+    return KubeStatusAnswer(400, "BadRequest",
+                            "the name of the object does not match the name on the URL");
   }
   std::map<std::string, Json> leaves;
   Leaves(wanted, "", leaves);
@@ -234,7 +192,7 @@ http::Response FakeKubernetes::Apply(const Place& place, const http::Request& re
                       {"field", FieldOf(leaf)}});
   }
   if (!causes.empty() && place.Query("force") != "true") {
-    return Status(409, "Conflict", "Apply failed with conflicts", {{"causes", causes}});
+    return KubeStatusAnswer(409, "Conflict", "Apply failed with conflicts", {{"causes", causes}});
   }
   for (auto owner = owners.begin(); owner != owners.end();) {
     const Json::json_pointer at(owner->first);
@@ -263,17 +221,17 @@ http::Response FakeKubernetes::Apply(const Place& place, const http::Request& re
     stored["metadata"]["resourceVersion"] = std::to_string(++state_.resource_version);
   }
   if (const std::string wrong = CheckSchema(stored); !wrong.empty()) {
-    return Status(422, "Invalid", wrong);
+    return KubeStatusAnswer(422, "Invalid", wrong);
   }
   if (place.plural == "deployments" && state_.roll_out) state_.roll_out(state_, stored);
   state_.owners[place.Path()] = owners;
   state_.objects[place.Path()] = stored;
-  return JsonAnswer(is_new ? 201 : 200, stored);
+  return KubeJsonAnswer(is_new ? 201 : 200, stored);
 }
 
 http::Response FakeKubernetes::Delete(const Place& place) {
   if (place.Query("propagationPolicy") != "Foreground") {
-    return Status(400, "BadRequest", "this test wants foreground deletion");
+    return KubeStatusAnswer(400, "BadRequest", "this test wants foreground deletion");
   }
   const auto found = state_.objects.find(place.Path());
   if (found == state_.objects.end()) return Get(place);
@@ -281,20 +239,26 @@ http::Response FakeKubernetes::Delete(const Place& place) {
   const Json object = found->second;
   state_.owners.erase(place.Path());
   if (state_.deletion_looks == 0) state_.objects.erase(found);
-  return JsonAnswer(200, object);
+  return KubeJsonAnswer(200, object);
 }
 
 http::Response FakeKubernetes::Logs(const Place& place) {
   const std::string name = place.name + (place.Query("previous") == "true" ? "/previous" : "");
   const auto found = state_.logs.find(name);
   if (found == state_.logs.end()) {
-    return Status(400, "BadRequest", "container \"scoring\" is waiting to start");
+    return KubeStatusAnswer(400, "BadRequest", "container \"scoring\" is waiting to start");
   }
   return {.status = 200, .headers = {{"Content-Type", "text/plain"}}, .body = found->second};
 }
 
 http::Response FakeKubernetes::Answer(const http::Request& request) {
   const std::lock_guard lock(mutex_);
+  http::Response response = AnswerAlone(request);
+  Note();
+  return response;
+}
+
+http::Response FakeKubernetes::AnswerAlone(const http::Request& request) {
   state_.requests.push_back(request.method + " " + request.target);
   if (!state_.faults.empty()) {
     http::Response fault = state_.faults.front();
@@ -302,10 +266,10 @@ http::Response FakeKubernetes::Answer(const http::Request& request) {
     return fault;
   }
   if (request.headers.Get("Authorization") != "Bearer " + state_.token) {
-    return Status(401, "Unauthorized", "Unauthorized");
+    return KubeStatusAnswer(401, "Unauthorized", "Unauthorized");
   }
   auto target = http::ParseTarget(request.target);
-  if (!target) return Status(400, "BadRequest", "bad target");
+  if (!target) return KubeStatusAnswer(400, "BadRequest", "bad target");
   const std::vector<std::string> parts = target->segments;
   const std::size_t first = !parts.empty() && parts[0] == "api" ? 2 : 3;
   Place place;
@@ -315,29 +279,39 @@ http::Response FakeKubernetes::Answer(const http::Request& request) {
   }
   if (parts.size() == first) {
     const bool known = state_.apis.contains(place.api);
-    return known ? JsonAnswer(200, {{"kind", "APIResourceList"}})
-                 : Status(404, "NotFound", "the server could not find the requested resource");
+    return known ? KubeJsonAnswer(200, {{"kind", "APIResourceList"}})
+                 : KubeStatusAnswer(404, "NotFound",
+                                    "the server could not find the requested resource");
   }
-  if (parts.size() < first + 3) return Status(404, "NotFound", "no such path");
+  if (parts.size() < first + 3) return KubeStatusAnswer(404, "NotFound", "no such path");
   place.name_space = parts[first + 1];
   place.plural = parts[first + 2];
   if (parts.size() > first + 3) place.name = parts[first + 3];
   if (parts.size() > first + 4) place.subresource = parts[first + 4];
-  const std::string verb = request.method == "PATCH"    ? "patch"
-                           : request.method == "DELETE" ? "delete"
-                           : place.name.empty()         ? "list"
-                                                        : "get";
+  const std::string verb = request.method == "PATCH"        ? "patch"
+                           : request.method == "DELETE"     ? "delete"
+                           : !place.name.empty()            ? "get"
+                           : place.Query("watch") == "true" ? "watch"
+                                                            : "list";
+  if (auto faults = state_.faults_of.find(verb + " " + place.plural);
+      faults != state_.faults_of.end() && !faults->second.empty()) {
+    http::Response fault = faults->second.front();
+    faults->second.erase(faults->second.begin());
+    return fault;
+  }
   if (state_.denied.contains(verb + " " + place.plural)) {
     const std::string group = place.api == "v1" ? "" : place.api.substr(0, place.api.find('/'));
-    return Status(403, "Forbidden",
-                  place.plural + " \"" + place.name + "\" is forbidden: User \"dev\" cannot " +
-                      verb + " resource \"" + place.plural + "\" in API group \"" + group +
-                      "\" in the namespace \"" + place.name_space + "\"",
-                  {{"name", place.name}, {"kind", place.plural}});
+    return KubeStatusAnswer(403, "Forbidden",
+                            place.plural + " \"" + place.name +
+                                "\" is forbidden: User \"dev\" cannot " + verb + " resource \"" +
+                                place.plural + "\" in API group \"" + group +
+                                "\" in the namespace \"" + place.name_space + "\"",
+                            {{"name", place.name}, {"kind", place.plural}});
   }
   if (place.subresource == "log") return Logs(place);
   if (verb == "patch") return Apply(place, request);
   if (verb == "delete") return Delete(place);
+  if (verb == "watch") return Watch(place);
   return verb == "list" ? List(place) : Get(place);
 }
 

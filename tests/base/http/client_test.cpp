@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -310,6 +311,70 @@ TEST(ClientTest, TotalTimeBoundsAStreamThatKeepsMoving) {
   options.total_timeout = milliseconds(200);
   EXPECT_EQ(MakeClient(options)->Send({.target = UrlOf(*server)}).error().code,
             Code::kDeadlineExceeded);
+}
+
+TEST(ClientTest, AStreamIsEndedFromOutsideWhileNothingMoves) {
+  std::atomic<bool> quit = false;
+  const auto server = StartServer(LocalOptions(), [&quit](Request&) {
+    return Response{.body_reader = ReaderOf([&quit, first = true]() mutable -> Result<std::string> {
+                      if (std::exchange(first, false)) return std::string("one");
+                      while (!quit) std::this_thread::sleep_for(milliseconds(5));
+                      return std::string();
+                    })};
+  });
+  std::stop_source stop;
+  std::string got;
+  std::atomic<bool> opened = false;
+  const auto client = MakeClient(Quick());
+  std::thread later([&stop, &opened] {
+    while (!opened) std::this_thread::sleep_for(milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(50));
+    stop.request_stop();
+  });
+  const auto began = std::chrono::steady_clock::now();
+  const auto response =
+      client->Stream({.target = UrlOf(*server)},
+                     [&got](std::span<const std::byte> bytes) -> Result<void> {
+                       got.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+                       return {};
+                     },
+                     {.stop = stop.get_token(), .opened = [&opened] { opened = true; }});
+  later.join();
+  quit = true;
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().id, "Connection.Stopped");
+  EXPECT_EQ(got, "one");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(900));
+}
+
+TEST(ClientTest, AStreamHasTimesOfItsOwnAndIsSentOnce) {
+  std::atomic<int> asked = 0;
+  std::atomic<bool> quit = false;
+  const auto server = StartServer(LocalOptions(), [&](Request& request) {
+    ++asked;
+    if (request.target == "/busy") return Response{.status = 503, .body = "busy"};
+    return Response{.body_reader = ReaderOf([&quit]() -> Result<std::string> {
+                      while (!quit) std::this_thread::sleep_for(milliseconds(5));
+                      return std::string();
+                    })};
+  });
+  bool opened = false;
+  const auto client = MakeClient(Quick());
+  const Sink sink = [](std::span<const std::byte>) -> Result<void> { return {}; };
+  const StreamOptions options{.stall_timeout = milliseconds(150),
+                              .opened = [&opened] { opened = true; }};
+  const auto busy = client->Stream({.target = UrlOf(*server) + "/busy"}, sink, options);
+  ASSERT_TRUE(busy);
+  EXPECT_EQ(busy->status, 503);
+  EXPECT_EQ(busy->body, "busy");
+  EXPECT_FALSE(opened) << "a refusal is no stream";
+  EXPECT_EQ(asked, 1);
+  const auto silent = client->Stream({.target = UrlOf(*server)}, sink, options);
+  quit = true;
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code, Code::kDeadlineExceeded);
+  EXPECT_TRUE(opened);
+  EXPECT_EQ(asked, 2);
 }
 
 TEST(ClientTest, AnAnswerThatEndsEarlyIsUnavailable) {

@@ -239,7 +239,9 @@ TEST(KubernetesStatus, EachAnswerHasItsCause) {
             "Service.NamespaceMissing");
   EXPECT_EQ(id(404, "{}"), "Service.NotFound");
   EXPECT_EQ(id(422, R"({"message":"spec.x: Invalid value"})"), "Service.ClusterRefused");
-  EXPECT_EQ(id(500, "<html>"), "Service.ClusterUnreachable");
+  EXPECT_EQ(id(500, "<html>"), "Service.ClusterFailed");
+  EXPECT_EQ(id(429, "{}"), "Service.ClusterBusy");
+  EXPECT_EQ(id(302, ""), "Service.ClusterUnreachable");
   EXPECT_EQ(
       id(409,
          R"({"details":{"causes":[{"message":"conflict with \"kubectl\"","field":".spec"}]}})"),
