@@ -24,6 +24,7 @@ inline constexpr std::int64_t kStringBytes = std::int64_t{1} << 30;  ///< of one
 inline constexpr std::int64_t kTensorRank = 64;
 inline constexpr std::int64_t kGraphNodes = 4'000'000;
 inline constexpr std::int64_t kGraphDepth = 64;
+inline constexpr std::int64_t kLoopTrips = 1'000'000'000;  ///< of graphs inside nodes, in one run
 inline constexpr std::int64_t kTags = 256;
 inline constexpr std::int64_t kNameChars = 255;
 inline constexpr std::int64_t kTextChars = 16 << 10;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/c_api.h"
 
+#include <chrono>
 #include <cstring>
 
 namespace slipway::runtime {
@@ -51,15 +52,19 @@ Result<Feeds> MakeFeeds(const char* const* names, const slipway_value* const* in
   return feeds;
 }
 
-Result<SessionOptions> MakeOptions(const slipway_session_options* given) {
-  SessionOptions options;
-  if (given == nullptr) return options;
-  slipway_session_options known;
-  slipway_session_options_init(&known);
-  if (given->struct_size < sizeof(size_t)) {
-    return Error{.code = Code::kInvalidArgument, .message = "options: struct_size is not set"};
+/// A limit of a caller's options into `limit`, which keeps its default where that is 0.
+Result<void> SetLimit(const char* name, int64_t given, std::int64_t& limit) {
+  if (given < 0) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = std::string("options: ") + name + " is " + std::to_string(given) +
+                            ": it must not be negative"};
   }
-  std::memcpy(&known, given, std::min(given->struct_size, sizeof(known)));
+  if (given > 0) limit = given;
+  return {};
+}
+
+Result<SessionOptions> MakeOptions(const slipway_session_options& known) {
+  SessionOptions options;
   if (known.device != SLIPWAY_CPU && known.device != SLIPWAY_CUDA) {
     return Error{.code = Code::kInvalidArgument,
                  .message = "options: device " + std::to_string(known.device) + " is not known",
@@ -70,7 +75,20 @@ Result<SessionOptions> MakeOptions(const slipway_session_options* given) {
   options.passes = known.no_passes == 0;
   options.reference = known.reference != 0;
   options.profile = known.profile != 0;
+  TRY(SetLimit("memory_bytes", known.memory_bytes, options.limits.memory_bytes));
+  TRY(SetLimit("tensor_bytes", known.tensor_bytes, options.limits.tensor_bytes));
+  TRY(SetLimit("string_bytes", known.string_bytes, options.limits.string_bytes));
+  TRY(SetLimit("loop_trips", known.loop_trips, options.limits.loop_trips));
   return options;
+}
+
+Result<ModelLimits> MakeLimits(const slipway_model_options* given) {
+  const auto known = TRY(KnownOptions(given, slipway_model_options_init));
+  ModelLimits limits;
+  TRY(SetLimit("nodes", known.nodes, limits.nodes));
+  TRY(SetLimit("depth", known.depth, limits.depth));
+  TRY(SetLimit("memory_bytes", known.memory_bytes, limits.memory_bytes));
+  return limits;
 }
 
 const std::string& Empty() {
@@ -108,7 +126,7 @@ slipway_status MakeStatus(Error error) noexcept {
 
 Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
-                        slipway_value** outputs) {
+                        const RunLimits& limits, slipway_value** outputs) {
   std::vector<std::string> names;
   for (size_t i = 0; output_names != nullptr && i < output_count; ++i) {
     if (output_names[i] == nullptr) return NullArgument("output_names");
@@ -121,12 +139,32 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                             " outputs, the model has " + std::to_string(all)};
   }
   if (output_count == 0) return {};
-  auto values = TRY(session.session->Run(feeds, names));
+  auto values = TRY(session.session->Run(feeds, names, limits));
   std::vector<std::unique_ptr<slipway_value>> made;
   made.reserve(values.size());
   for (Value& value : values) made.emplace_back(new slipway_value{std::move(value)});
   for (size_t i = 0; i < made.size(); ++i) outputs[i] = made[i].release();
   return {};
+}
+
+Result<RunLimits> LimitsOf(int64_t deadline_ms, const slipway_cancel* cancel) {
+  RunLimits limits{.deadline = {}, .cancelled = cancel == nullptr ? nullptr : &cancel->cancelled};
+  if (deadline_ms < 0) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "options: deadline_ms is " + std::to_string(deadline_ms) +
+                            ": it must not be negative"};
+  }
+  // Beyond it the clock's numbers end.
+  constexpr int64_t kForeverMs = int64_t{1} << 42;
+  if (deadline_ms > 0 && deadline_ms < kForeverMs) {
+    limits.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(deadline_ms);
+  }
+  return limits;
+}
+
+Result<RunLimits> LimitsOf(const slipway_run_options* options) {
+  const auto known = TRY(KnownOptions(options, slipway_run_options_init));
+  return LimitsOf(known.deadline_ms, known.cancel);
 }
 
 Error NullArgument(std::string_view name) {
@@ -184,18 +222,37 @@ const char* slipway_type_text(const slipway_type* type) {
   return type == nullptr ? "" : type->text.c_str();
 }
 
+void slipway_model_options_init(slipway_model_options* options) {
+  if (options == nullptr) return;
+  *options = {};
+  options->struct_size = sizeof(*options);
+}
+
 slipway_status slipway_model_load(const char* path, slipway_model** model) {
+  return slipway_model_load_with(path, nullptr, model);
+}
+
+slipway_status slipway_model_load_with(const char* path, const slipway_model_options* options,
+                                       slipway_model** model) {
   return Guarded([&]() -> Result<void> {
     if (path == nullptr || model == nullptr) return NullArgument("path or model");
-    *model = Wrap(TRY(Model::Load(path)));
+    const ModelLimits limits = TRY(MakeLimits(options));
+    *model = Wrap(TRY(Model::Load(path, limits)));
     return {};
   });
 }
 
 slipway_status slipway_model_parse(const void* bytes, size_t size, slipway_model** model) {
+  return slipway_model_parse_with(bytes, size, nullptr, model);
+}
+
+slipway_status slipway_model_parse_with(const void* bytes, size_t size,
+                                        const slipway_model_options* options,
+                                        slipway_model** model) {
   return Guarded([&]() -> Result<void> {
     if ((bytes == nullptr && size > 0) || model == nullptr) return NullArgument("bytes or model");
-    *model = Wrap(TRY(Model::Parse({static_cast<const std::byte*>(bytes), size})));
+    const ModelLimits limits = TRY(MakeLimits(options));
+    *model = Wrap(TRY(Model::Parse({static_cast<const std::byte*>(bytes), size}, limits)));
     return {};
   });
 }
@@ -247,6 +304,27 @@ int64_t slipway_model_opset_version(const slipway_model* model, size_t index) {
   return model->model.info().opsets[index].second;
 }
 
+slipway_status slipway_cancel_create(slipway_cancel** cancel) {
+  return Guarded([&]() -> Result<void> {
+    if (cancel == nullptr) return NullArgument("cancel");
+    *cancel = new slipway_cancel;
+    return {};
+  });
+}
+void slipway_cancel_set(slipway_cancel* cancel, int32_t cancelled) {
+  if (cancel != nullptr) cancel->cancelled.store(cancelled != 0, std::memory_order_relaxed);
+}
+int32_t slipway_cancel_get(const slipway_cancel* cancel) {
+  return cancel != nullptr && cancel->cancelled.load(std::memory_order_relaxed) ? 1 : 0;
+}
+void slipway_cancel_release(slipway_cancel* cancel) { delete cancel; }
+
+void slipway_run_options_init(slipway_run_options* options) {
+  if (options == nullptr) return;
+  *options = {};
+  options->struct_size = sizeof(*options);
+}
+
 void slipway_session_options_init(slipway_session_options* options) {
   if (options == nullptr) return;
   *options = {};
@@ -258,9 +336,11 @@ slipway_status slipway_session_create(const slipway_model* model,
                                       slipway_session** session) {
   return Guarded([&]() -> Result<void> {
     if (model == nullptr || session == nullptr) return NullArgument("model or session");
-    const SessionOptions wanted = TRY(MakeOptions(options));
+    const auto known = TRY(KnownOptions(options, slipway_session_options_init));
+    const SessionOptions wanted = TRY(MakeOptions(known));
+    const RunLimits limits = TRY(LimitsOf(known.deadline_ms, known.cancel));
     SurviveForks();
-    auto made = TRY(Session::Create(model->model, wanted));
+    auto made = TRY(Session::Create(model->model, wanted, limits));
     *session = new slipway_session{std::move(made)};
     return {};
   });
@@ -270,13 +350,27 @@ slipway_status slipway_session_run(slipway_session* session, const char* const* 
                                    const slipway_value* const* inputs, size_t input_count,
                                    const char* const* output_names, size_t output_count,
                                    slipway_value** outputs) {
+  return slipway_session_run_with(session, input_names, inputs, input_count, output_names,
+                                  output_count, nullptr, outputs);
+}
+
+slipway_status slipway_session_run_with(slipway_session* session, const char* const* input_names,
+                                        const slipway_value* const* inputs, size_t input_count,
+                                        const char* const* output_names, size_t output_count,
+                                        const slipway_run_options* options,
+                                        slipway_value** outputs) {
   return Guarded([&]() -> Result<void> {
     if (session == nullptr || (outputs == nullptr && output_count > 0)) {
       return NullArgument("session or outputs");
     }
+    const RunLimits limits = TRY(LimitsOf(options));
     const Feeds feeds = TRY(MakeFeeds(input_names, inputs, input_count));
-    return RunSession(*session, feeds, output_names, output_count, outputs);
+    return RunSession(*session, feeds, output_names, output_count, limits, outputs);
   });
+}
+
+int64_t slipway_session_memory(const slipway_session* session) {
+  return session == nullptr ? 0 : session->session->MemoryBytes();
 }
 
 slipway_status slipway_session_explain(slipway_session* session, const char* const* input_names,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -41,6 +44,10 @@ struct slipway_value {
   slipway::runtime::Value value;
 };
 
+struct slipway_cancel {
+  std::atomic<bool> cancelled = false;
+};
+
 struct slipway_session {
   std::unique_ptr<slipway::runtime::Session> session;
 };
@@ -70,7 +77,24 @@ Result<Tensor> WrapMemory(int32_t number, const int64_t* dims, size_t rank, void
 /// slipway_session_run over feeds.
 Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
-                        slipway_value** outputs);
+                        const RunLimits& limits, slipway_value** outputs);
+
+/// A caller's options, with defaults for fields that it does not know; null: all defaults.
+template <class Options>
+Result<Options> KnownOptions(const Options* given, void (*init)(Options*)) {
+  Options known;
+  init(&known);
+  if (given == nullptr) return known;
+  if (given->struct_size < sizeof(size_t)) {
+    return Error{.code = Code::kInvalidArgument, .message = "options: struct_size is not set"};
+  }
+  std::memcpy(&known, given, std::min(given->struct_size, sizeof(known)));
+  return known;
+}
+
+/// kInvalidArgument for a negative deadline.
+Result<RunLimits> LimitsOf(int64_t deadline_ms, const slipway_cancel* cancel);
+Result<RunLimits> LimitsOf(const slipway_run_options* options);
 
 /// Makes sessions usable in the child of a fork. Once for the process, whoever asks first.
 void SurviveForks();

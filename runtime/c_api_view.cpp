@@ -199,13 +199,24 @@ slipway_status slipway_session_run_views(slipway_session* session, const char* c
                                          const slipway_view* inputs, size_t input_count,
                                          const char* const* output_names, size_t output_count,
                                          slipway_view* outputs) {
+  return slipway_session_run_views_with(session, input_names, inputs, input_count, output_names,
+                                        output_count, nullptr, outputs);
+}
+
+slipway_status slipway_session_run_views_with(slipway_session* session,
+                                              const char* const* input_names,
+                                              const slipway_view* inputs, size_t input_count,
+                                              const char* const* output_names, size_t output_count,
+                                              const slipway_run_options* options,
+                                              slipway_view* outputs) {
   return Guarded([&]() -> Result<void> {
     if (session == nullptr || (outputs == nullptr && output_count > 0)) {
       return NullArgument("session or outputs");
     }
+    const RunLimits limits = TRY(LimitsOf(options));
     const Feeds feeds = TRY(MakeFeeds(input_names, inputs, input_count));
     std::vector<slipway_value*> made(output_count);
-    TRY(RunSession(*session, feeds, output_names, output_count, made.data()));
+    TRY(RunSession(*session, feeds, output_names, output_count, limits, made.data()));
     for (size_t i = 0; i < output_count; ++i) slipway_value_view(made[i], &outputs[i]);
     return {};
   });

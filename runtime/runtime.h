@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "runtime/value.h"
 
@@ -42,15 +43,23 @@ struct ModelInfo {
   std::vector<std::string> libraries;  ///< files of shared libraries that its operators load
 };
 
+/// What a model's file may ask for while it is read.
+struct ModelLimits {
+  std::int64_t nodes = limits::kGraphNodes;  ///< of the graph, and of each graph inside it
+  std::int64_t depth = limits::kGraphDepth;  ///< of graphs and functions inside one another
+  std::int64_t memory_bytes = 0;             ///< of the weights; 0: what this process may use
+};
+
 /// A parsed and validated model. Immutable; copies share it; thread-safe.
 class Model {
  public:
   /// Reads a file; external data is looked for beside it and never outside its folder.
   /// kNotFound, kInvalidArgument (id `Model.Invalid`) naming what is wrong and where,
   /// kUnimplemented (id `Model.UnsupportedOperator`) naming operator, opset and node.
-  static Result<Model> Load(const std::filesystem::path& path);
+  /// kResourceExhausted (ids `Tensor.TooLarge`, `Run.MemoryLimit`) for weights beyond `limits`.
+  static Result<Model> Load(const std::filesystem::path& path, const ModelLimits& limits = {});
   /// From memory; a model with external data is refused.
-  static Result<Model> Parse(std::span<const std::byte> onnx);
+  static Result<Model> Parse(std::span<const std::byte> onnx, const ModelLimits& limits = {});
 
   /// Inputs a caller must or may feed; initialisers that are also inputs are not among them.
   std::span<const ValueInfo> inputs() const;
@@ -64,19 +73,31 @@ class Model {
   std::shared_ptr<const GraphData> graph_;
 };
 
+/// What a session and its runs may use.
+struct SessionLimits {
+  /// Of all that the session allocates and has not given back: weights (the model's and packed
+  /// ones), working memory, values; runs at the same time share it. Inputs are the caller's, and
+  /// outputs once they are returned. 0: what this process may use, beside the model's weights.
+  std::int64_t memory_bytes = 0;
+  std::int64_t tensor_bytes = limits::kTensorBytes;  ///< of one tensor
+  std::int64_t string_bytes = limits::kStringBytes;  ///< of one tensor's text
+  std::int64_t loop_trips = limits::kLoopTrips;      ///< graphs inside nodes, in one run; 0: any
+};
+
 struct SessionOptions {
   Device device = Device::kCpu;
   int threads = 0;         ///< for one run; 0: one per core this process may use
   bool passes = true;      ///< rewrite the graph for speed
   bool reference = false;  ///< only reference kernels, for comparison
   bool profile = false;    ///< keep the time each node took
+  SessionLimits limits = {};
 };
 
 /// Names and values, in any order.
 using Feeds = std::vector<std::pair<std::string, Value>>;
 
-/// What ends a run before it is done. Looked at before each node, those of loop bodies included;
-/// a node that has begun is finished first.
+/// What ends a run before it is done. Looked at before each node, those of loop bodies included,
+/// and inside nodes that take long: a run ends some tens of milliseconds after.
 struct RunLimits {
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
   const std::atomic<bool>* cancelled = nullptr;  ///< another thread may set it
@@ -93,13 +114,17 @@ struct NodeProfile {
 /// the input shapes that come and kept. Thread-safe: Run may be called concurrently.
 class Session {
  public:
+  /// Errors as Run; what follows from the model's constants is computed here.
   static Result<std::unique_ptr<Session>> Create(const Model& model,
-                                                 const SessionOptions& options = {});
+                                                 const SessionOptions& options = {},
+                                                 const RunLimits& limits = {});
   virtual ~Session() = default;
   /// Outputs in the order of `outputs`, or all of the model's where that is empty.
   /// kInvalidArgument (ids `Input.Missing`, `Input.Unknown`, `Input.WrongType`,
   /// `Input.WrongShape`, `Output.Unknown`) naming the input, what it wants and what it got;
-  /// kDeadlineExceeded (`Run.DeadlineExceeded`) and kUnavailable (`Run.Cancelled`) as `limits` say.
+  /// kDeadlineExceeded (`Run.DeadlineExceeded`) and kUnavailable (`Run.Cancelled`) as `limits` say;
+  /// kResourceExhausted (`Run.MemoryLimit`, `Run.TooManyTrips`, `Tensor.TooLarge`) as the session's
+  /// limits do.
   virtual Result<std::vector<Value>> Run(const Feeds& feeds,
                                          std::span<const std::string> outputs = {},
                                          const RunLimits& limits = {}) = 0;
@@ -110,6 +135,8 @@ class Session {
   virtual std::vector<NodeProfile> Profile() const = 0;
   /// Bytes of working memory that one run with such inputs needs, outputs excluded.
   virtual Result<std::int64_t> WorkingBytes(const Feeds& feeds) = 0;
+  /// Bytes that count towards SessionLimits::memory_bytes now.
+  virtual std::int64_t MemoryBytes() const = 0;
 };
 
 /// Feeds of zeros that fit the model's inputs; dimensions not fixed become `dimension`.

@@ -5,7 +5,9 @@
 #include <map>
 #include <mutex>
 
+#include "runtime/bounds.h"
 #include "runtime/device/device.h"
+#include "runtime/graph/error_text.h"
 #include "runtime/graph/explain.h"
 #include "runtime/graph/feeds.h"
 #include "runtime/graph/optimize.h"
@@ -22,6 +24,40 @@ struct Variant {
   Optimized optimized;
   std::unique_ptr<GraphRunner> runner;
 };
+
+/// The options with what 0 stands for.
+SessionOptions Settled(SessionOptions options, const Model& model) {
+  SessionLimits& limits = options.limits;
+  if (limits.memory_bytes == 0) {
+    limits.memory_bytes = UsableMemoryBytes() + model.info().parameter_bytes;
+  }
+  return options;
+}
+
+Result<void> CheckLimits(const SessionLimits& limits) {
+  const std::pair<std::string_view, std::int64_t> all[] = {{"memory_bytes", limits.memory_bytes},
+                                                           {"tensor_bytes", limits.tensor_bytes},
+                                                           {"string_bytes", limits.string_bytes},
+                                                           {"loop_trips", limits.loop_trips}};
+  for (const auto& [name, limit] : all) {
+    if (limit >= 0) continue;
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("limit {} is {}: it must not be negative", name, limit)};
+  }
+  return {};
+}
+
+/// A value that the caller keeps counts no longer as the session's.
+void HandOver(const Value& value) {
+  if (const Tensor* tensor = value.tensor()) return tensor->LeaveBudget();
+  if (const Sequence* sequence = value.sequence()) {
+    for (const Value& item : sequence->items) HandOver(item);
+  }
+  if (const Map* map = value.map()) {
+    map->keys.LeaveBudget();
+    for (const Value& item : map->items) HandOver(item);
+  }
+}
 
 /// An output that shares no memory with anything the session or the caller still holds.
 Result<Value> Owned(Value value) {
@@ -41,7 +77,13 @@ Result<Value> Owned(Value value) {
 class GraphSession final : public Session {
  public:
   GraphSession(Model model, const SessionOptions& options, std::shared_ptr<DeviceContext> device)
-      : model_(std::move(model)), options_(options), device_(std::move(device)) {}
+      : model_(std::move(model)),
+        options_(options),
+        device_(std::move(device)),
+        memory_(std::make_shared<MemoryBudget>(options.limits)) {}
+
+  /// Takes the model's weights into account and optimises the graph.
+  Result<void> Open();
 
   Result<std::vector<Value>> Run(const Feeds& feeds, std::span<const std::string> outputs,
                                  const RunLimits& limits) override;
@@ -49,13 +91,19 @@ class GraphSession final : public Session {
   Result<std::string> Explain(const Feeds& feeds) override;
   std::vector<NodeProfile> Profile() const override;
   Result<std::int64_t> WorkingBytes(const Feeds& feeds) override;
+  std::int64_t MemoryBytes() const override { return memory_->used(); }
+  const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
   Result<std::shared_ptr<Variant>> VariantFor(const std::set<std::string>& overridden);
   Result<std::shared_ptr<const Plan>> PlanFor(const Feeds& feeds, std::shared_ptr<Variant>& used);
 
  private:
+  Result<std::vector<Value>> RunOnce(const Feeds& feeds, const std::vector<bool>& wanted);
+  void DropIdle();
+
   Model model_;
   SessionOptions options_;
   std::shared_ptr<DeviceContext> device_;
+  std::shared_ptr<MemoryBudget> memory_;
   mutable std::mutex mutex_;  // guards variants_
   std::map<std::set<std::string>, std::shared_ptr<Variant>> variants_;
 };
@@ -69,6 +117,8 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   auto variant = std::make_shared<Variant>();
   const PassOptions passes{.enabled = options_.passes, .without = {}, .choice = choice};
   variant->optimized = TRY(Optimize(*model_.graph(), overridden, passes, *device_));
+  // Passes that were cut short are not to be kept.
+  TRY(MayGoOn());
   variant->runner = std::make_unique<GraphRunner>(
       variant->optimized.graph, device_,
       GraphRunner::Options{.passes = passes, .profile = options_.profile});
@@ -77,19 +127,43 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   return variant;
 }
 
+Result<void> GraphSession::Open() {
+  const std::int64_t weights = model_.info().parameter_bytes;
+  if (!memory_->Take(weights)) return MemoryLimitError(*memory_, weights, "weights");
+  TRY(VariantFor({}));
+  return {};
+}
+
+void GraphSession::DropIdle() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [names, variant] : variants_) variant->runner->DropIdle();
+}
+
+Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds,
+                                                 const std::vector<bool>& wanted) {
+  const auto overridden = TRY(OverriddenNames(model_, feeds));
+  const auto variant = TRY(VariantFor(overridden));
+  const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
+  auto made = TRY(variant->runner->Run(inputs, wanted));
+  for (Value& value : made) value = TRY(Owned(std::move(value)));
+  return made;
+}
+
 Result<std::vector<Value>> GraphSession::Run(const Feeds& feeds,
                                              std::span<const std::string> outputs,
                                              const RunLimits& limits) {
-  const auto wanted = TRY(WantedOutputs(model_, outputs));
-  const auto overridden = TRY(OverriddenNames(model_, feeds));
+  const auto wanted = TRY(Readable(WantedOutputs(model_, outputs)));
   const ThreadScope threads(device_->threads());
-  const auto variant = TRY(VariantFor(overridden));
-  auto made = [&]() -> Result<std::vector<Value>> {
-    const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
-    return variant->runner->Run(inputs, wanted, limits);
-  }();
-  if (!made) return std::move(made).error();
-  for (Value& value : *made) value = TRY(Owned(std::move(value)));
+  Bounds bounds(memory_, limits);
+  const BoundsScope scope(&bounds);
+  auto made = RunOnce(feeds, wanted);
+  if (!made && made.error().id == "Run.MemoryLimit") {
+    // What is kept for the next runs of other shapes may be what there was no room for.
+    DropIdle();
+    made = RunOnce(feeds, wanted);
+  }
+  if (!made) return Readable(std::move(made));
+  for (const Value& value : *made) HandOver(value);
   if (outputs.empty()) return made;
   std::vector<Value> ordered;
   for (const std::string& name : outputs) {
@@ -104,6 +178,8 @@ Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
                                                           std::shared_ptr<Variant>& used) {
   const auto overridden = TRY(OverriddenNames(model_, feeds));
   const ThreadScope threads(device_->threads());
+  Bounds bounds(memory_, {});
+  const BoundsScope scope(&bounds);
   used = TRY(VariantFor(overridden));
   const auto inputs = TRY(InputValues(used->runner->graph().input_infos, feeds));
   return used->runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
@@ -111,7 +187,7 @@ Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
 
 Result<std::string> GraphSession::Explain(const Feeds& feeds) {
   std::shared_ptr<Variant> variant;
-  const auto plan = TRY(PlanFor(feeds, variant));
+  const auto plan = TRY(Readable(PlanFor(feeds, variant)));
   auto changes = variant->optimized.changes;
   for (const auto& [pass, count] : plan->changes) changes[pass] += count;
   return ExplainPlan(*plan, changes);
@@ -119,7 +195,7 @@ Result<std::string> GraphSession::Explain(const Feeds& feeds) {
 
 Result<std::int64_t> GraphSession::WorkingBytes(const Feeds& feeds) {
   std::shared_ptr<Variant> variant;
-  const auto plan = TRY(PlanFor(feeds, variant));
+  const auto plan = TRY(Readable(PlanFor(feeds, variant)));
   return WorkingBytesOf(*plan);
 }
 
@@ -141,12 +217,16 @@ Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds) {
   return FlopsOf(*plan);
 }
 
-Result<std::unique_ptr<Session>> Session::Create(const Model& model,
-                                                 const SessionOptions& options) {
+Result<std::unique_ptr<Session>> Session::Create(const Model& model, const SessionOptions& options,
+                                                 const RunLimits& limits) {
+  TRY(CheckLimits(options.limits));
   auto device = TRY(MakeDeviceContext(options.device, options.threads));
-  auto session = std::make_unique<GraphSession>(model, options, std::move(device));
+  auto session = std::make_unique<GraphSession>(model, Settled(options, model), std::move(device));
   const ThreadScope threads(std::max(1, options.threads == 0 ? UsableCores() : options.threads));
-  TRY(session->VariantFor({}));
+  Bounds bounds(session->memory(), limits);
+  const BoundsScope scope(&bounds);
+  TRY(Readable(session->Open()));
+  TRY(MayGoOn());
   return std::unique_ptr<Session>(std::move(session));
 }
 

@@ -156,6 +156,24 @@ SLIPWAY_API slipway_status slipway_model_parse(const void *bytes, size_t size,
                                                slipway_model **model);
 SLIPWAY_API void slipway_model_release(slipway_model *model);
 
+/** What a model's file may ask for while it is read; 0: the default. */
+typedef struct slipway_model_options {
+  size_t struct_size;   /**< sizeof(slipway_model_options) of the caller */
+  int64_t nodes;        /**< of a graph */
+  int64_t depth;        /**< of graphs and functions inside one another */
+  int64_t memory_bytes; /**< of the weights; by default what this process may use */
+} slipway_model_options;
+
+/** Sets the size and all defaults. */
+SLIPWAY_API void slipway_model_options_init(slipway_model_options *options);
+/** slipway_model_load and slipway_model_parse within `options`, which may be NULL. */
+SLIPWAY_API slipway_status slipway_model_load_with(const char *path,
+                                                   const slipway_model_options *options,
+                                                   slipway_model **model);
+SLIPWAY_API slipway_status slipway_model_parse_with(const void *bytes, size_t size,
+                                                    const slipway_model_options *options,
+                                                    slipway_model **model);
+
 typedef enum slipway_port {
   SLIPWAY_INPUTS = 0, /**< a caller must feed these */
   SLIPWAY_OUTPUTS = 1,
@@ -286,6 +304,22 @@ SLIPWAY_API void slipway_value_view(slipway_value *value, slipway_view *view);
 
 /* ---- sessions ---- */
 
+/**
+ * Ends calls that were given it before they are done, also inside nodes that take long. Any thread
+ * may set it at any time. It must not be released while a call that was given it goes on.
+ */
+typedef struct slipway_cancel slipway_cancel;
+
+SLIPWAY_API slipway_status slipway_cancel_create(slipway_cancel **cancel);
+/**
+ * 1: calls that were given it fail some tens of milliseconds later, with SLIPWAY_UNAVAILABLE and
+ * `Run.Cancelled`, and those that begin do at once; 0: those that begin run again.
+ */
+SLIPWAY_API void slipway_cancel_set(slipway_cancel *cancel, int32_t cancelled);
+/** What was set last. */
+SLIPWAY_API int32_t slipway_cancel_get(const slipway_cancel *cancel);
+SLIPWAY_API void slipway_cancel_release(slipway_cancel *cancel);
+
 typedef enum slipway_device { SLIPWAY_CPU = 0, SLIPWAY_CUDA = 1 } slipway_device;
 
 typedef struct slipway_session_options {
@@ -295,6 +329,18 @@ typedef struct slipway_session_options {
   int32_t no_passes;  /**< 1: the graph is run as it is written */
   int32_t reference;  /**< 1: only plain reference kernels, for comparison */
   int32_t profile;    /**< 1: keep the time each node took */
+  /**
+   * Bytes of all that the session allocates and has not given back: weights (the model's and
+   * packed ones), working memory, values; runs at the same time share it. Inputs are the caller's,
+   * and outputs once they are returned. Beyond it calls fail with SLIPWAY_RESOURCE_EXHAUSTED and
+   * `Run.MemoryLimit`. 0: what this process may use.
+   */
+  int64_t memory_bytes;
+  int64_t tensor_bytes;   /**< of one tensor; 0: the default */
+  int64_t string_bytes;   /**< of one tensor's text; 0: the default */
+  int64_t loop_trips;     /**< runs of graphs inside nodes, in one run; 0: the default */
+  int64_t deadline_ms;    /**< to make the session, from the call on; 0: any */
+  slipway_cancel *cancel; /**< ends the call that makes the session; may be NULL */
 } slipway_session_options;
 
 /** Sets the size and all defaults. */
@@ -328,6 +374,31 @@ SLIPWAY_API slipway_status slipway_session_run_views(slipway_session *session,
                                                      const slipway_view *inputs, size_t input_count,
                                                      const char *const *output_names,
                                                      size_t output_count, slipway_view *outputs);
+/** How one inference is run. */
+typedef struct slipway_run_options {
+  size_t struct_size; /**< sizeof(slipway_run_options) of the caller */
+  /**
+   * From the call on; 0: any. A run that takes longer fails some tens of milliseconds after, with
+   * SLIPWAY_DEADLINE_EXCEEDED and `Run.DeadlineExceeded`, inside loops and long nodes too.
+   */
+  int64_t deadline_ms;
+  slipway_cancel *cancel; /**< may be NULL */
+} slipway_run_options;
+
+/** Sets the size and all defaults. */
+SLIPWAY_API void slipway_run_options_init(slipway_run_options *options);
+/** slipway_session_run within `options`, which may be NULL. */
+SLIPWAY_API slipway_status slipway_session_run_with(
+    slipway_session *session, const char *const *input_names, const slipway_value *const *inputs,
+    size_t input_count, const char *const *output_names, size_t output_count,
+    const slipway_run_options *options, slipway_value **outputs);
+/** slipway_session_run_views within `options`, which may be NULL. */
+SLIPWAY_API slipway_status slipway_session_run_views_with(
+    slipway_session *session, const char *const *input_names, const slipway_view *inputs,
+    size_t input_count, const char *const *output_names, size_t output_count,
+    const slipway_run_options *options, slipway_view *outputs);
+/** Bytes that count towards slipway_session_options.memory_bytes now. */
+SLIPWAY_API int64_t slipway_session_memory(const slipway_session *session);
 /** Per node the kernel chosen and those passed over, for inputs like these; for people. */
 SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
                                                    const char *const *input_names,

@@ -11,6 +11,7 @@
 #include <new>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 
 namespace slipway::runtime {
 namespace {
@@ -45,27 +46,58 @@ Error TooLarge(DType dtype, const Shape& shape) {
           .id = "Tensor.TooLarge"};
 }
 
-Result<std::shared_ptr<void>> AllocateBytes(std::int64_t bytes) {
-  const std::size_t rounded =
-      (std::max<std::size_t>(static_cast<std::size_t>(bytes), 1) + kAlignment - 1) / kAlignment *
-      kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, rounded);
-  if (memory == nullptr) {
-    return Error{.code = Code::kResourceExhausted,
-                 .message = fmt::format("no memory for a tensor of {} bytes", bytes),
-                 .id = "Tensor.NoMemory"};
+/// Frees a tensor's elements, and gives their bytes back to the session they count for.
+struct Release {
+  std::shared_ptr<MemoryBudget> budget;  ///< null: they count for none
+  std::int64_t bytes = 0;
+  bool strings = false;
+
+  void operator()(void* elements) {
+    if (strings) {
+      delete[] static_cast<std::string*>(elements);
+    } else {
+      std::free(elements);
+    }
+    LetGo();
   }
-  return std::shared_ptr<void>(memory, std::free);
+  void LetGo() {
+    if (budget != nullptr) budget->Give(bytes);
+    budget.reset();
+  }
+};
+
+Error NoMemoryFor(DType dtype, const Shape& shape) {
+  return {.code = Code::kResourceExhausted,
+          .message = fmt::format("no memory for a tensor {}{}", DTypeName(dtype), ShapeText(shape)),
+          .id = "Tensor.NoMemory"};
 }
 
-Result<std::shared_ptr<void>> AllocateStrings(std::int64_t size) {
-  auto* strings = new (std::nothrow) std::string[static_cast<std::size_t>(size)];
-  if (strings == nullptr) {
-    return Error{.code = Code::kResourceExhausted,
-                 .message = fmt::format("no memory for a tensor of {} strings", size),
-                 .id = "Tensor.NoMemory"};
+Result<std::shared_ptr<void>> Allocate(DType dtype, const Shape& shape, std::int64_t size) {
+  const std::int64_t bytes = BytesOf(dtype, size);
+  Release release;
+  release.strings = dtype == DType::kString;
+  if (Bounds* bounds = CurrentBounds(); bounds != nullptr && bounds->memory() != nullptr) {
+    MemoryBudget& budget = *bounds->memory();
+    if (bytes > budget.limits().tensor_bytes) return TooLarge(dtype, shape);
+    if (!budget.Take(bytes)) {
+      return MemoryLimitError(budget, bytes,
+                              fmt::format("a tensor {}{}", DTypeName(dtype), ShapeText(shape)));
+    }
+    release.budget = bounds->memory();
+    release.bytes = bytes;
   }
-  return std::shared_ptr<void>(strings, [](void* p) { delete[] static_cast<std::string*>(p); });
+  void* elements = nullptr;
+  if (release.strings) {
+    elements = new (std::nothrow) std::string[static_cast<std::size_t>(size)];
+  } else {
+    const std::size_t least = std::max<std::size_t>(static_cast<std::size_t>(bytes), 1);
+    elements = std::aligned_alloc(kAlignment, (least + kAlignment - 1) / kAlignment * kAlignment);
+  }
+  if (elements == nullptr) {
+    release.LetGo();
+    return NoMemoryFor(dtype, shape);
+  }
+  return std::shared_ptr<void>(elements, std::move(release));
 }
 
 }  // namespace
@@ -124,8 +156,7 @@ Result<Tensor> Tensor::Make(DType dtype, Shape shape) {
     return TooLarge(dtype, shape);
   }
   Tensor tensor;
-  std::shared_ptr<void> owner = dtype == DType::kString ? TRY(AllocateStrings(size))
-                                                        : TRY(AllocateBytes(BytesOf(dtype, size)));
+  std::shared_ptr<void> owner = TRY(Allocate(dtype, shape, size));
   // Elements that share a byte are written one by one, and the bits after the last are kept too.
   if (DTypeBits(dtype) < 8) {
     std::memset(owner.get(), 0, static_cast<std::size_t>(BytesOf(dtype, size)));
@@ -151,6 +182,32 @@ Tensor Tensor::Wrap(DType dtype, Shape shape, std::shared_ptr<const void> owner,
 }
 
 std::int64_t Tensor::bytes() const { return BytesOf(dtype_, size_); }
+
+void Tensor::LeaveBudget() const {
+  if (owner_.use_count() != 1) return;
+  if (auto* release = std::get_deleter<Release>(owner_)) release->LetGo();
+}
+
+Result<void> Tensor::CountText() const {
+  if (dtype_ != DType::kString || owner_.use_count() != 1) return {};
+  auto* release = std::get_deleter<Release>(owner_);
+  if (release == nullptr || release->budget == nullptr) return {};
+  const auto room = static_cast<std::int64_t>(std::string().capacity());
+  const std::int64_t bytes = BytesOf(dtype_, size_);
+  std::int64_t text = 0;
+  for (const std::string& element : data<std::string>()) {
+    const auto held = static_cast<std::int64_t>(element.capacity());
+    if (held > room) text += held + 1;
+  }
+  if (text > release->budget->limits().string_bytes) return TextLimitError(*release->budget);
+  const std::int64_t more = bytes + text - release->bytes;
+  if (more > 0 && !release->budget->Take(more)) {
+    return MemoryLimitError(*release->budget, more, "text");
+  }
+  if (more < 0) release->budget->Give(-more);
+  release->bytes = bytes + text;
+  return {};
+}
 
 Tensor Tensor::Reshaped(Shape shape) const {
   Tensor tensor = *this;

@@ -107,6 +107,13 @@ class Tensor {
   /// A deep copy.
   Result<Tensor> Clone() const;
   const std::shared_ptr<const void>& owner() const { return owner_; }
+  /// Memory that nothing else uses no longer counts as the session's that allocated it: it is the
+  /// caller's now.
+  void LeaveBudget() const;
+  /// Strings that nothing else uses: counts what their text takes as the session's.
+  /// kResourceExhausted where that is more than it may (`Run.MemoryLimit`), or than one tensor may
+  /// hold (`Tensor.TooLarge`).
+  Result<void> CountText() const;
 
  private:
   DType dtype_ = DType::kUndefined;

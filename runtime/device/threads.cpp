@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "runtime/device/control_group.h"
 #include "runtime/device/device.h"
 
 // Of OpenMP's runtime; omp.h is out of the sight of clang's tools where only g++ is installed.
@@ -52,20 +53,11 @@ double QuotaOfVersion1() {
   return per > 0 ? std::max(0.0, NumberAt(*quota, 0) / per) : 0;
 }
 
-std::string ControlGroup() {
-  auto text = ReadFile("/proc/self/cgroup", kSmallFile);
-  if (!text) return "";
-  const auto start = text->find("0::");
-  if (start == std::string::npos) return "";
-  return text->substr(start + 3, text->find('\n', start) - start - 3);
-}
-
 }  // namespace
 
 int UsableCores() {
   int cores = CoresOfAffinity();
-  for (const std::string& folder :
-       {std::string("/sys/fs/cgroup"), "/sys/fs/cgroup" + ControlGroup()}) {
+  for (const std::string& folder : ControlGroupFolders()) {
     if (const double quota = QuotaOfVersion2(folder); quota > 0) {
       cores = std::min(cores, std::max(1, static_cast<int>(std::ceil(quota))));
     }

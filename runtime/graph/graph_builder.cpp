@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
 #include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
@@ -24,8 +23,12 @@ std::string NodeName(const proto::Node& node, const FunctionCall* call, std::int
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(const proto::Model& model, bool allow_unsupported)
-    : model_(model), allow_unsupported_(allow_unsupported), opsets_(model.info.opsets) {
+GraphBuilder::GraphBuilder(const proto::Model& model, bool allow_unsupported,
+                           const ModelLimits& limits)
+    : model_(model),
+      allow_unsupported_(allow_unsupported),
+      limits_(limits),
+      opsets_(model.info.opsets) {
   for (const proto::Function& function : model.functions) {
     functions_[{function.domain, function.name, function.overload}] = &function;
   }
@@ -82,8 +85,8 @@ Result<std::shared_ptr<GraphData>> GraphBuilder::BuildGraph(const proto::Graph& 
 
 Result<void> GraphBuilder::Fill(const proto::Graph& source, Scope& scope,
                                 const FunctionCall* call) {
-  if (depth_ > limits::kGraphDepth) {
-    return Invalid(fmt::format("graphs and functions nested deeper than {}", limits::kGraphDepth));
+  if (depth_ > limits_.depth) {
+    return Invalid(fmt::format("graphs and functions nested deeper than {}", limits_.depth));
   }
   TRY(AddDeclared(source, scope, call));
   for (const proto::Node& node : source.nodes) TRY(AddNode(node, scope, call));
@@ -158,7 +161,7 @@ Result<void> GraphBuilder::AddNode(const proto::Node& node, Scope& scope,
   if (node.type.empty()) return Invalid(fmt::format("node '{}' has no operator", node.name));
   const auto function = functions_.find({node.domain, node.type, node.overload});
   if (function != functions_.end()) return Inline(*function->second, node, scope, call);
-  if (++nodes_ > (call == nullptr ? limits::kGraphNodes : kMaxInlinedNodes)) {
+  if (++nodes_ > (call == nullptr ? limits_.nodes : std::min(limits_.nodes, kMaxInlinedNodes))) {
     return Invalid(fmt::format("more than {} nodes", nodes_ - 1));
   }
   NodeData data{.name = NodeName(node, call, nodes_ - 1),
@@ -257,8 +260,8 @@ Result<void> GraphBuilder::Inline(const proto::Function& function, const proto::
 
 Result<void> GraphBuilder::AddBody(const proto::Function& function, Scope& scope,
                                    const FunctionCall& call) {
-  if (depth_ > limits::kGraphDepth) {
-    return Invalid(fmt::format("graphs and functions nested deeper than {}", limits::kGraphDepth));
+  if (depth_ > limits_.depth) {
+    return Invalid(fmt::format("graphs and functions nested deeper than {}", limits_.depth));
   }
   for (const proto::Node& step : function.nodes) TRY(AddNode(step, scope, &call));
   return {};

@@ -20,7 +20,7 @@ namespace slipway::runtime {
 /// functions, checks every node against its operator's schema. For one model; not thread-safe.
 class GraphBuilder {
  public:
-  GraphBuilder(const proto::Model& model, bool allow_unsupported);
+  GraphBuilder(const proto::Model& model, bool allow_unsupported, const ModelLimits& limits);
 
   Result<std::shared_ptr<GraphData>> BuildModel();
 
@@ -59,6 +59,7 @@ class GraphBuilder {
 
   const proto::Model& model_;
   bool allow_unsupported_;
+  ModelLimits limits_;
   FunctionTable functions_;
   proto::Opsets opsets_;
   std::map<const OpDef*, std::shared_ptr<const Schema>> schemas_;

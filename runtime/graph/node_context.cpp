@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <new>
 #include <stdexcept>
+
+#include "runtime/bounds.h"
 
 namespace slipway::runtime {
 
@@ -88,23 +91,49 @@ bool RunPiece(const RangeBody& body, std::int64_t begin, std::int64_t end) {
   }
 }
 
+/// The same in parts short enough to end between them: each is as many indices as the last took
+/// a fair time for.
+bool RunParts(const RangeBody& body, std::int64_t begin, std::int64_t end, std::int64_t grain) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kFair = std::chrono::milliseconds(4);
+  std::int64_t size = std::max<std::int64_t>(1, grain);
+  while (end - begin > size) {
+    const auto start = Clock::now();
+    if (!RunPiece(body, begin, begin + size)) return false;
+    begin += size;
+    if (MustStop()) return true;
+    if (Clock::now() - start < kFair && size < INT64_MAX / 2) size *= 2;
+  }
+  return RunPiece(body, begin, end);
+}
+
 }  // namespace
 
 void NodeContext::ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) {
   if (count <= 0) return;
   const std::int64_t most = count / std::max<std::int64_t>(1, grain);
-  const std::int64_t pieces = std::clamp<std::int64_t>(most, 1, setup_.threads);
+  RunPieces(count, std::clamp<std::int64_t>(most, 1, setup_.threads), grain, body);
+}
+
+void NodeContext::RunPieces(std::int64_t count, std::int64_t pieces, std::int64_t grain,
+                            const RangeBody& body) {
+  Bounds* bounds = CurrentBounds();
+  const bool timed = bounds != nullptr && bounds->timed();
+  const auto run = [&](std::int64_t begin, std::int64_t end) {
+    return timed ? RunParts(body, begin, end, grain) : RunPiece(body, begin, end);
+  };
   if (pieces == 1) {
-    if (!RunPiece(body, 0, count)) failed_ = NoMemory();
+    if (!run(0, count)) failed_ = NoMemory();
     return;
   }
   std::atomic<bool> done = true;
 #pragma omp parallel for num_threads(static_cast <int>(pieces)) schedule(static, 1)
   for (std::int64_t i = 0; i < pieces; ++i) {
+    const BoundsScope scope(bounds);
     const std::int64_t size = count / pieces;
     const std::int64_t rest = count % pieces;
     const std::int64_t begin = i * size + std::min(i, rest);
-    if (!RunPiece(body, begin, begin + size + (i < rest ? 1 : 0))) done = false;
+    if (!run(begin, begin + size + (i < rest ? 1 : 0))) done = false;
   }
   if (!done) failed_ = NoMemory();
 }
@@ -115,6 +144,9 @@ Result<std::vector<Value>> NodeContext::RunGraph(const GraphData& graph,
   return setup_.subgraphs->RunSubgraph(graph, std::move(inputs));
 }
 
-Result<void> NodeContext::TakeError() { return std::exchange(failed_, Result<void>()); }
+Result<void> NodeContext::TakeError() {
+  TRY(MayGoOn());
+  return std::exchange(failed_, Result<void>());
+}
 
 }  // namespace slipway::runtime

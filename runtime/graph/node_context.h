@@ -8,13 +8,6 @@
 
 namespace slipway::runtime {
 
-/// What an operator ends with when it cannot have the memory that it works in.
-inline Error NoMemory() {
-  return {.code = Code::kResourceExhausted,
-          .message = "no memory for what the operator keeps while it runs",
-          .id = "Tensor.NoMemory"};
-}
-
 /// Runs the graphs among a node's attributes.
 class SubgraphRunner {
  public:
@@ -47,12 +40,15 @@ class NodeContext final : public KernelContext {
   void ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) override;
   int threads() const override { return setup_.threads; }
   Result<std::vector<Value>> RunGraph(const GraphData& graph, std::vector<Value> inputs) override;
-  /// The error of a Set that could not copy, or of a body without memory, if any.
+  /// The error of a Set that could not copy, of a body without memory, or of a run that is to
+  /// end, if any.
   Result<void> TakeError();
 
  private:
   bool InArena(const Tensor& tensor) const;
   Result<void> Fill(Tensor& planned, const Value& value) const;
+  void RunPieces(std::int64_t count, std::int64_t pieces, std::int64_t grain,
+                 const RangeBody& body);
 
   Setup setup_;
   Value unwanted_;

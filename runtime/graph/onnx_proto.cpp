@@ -19,8 +19,8 @@ class Depth {
   Depth(const Depth&) = delete;
   Depth& operator=(const Depth&) = delete;
   Result<void> Check() const {
-    if (source_.depth <= limits::kGraphDepth) return {};
-    return Invalid(fmt::format("nested deeper than {}", limits::kGraphDepth));
+    if (source_.depth <= source_.limits.depth) return {};
+    return Invalid(fmt::format("nested deeper than {}", source_.limits.depth));
   }
 
  private:
@@ -338,8 +338,8 @@ Result<Graph> ReadGraph(std::span<const std::byte> bytes, Source& source) {
       default:
         break;
     }
-    if (static_cast<std::int64_t>(graph.nodes.size()) > limits::kGraphNodes) {
-      return Invalid(fmt::format("more than {} nodes", limits::kGraphNodes));
+    if (static_cast<std::int64_t>(graph.nodes.size()) > source.limits.nodes) {
+      return Invalid(fmt::format("more than {} nodes", source.limits.nodes));
     }
   }
   TRY(reader.status());

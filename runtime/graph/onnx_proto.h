@@ -76,6 +76,7 @@ struct Source {
                                std::int64_t offset, std::int64_t length)>
       external = {};
   std::int64_t depth = 0;  ///< of nested graphs and types
+  ModelLimits limits = {};
 };
 
 Result<Model> ReadModel(std::span<const std::byte> bytes, Source& source);

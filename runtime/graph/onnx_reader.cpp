@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "runtime/graph/error_text.h"
 #include "runtime/graph/external_data.h"
 #include "runtime/graph/graph_builder.h"
 #include "runtime/graph/onnx_proto.h"
@@ -88,7 +89,7 @@ Result<std::shared_ptr<const GraphData>> Build(proto::Source& source, std::span<
   if (!model) return Within("no valid ONNX model", std::move(model).error());
   if (!model->graph) return Invalid("it holds no graph: this is no ONNX model");
   TRY(CheckOpsets(model->info));
-  GraphBuilder builder(*model, options.allow_unsupported);
+  GraphBuilder builder(*model, options.allow_unsupported, options.limits);
   auto graph = TRY(builder.BuildModel());
   graph->info = Describe(*model, *graph);
   return std::shared_ptr<const GraphData>(std::move(graph));
@@ -135,7 +136,7 @@ Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
                                                   std::span<std::byte> bytes,
                                                   const ReaderOptions& options) {
   ExternalData external(options.folder);
-  proto::Source source{.owner = std::move(owner)};
+  proto::Source source{.owner = std::move(owner), .limits = options.limits};
   if (!options.folder.empty()) {
     source.external = [&external](DType dtype, const Shape& shape, const std::string& location,
                                   std::int64_t offset, std::int64_t length) {
@@ -146,7 +147,7 @@ Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
   if (graph) return graph;
   Error error = std::move(graph).error();
   if (error.id.empty() && error.code == Code::kInvalidArgument) error.id = "Model.Invalid";
-  return error;
+  return Readable(std::move(error));
 }
 
 Result<std::shared_ptr<const GraphData>> ReadOnnxFile(const std::filesystem::path& path,

@@ -16,6 +16,7 @@ struct ReaderOptions {
   bool allow_unsupported = false;
   /// External data is looked for here; empty: refused.
   std::filesystem::path folder = {};
+  ModelLimits limits = {};
 };
 
 /// Parses and validates a serialised ModelProto. Weights stay in `bytes`, which `owner` keeps

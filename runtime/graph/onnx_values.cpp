@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "base/limits.h"
 #include "runtime/graph/onnx_proto.h"
 #include "runtime/graph/wire.h"
 
@@ -11,8 +10,8 @@ namespace {
 Result<Value> ReadMap(std::span<const std::byte> bytes, Source& source);
 
 Result<void> Nest(Source& source) {
-  if (++source.depth <= limits::kGraphDepth) return {};
-  return Invalid(fmt::format("nested deeper than {}", limits::kGraphDepth));
+  if (++source.depth <= source.limits.depth) return {};
+  return Invalid(fmt::format("nested deeper than {}", source.limits.depth));
 }
 
 Result<Value> ReadItem(std::uint32_t number, std::span<const std::byte> bytes, Source& source) {

@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "runtime/bounds.h"
 #include "runtime/graph/node_context.h"
 #include "runtime/graph/signature.h"
 

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/bounds.h"
+
 namespace slipway::runtime {
 namespace {
 
 constexpr std::size_t kPlansKept = 32;
+constexpr auto kWaitOnce = std::chrono::milliseconds(10);
 
 bool Matches(const ValueFacts& planned, const Value& value) {
   if (const Tensor* tensor = value.tensor()) {
@@ -26,16 +29,11 @@ bool Matches(const PlanKey& key, std::span<const Value> inputs, const std::vecto
                             [](const ValueFacts& f, const Value& v) { return Matches(f, v); });
 }
 
-/// Whether the run may go on.
-Result<void> MayGoOn(const RunLimits& limits) {
-  if (limits.cancelled != nullptr && limits.cancelled->load(std::memory_order_relaxed)) {
-    return Error{
-        .code = Code::kUnavailable, .message = "the run was cancelled", .id = "Run.Cancelled"};
-  }
-  if (limits.deadline && std::chrono::steady_clock::now() > *limits.deadline) {
-    return Error{.code = Code::kDeadlineExceeded,
-                 .message = "the run took longer than it may",
-                 .id = "Run.DeadlineExceeded"};
+/// Counts the text that a step made as the session's.
+Result<void> CountText(std::span<Value* const> outputs) {
+  for (Value* output : outputs) {
+    Tensor* tensor = output == nullptr ? nullptr : output->tensor();
+    if (tensor != nullptr && tensor->dtype() == DType::kString) TRY(tensor->CountText());
   }
   return {};
 }
@@ -45,8 +43,8 @@ Result<void> MayGoOn(const RunLimits& limits) {
 /// Gives a step's kernel the graphs of its node, with what they capture from this frame.
 class GraphRunner::Links final : public SubgraphRunner {
  public:
-  Links(std::vector<Subgraph>& subgraphs, const Frame& frame, const RunLimits& limits)
-      : subgraphs_(subgraphs), frame_(frame), limits_(limits) {}
+  Links(std::vector<Subgraph>& subgraphs, const Frame& frame)
+      : subgraphs_(subgraphs), frame_(frame) {}
 
   Result<std::vector<Value>> RunSubgraph(const GraphData& graph,
                                          std::vector<Value> inputs) override {
@@ -59,16 +57,16 @@ class GraphRunner::Links final : public SubgraphRunner {
                    .message = fmt::format("graph '{}' takes {} inputs and got {}", graph.name,
                                           graph.inputs.size(), inputs.size())};
     }
+    if (Bounds* bounds = CurrentBounds()) TRY(bounds->CountTrip());
     for (ValueId id : found->captured) {
       inputs.push_back(frame_.values[static_cast<std::size_t>(id)]);
     }
-    return found->runner->Run(inputs, std::vector<bool>(graph.outputs.size(), true), limits_);
+    return found->runner->Run(inputs, std::vector<bool>(graph.outputs.size(), true));
   }
 
  private:
   std::vector<Subgraph>& subgraphs_;
   const Frame& frame_;
-  const RunLimits& limits_;
 };
 
 GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
@@ -110,11 +108,13 @@ std::shared_ptr<const Plan> GraphRunner::FindPlan(std::span<const Value> inputs,
 Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> inputs,
                                                          const std::vector<bool>& wanted) {
   if (auto plan = FindPlan(inputs, wanted)) return plan;
-  const std::lock_guard planning(planning_);
+  std::unique_lock planning(planning_, std::defer_lock);
+  while (!planning.try_lock_for(kWaitOnce)) TRY(MayGoOn());
   if (auto plan = FindPlan(inputs, wanted)) return plan;
   PlanKey key{.inputs = {}, .wanted = wanted};
   for (const Value& value : inputs) key.inputs.push_back(FactsOf(value, false));
   auto plan = TRY(MakePlan(graph_, std::move(key), options_.passes, *device_));
+  TRY(MayGoOn());
   const std::lock_guard lock(mutex_);
   if (!plans_.empty()) plans_.front()->DropLargeFrames();
   plans_.push_front(plan);
@@ -122,27 +122,30 @@ Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> 
   return plan;
 }
 
+void GraphRunner::DropIdle() {
+  {
+    const std::lock_guard lock(mutex_);
+    plans_.clear();
+  }
+  for (const Subgraph& link : subgraphs_) link.runner->DropIdle();
+}
+
 Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
-                                            const std::vector<bool>& wanted,
-                                            const RunLimits& limits) {
-  TRY(MayGoOn(limits));
+                                            const std::vector<bool>& wanted) {
+  TRY(MayGoOn());
   const auto plan = TRY(PlanFor(inputs, wanted));
   auto frame = TRY(plan->TakeFrame());
   std::size_t index = 0;
   for (const auto* ids : {&graph_->inputs, &graph_->captures}) {
     for (ValueId id : *ids) frame->values[static_cast<std::size_t>(id)] = inputs[index++];
   }
-  auto outputs = RunFrame(*plan, *frame, limits);
+  auto outputs = RunFrame(*plan, *frame);
   plan->GiveBack(std::move(frame));
   return outputs;
 }
 
-Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame,
-                                                 const RunLimits& limits) {
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    if (i > 0) TRY(MayGoOn(limits));
-    TRY(RunStep(plan, i, frame, limits));
-  }
+Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(plan, i, frame));
   std::vector<Value> outputs;
   for (std::size_t i = 0; i < graph_->outputs.size(); ++i) {
     if (!plan.key.wanted[i]) continue;
@@ -151,8 +154,7 @@ Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame,
   return outputs;
 }
 
-Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame,
-                                  const RunLimits& limits) {
+Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame) {
   const Step& step = plan.steps[index];
   const auto start =
       options_.profile ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
@@ -161,7 +163,7 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
     frame.values[static_cast<std::size_t>(id)] =
         Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
   }
-  Links links(subgraphs_, frame, limits);
+  Links links(subgraphs_, frame);
   NodeContext::Setup setup{
       .inputs = frame.inputs[index],
       .outputs = frame.outputs[index],
@@ -188,7 +190,11 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
       done = RunLate(step, setup, frame);
       break;
   }
-  if (!done) return Within(WhereText(*step.node), std::move(done).error());
+  if (done) done = CountText(setup.outputs);
+  if (!done) {
+    if (auto goes_on = MayGoOn(); !goes_on) done = std::move(goes_on);
+    return Within(WhereText(*step.node), std::move(done).error());
+  }
   for (ValueId id : step.release) frame.values[static_cast<std::size_t>(id)] = {};
   if (options_.profile) {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;

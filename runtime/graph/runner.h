@@ -30,12 +30,14 @@ class GraphRunner {
 
   /// `inputs`: the graph's inputs, then its captures. Gives the wanted outputs, in order; they
   /// may share memory with inputs and constants. Errors as Session::Run.
-  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted,
-                                 const RunLimits& limits = {});
+  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted);
 
   /// The plan for inputs like these.
   Result<std::shared_ptr<const Plan>> PlanFor(std::span<const Value> inputs,
                                               const std::vector<bool>& wanted);
+
+  /// Forgets the plans, with the memory that is kept for their next run.
+  void DropIdle();
 
   /// Adds what nodes did to `profile`, subgraphs included.
   void AddProfile(std::vector<NodeProfile>& profile) const;
@@ -48,8 +50,8 @@ class GraphRunner {
   };
   class Links;
 
-  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame, const RunLimits& limits);
-  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame, const RunLimits& limits);
+  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame);
+  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame);
   Result<void> RunLate(const Step& step, NodeContext::Setup setup, Frame& frame);
   void Record(const Step& step, const Kernel* kernel, double milliseconds);
   std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,
@@ -59,7 +61,7 @@ class GraphRunner {
   std::shared_ptr<DeviceContext> device_;
   Options options_;
   std::vector<Subgraph> subgraphs_;               ///< of all nodes
-  std::mutex planning_;                           // held while a plan is made
+  std::timed_mutex planning_;                     // held while a plan is made
   std::mutex mutex_;                              // guards plans_
   std::list<std::shared_ptr<const Plan>> plans_;  ///< most recently used first
   mutable std::mutex profile_mutex_;              // guards profile_

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "runtime/kernels/broadcast.h"
+#include "runtime/kernels/float16.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
 #include "runtime/kernels/strided.h"
@@ -163,20 +164,46 @@ class Bias {
   std::int64_t mask_length_ = 0;
 };
 
+/// The nearest number of an element type.
+using Rounding = double (*)(double);
+
+double Exact(double x) { return x; }
+
+template <class T>
+double RoundedTo(double x) {
+  return static_cast<double>(static_cast<float>(T(static_cast<float>(x))));
+}
+
+/// 16-bit types round after each step, as the standard's own implementation does; wider ones, in
+/// which that changes next to nothing, do not.
+Rounding RoundingOf(DType dtype) {
+  if (dtype == DType::kFloat16) return RoundedTo<Float16>;
+  if (dtype == DType::kBfloat16) return RoundedTo<BFloat16>;
+  return Exact;
+}
+
 struct Settings {
   double scale, softcap;
   std::int64_t mode;
+  Rounding round = Exact;   ///< to the inputs' type
+  Rounding soften = Exact;  ///< to the type that probabilities are computed in
 };
 
 /// Turns scores into probabilities; all zero where every key is masked.
-void Normalize(std::vector<double>& scores, bool masked) {
+void Normalize(std::vector<double>& scores, bool masked, Rounding round) {
+  for (double& score : scores) score = round(score);
   const double largest = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (double& score : scores) {
-    score = masked || largest == kMasked ? 0 : std::exp(score - largest);
+    score = masked || largest == kMasked ? 0 : round(std::exp(round(score - largest)));
     sum += score;
   }
-  for (double& score : scores) score = sum == 0 ? 0 : score / sum;
+  sum = round(sum);
+  for (double& score : scores) score = sum == 0 ? 0 : round(score / sum);
+}
+
+double Capped(double score, double cap, Rounding round) {
+  return round(cap * round(std::tanh(round(score / cap))));
 }
 
 /// One query: scores of all keys, then the weighted sum of the values. `exposed`, if not null,
@@ -199,21 +226,22 @@ void Attend(const AttentionShape& s, const Operands& operands, const Bias& bias,
   for (std::int64_t j = 0; j < s.total(); ++j) {
     double sum = 0;
     for (std::int64_t k = 0; k < s.head; ++k) sum += q[k] * keys[j * s.head + k];
-    scores[At(j)] = sum * settings.scale;
+    scores[At(j)] = settings.round(sum * settings.scale);
   }
   expose(0);
   if (settings.softcap > 0) {
-    for (double& score : scores) score = settings.softcap * std::tanh(score / settings.softcap);
+    for (double& score : scores) score = Capped(score, settings.softcap, settings.round);
   }
   expose(1);
   bool masked = true;
   for (std::int64_t j = 0; j < s.total(); ++j) {
     const double added = bias.At(n, head, i, j);
     masked = masked && added == kMasked;
-    scores[At(j)] = added == kMasked ? kMasked : scores[At(j)] + added;
+    scores[At(j)] = added == kMasked ? kMasked : settings.round(scores[At(j)] + added);
   }
   expose(2);
-  if (!scores.empty()) Normalize(scores, masked);
+  if (!scores.empty()) Normalize(scores, masked, settings.soften);
+  for (double& score : scores) score = settings.round(score);
   expose(3);
   std::fill_n(out, s.v_head, 0.0);
   for (std::int64_t j = 0; j < s.total(); ++j) {
@@ -240,6 +268,24 @@ Result<void> StoreHeads(KernelContext& context, const AttentionShape& s, const T
            .to = {s.q_length * width, s.v_head, width, 1}},
           narrow, to);
   return {};
+}
+
+/// The type that `softmax_precision` names; that of the inputs where there is none.
+Result<Rounding> SofteningOf(const NodeFacts& node) {
+  if (!node.attributes.Has("softmax_precision")) return RoundingOf(node.dtype(0));
+  return RoundingOf(TRY(DTypeFromNumber(node.attributes.Int("softmax_precision", 0))));
+}
+
+/// Every element times `factor`, both rounded.
+Result<Tensor> Scaled(KernelContext& context, const Tensor& x, double factor, Rounding round) {
+  Tensor scaled = TRY(Tensor::Make(DType::kFloat64, x.shape()));
+  const double* from = x.data<double>().data();
+  double* to = scaled.data<double>().data();
+  const double rounded = round(factor);
+  context.ParallelFor(x.size(), 4096, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] = round(from[i] * rounded);
+  });
+  return scaled;
 }
 
 Result<Operands> OperandsOf(const NodeFacts& node, KernelContext& context,
@@ -290,11 +336,20 @@ Result<AttentionShape> AttentionShapeOf(const NodeFacts& node) {
 
 Result<void> RunAttention(const NodeFacts& node, KernelContext& context) {
   const AttentionShape shape = TRY(AttentionShapeOf(node));
-  const Operands operands = TRY(OperandsOf(node, context, shape));
+  const Operands given = TRY(OperandsOf(node, context, shape));
   const double scale = node.attributes.Float(
       "scale", static_cast<float>(1 / std::sqrt(static_cast<double>(shape.head))));
-  const Settings settings{scale, node.attributes.Float("softcap", 0),
-                          node.attributes.Int("qk_matmul_output_mode", 0)};
+  Settings settings{.scale = scale,
+                    .softcap = node.attributes.Float("softcap", 0),
+                    .mode = node.attributes.Int("qk_matmul_output_mode", 0),
+                    .round = RoundingOf(node.dtype(0)),
+                    .soften = TRY(SofteningOf(node))};
+  Operands operands = given;
+  if (settings.round != Exact && scale >= 0) {
+    operands.q = TRY(Scaled(context, given.q, std::sqrt(scale), settings.round));
+    operands.k = TRY(Scaled(context, given.k, std::sqrt(scale), settings.round));
+    settings.scale = 1;
+  }
   Tensor y = TRY(
       Tensor::Make(DType::kFloat64, {shape.batch, shape.q_heads, shape.q_length, shape.v_head}));
   std::optional<Tensor> scores;
@@ -315,7 +370,7 @@ Result<void> RunAttention(const NodeFacts& node, KernelContext& context) {
                         }
                       });
   if (Wanted(node, 0)) TRY(StoreHeads(context, shape, y, context.output(0)));
-  if (Wanted(node, 1)) TRY(Store(context, operands.k, context.output(1)));
+  if (Wanted(node, 1)) TRY(Store(context, given.k, context.output(1)));
   if (Wanted(node, 2)) TRY(Store(context, operands.v, context.output(2)));
   if (scores) TRY(Store(context, *scores, context.output(3)));
   return {};

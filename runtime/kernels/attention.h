@@ -20,7 +20,8 @@ struct AttentionShape {
 /// kInvalidArgument naming the input or attribute that does not fit.
 Result<AttentionShape> AttentionShapeOf(const NodeFacts& node);
 
-/// Computes in double; outputs in the inputs' type.
+/// Computes in double, rounded after each step where inputs are of 16 bits; outputs in the inputs'
+/// type.
 Result<void> RunAttention(const NodeFacts& node, KernelContext& context);
 
 }  // namespace slipway::runtime

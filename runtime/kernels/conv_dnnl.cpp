@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
+#include <vector>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/dnnl_helpers.h"
 
@@ -52,22 +55,102 @@ void AppendActivation(const NodeFacts& node, ConvActivation activation, dnnl::po
   }
 }
 
+/// A part of a convolution that one call computes: some items of the batch, or some rows of the
+/// output of one (positions along the first spatial dimension), and the input under them.
+struct Part {
+  std::int64_t item = 0, items = 0;
+  std::int64_t row = 0, rows = 0;  ///< of the output
+  std::int64_t input_row = 0, input_rows = 0;
+  std::int64_t pad_begin = 0, pad_end = 0;  ///< along the first spatial dimension
+
+  /// Whether one primitive serves both.
+  bool Like(const Part& other) const {
+    return items == other.items && rows == other.rows && input_rows == other.input_rows &&
+           pad_begin == other.pad_begin && pad_end == other.pad_end;
+  }
+};
+
+/// Rows `row` to `row + rows` of the output, of `items` images. The last rows have all the rest of
+/// the input, windows or not.
+Part RowsOf(const Window& window, const Part& items, std::int64_t row, std::int64_t rows) {
+  const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
+  const std::int64_t first = row * window.strides[0] - window.pads_begin[0];
+  const std::int64_t last = (row + rows - 1) * window.strides[0] - window.pads_begin[0] + reach;
+  Part part = items;
+  part.row = row;
+  part.rows = rows;
+  part.input_row = row == 0 ? 0 : std::clamp<std::int64_t>(first, 0, window.input[0]);
+  const bool ends = row + rows == window.output[0];
+  const std::int64_t end =
+      ends ? window.input[0] : std::clamp<std::int64_t>(last, part.input_row, window.input[0]);
+  part.input_rows = end - part.input_row;
+  part.pad_begin = part.input_row - first;
+  part.pad_end = last - end;
+  return part;
+}
+
+/// The whole in parts short enough to end between them. Nothing where a part would lie in the
+/// padding alone.
+std::optional<std::vector<Part>> PartsOf(const ConvShape& shape) {
+  const Window& window = shape.window;
+  const std::int64_t taps = shape.in_channels / shape.groups * window.kernel_size();
+  const double image = 2.0 * static_cast<double>(taps) * static_cast<double>(shape.out_channels) *
+                       static_cast<double>(window.output_size());
+  const std::int64_t items = StepsOf(shape.batch, image);
+  const std::int64_t all_rows = window.output[0];
+  const std::int64_t rows =
+      items > 1 ? all_rows : StepsOf(all_rows, image / static_cast<double>(all_rows));
+  std::vector<Part> parts;
+  for (std::int64_t item = 0; item < shape.batch; item += items) {
+    const Part some{.item = item, .items = std::min(items, shape.batch - item)};
+    for (std::int64_t row = 0; row < all_rows; row += rows) {
+      parts.push_back(RowsOf(window, some, row, std::min(rows, all_rows - row)));
+      if (parts.back().input_rows == 0) return std::nullopt;
+    }
+  }
+  return parts;
+}
+
+/// `shape` with `items` first and `rows` in the first spatial dimension.
+Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
+  shape[0] = items;
+  shape[2] = rows;
+  return shape;
+}
+
+/// That part of a row-major [N, C, rows, ...], without leaving the tensor.
+memory::desc PartDesc(const Shape& shape, std::int64_t items, std::int64_t rows) {
+  const memory::desc whole = PlainDesc(shape);
+  const auto& strides = whole.data.format_desc.blocking.strides;
+  const Shape part = PartShape(shape, items, rows);
+  if (part == shape) return whole;
+  return {part, memory::data_type::f32, memory::dims(strides, strides + shape.size())};
+}
+
+/// Where it begins, in elements.
+std::int64_t PartOffset(const Shape& shape, std::int64_t item, std::int64_t row) {
+  return item * CountOf(shape, 1, shape.size()) + row * CountOf(shape, 3, shape.size());
+}
+
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
-                                             ConvActivation activation,
+                                             ConvActivation activation, const Part& part,
                                              const dnnl::engine& engine) {
   memory::dims dilations;
   for (const std::int64_t d : shape.window.dilations) dilations.push_back(d - 1);
-  memory::dims pads_end;
   const Window& window = shape.window;
+  memory::dims pads_begin = window.pads_begin;
+  memory::dims pads_end;
   for (std::size_t d = 0; d < window.input.size(); ++d) {
     const std::int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
     pads_end.push_back((window.output[d] - 1) * window.strides[d] + reach - window.input[d] -
                        window.pads_begin[d]);
   }
+  pads_begin[0] = part.pad_begin;
+  pads_end[0] = part.pad_end;
   const bool has_bias = node.Has(2);
-  const memory::desc x = AnyDesc(node.shape(0));
+  const memory::desc x = AnyDesc(PartShape(node.shape(0), part.items, part.input_rows));
   const memory::desc w = AnyDesc(WeightDims(shape, node.shape(1)));
-  const memory::desc y = AnyDesc(*node.outputs[0].shape);
+  const memory::desc y = AnyDesc(PartShape(*node.outputs[0].shape, part.items, part.rows));
   const memory::desc b = has_bias ? PlainDesc(node.shape(2)) : memory::desc();
   dnnl::primitive_attr attributes = UserScratchpad();
   dnnl::post_ops ops;
@@ -77,23 +160,25 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   const auto kind = dnnl::prop_kind::forward_inference;
   const auto desc =
       has_bias ? convolution_forward::desc(kind, algorithm::convolution_direct, x, w, b, y,
-                                           window.strides, dilations, window.pads_begin, pads_end)
+                                           window.strides, dilations, pads_begin, pads_end)
                : convolution_forward::desc(kind, algorithm::convolution_direct, x, w, y,
-                                           window.strides, dilations, window.pads_begin, pads_end);
+                                           window.strides, dilations, pads_begin, pads_end);
   return {desc, attributes, engine};
 }
 
-class ConvExecutable final : public Executable {
+/// The primitive of all parts that are alike, and where it works.
+class PartKernel {
  public:
-  ConvExecutable(const NodeFacts& node, const ConvShape& shape,
-                 const convolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
-                 const dnnl::engine& engine)
+  PartKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+             const convolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
+             const dnnl::engine& engine)
       : engine_(engine),
+        part_(part),
         desc_(desc),
         primitive_(desc),
-        x_(PlainDesc(node.shape(0))),
+        x_(PartDesc(node.shape(0), part.items, part.input_rows)),
         w_(PlainDesc(WeightDims(shape, node.shape(1)))),
-        y_(PlainDesc(*node.outputs[0].shape)),
+        y_(PartDesc(*node.outputs[0].shape, part.items, part.rows)),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)),
         has_sum_(node.Has(3)) {
@@ -103,39 +188,23 @@ class ConvExecutable final : public Executable {
     pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
   }
 
-  std::int64_t scratch_bytes() const override { return scratch_.bytes(); }
+  const Part& part() const { return part_; }
+  std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
-  Result<void> Run(KernelContext& context) const override {
-    try {
-      Execute(context);
-    } catch (const dnnl::error& error) {
-      return DnnlError("convolution", error);
-    }
-    return {};
-  }
-
- private:
-  /// `data` in the layout the primitive wants, through scratch where it differs.
-  memory Brought(const memory::desc& have, const memory::desc& want, const void* data,
-                 std::byte* room) const {
-    memory plain = Over(have, engine_, data);
-    if (have == want) return plain;
-    memory wanted = Over(want, engine_, room);
-    Reorder(plain, wanted, engine_);
-    return wanted;
-  }
-
-  void Execute(KernelContext& context) const {
+  /// `x_offset`, `y_offset`: where the part lies in input and output, in elements.
+  void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
-    memory x = Brought(x_, desc_.src_desc(), context.input(0)->raw(), room + x_at_);
+    const float* from = context.input(0)->data<float>().data() + x_offset;
+    memory x = Brought(x_, desc_.src_desc(), from, room + x_at_);
     memory w = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
                        : Brought(w_, desc_.weights_desc(), context.input(1)->raw(), room + w_at_);
-    Tensor& out = context.output(0);
+    float* out = context.output(0).data<float>().data() + y_offset;
     const bool same = desc_.dst_desc() == y_;
-    memory y = Over(desc_.dst_desc(), engine_, same ? out.raw() : static_cast<void*>(room + y_at_));
+    memory y = Over(desc_.dst_desc(), engine_, same ? static_cast<void*>(out) : room + y_at_);
     if (has_sum_) {
-      memory z = Over(y_, engine_, context.input(3)->raw());
-      if (!same || out.raw() != context.input(3)->raw()) Reorder(z, y, engine_);
+      const float* added = context.input(3)->data<float>().data() + y_offset;
+      memory z = Over(y_, engine_, added);
+      if (!same || out != added) Reorder(z, y, engine_);
     }
     std::unordered_map<int, memory> arguments = {
         {DNNL_ARG_SRC, x},
@@ -149,11 +218,23 @@ class ConvExecutable final : public Executable {
     primitive_.execute(stream, arguments);
     stream.wait();
     if (same) return;
-    memory plain = Over(y_, engine_, out.raw());
+    memory plain = Over(y_, engine_, out);
     Reorder(y, plain, engine_);
   }
 
+ private:
+  /// `data` in the layout the primitive wants, through scratch where it differs.
+  memory Brought(const memory::desc& have, const memory::desc& want, const void* data,
+                 std::byte* room) const {
+    memory plain = Over(have, engine_, data);
+    if (have == want) return plain;
+    memory wanted = Over(want, engine_, room);
+    Reorder(plain, wanted, engine_);
+    return wanted;
+  }
+
   dnnl::engine engine_;
+  Part part_;
   convolution_forward::primitive_desc desc_;
   convolution_forward primitive_;
   memory::desc x_, w_, y_;
@@ -162,6 +243,69 @@ class ConvExecutable final : public Executable {
   ScratchLayout scratch_;
   std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
 };
+
+class ConvExecutable final : public Executable {
+ public:
+  /// A call of one of the kernels.
+  struct Call {
+    std::size_t kernel = 0;
+    std::int64_t x_offset = 0, y_offset = 0;
+  };
+  ConvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls)
+      : kernels_(std::move(kernels)), calls_(std::move(calls)) {}
+
+  std::int64_t scratch_bytes() const override {
+    std::int64_t bytes = 0;
+    for (const PartKernel& kernel : kernels_) bytes = std::max(bytes, kernel.scratch_bytes());
+    return bytes;
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      for (const Call& call : calls_) {
+        if (calls_.size() > 1 && MustStop()) break;
+        kernels_[call.kernel].Execute(context, call.x_offset, call.y_offset);
+      }
+    } catch (const dnnl::error& error) {
+      return DnnlError("convolution", error);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<PartKernel> kernels_;
+  std::vector<Call> calls_;
+};
+
+/// Adds the primitive for parts like `part`.
+Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
+                       const Part& part, CpuContext& cpu, std::vector<PartKernel>& kernels) {
+  const auto desc = MakeDesc(node, shape, activation, part, cpu.engine());
+  std::optional<Tensor> packed;
+  if (const Tensor* weights = node.inputs[1].constant) {
+    packed = TRY(
+        PackedFor(cpu, *weights, PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc()));
+  }
+  kernels.emplace_back(node, shape, part, desc, std::move(packed), cpu.engine());
+  return {};
+}
+
+Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvShape& shape,
+                                            ConvActivation activation,
+                                            const std::vector<Part>& parts, CpuContext& cpu) {
+  std::vector<PartKernel> kernels;
+  std::vector<ConvExecutable::Call> calls;
+  for (const Part& part : parts) {
+    const auto alike =
+        std::ranges::find_if(kernels, [&](const PartKernel& k) { return k.part().Like(part); });
+    const auto which = static_cast<std::size_t>(alike - kernels.begin());
+    if (which == kernels.size()) TRY(AddKernel(node, shape, activation, part, cpu, kernels));
+    calls.push_back({which, PartOffset(node.shape(0), part.item, part.input_row),
+                     PartOffset(*node.outputs[0].shape, part.item, part.row)});
+  }
+  return std::unique_ptr<Executable>(
+      std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls)));
+}
 
 }  // namespace
 
@@ -177,15 +321,12 @@ Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, Devic
   CpuContext& cpu = Cpu(device);
   const ConvShape shape = TRY(ConvShapeOf(node));
   const ConvActivation activation = TRY(ConvActivationOf(node));
+  const auto parts = PartsOf(shape);
+  if (!parts) {
+    return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
+  }
   try {
-    const auto desc = MakeDesc(node, shape, activation, cpu.engine());
-    std::optional<Tensor> packed;
-    if (const Tensor* weights = node.inputs[1].constant) {
-      packed = TRY(PackedFor(cpu, *weights, PlainDesc(WeightDims(shape, node.shape(1))),
-                             desc.weights_desc()));
-    }
-    return std::unique_ptr<Executable>(
-        new ConvExecutable(node, shape, desc, std::move(packed), cpu.engine()));
+    return Prepare(node, shape, activation, *parts, cpu);
   } catch (const dnnl::error& error) {
     return DnnlError("convolution", error);
   }

@@ -54,9 +54,10 @@ class DeconvExecutable final : public Executable {
       : engine_(engine),
         desc_(desc),
         primitive_(desc),
+        items_(desc.src_desc().dims()[0]),
         w_(WeightDesc(shape, node.shape(1))),
-        x_(PlainDesc(node.shape(0))),
-        y_(PlainDesc(*node.outputs[0].shape)),
+        x_(PlainDesc(desc.src_desc().dims())),
+        y_(PlainDesc(desc.dst_desc().dims())),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)) {
     x_at_ = scratch_.Add(desc_.src_desc() == x_ ? 0 : desc_.src_desc().get_size());
@@ -69,7 +70,10 @@ class DeconvExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     try {
-      Execute(context);
+      const std::int64_t batch = context.output(0).dim(0);
+      const std::int64_t x = context.input(0)->size() / batch;
+      const std::int64_t y = context.output(0).size() / batch;
+      ForParts(batch, items_, [&](std::int64_t first) { Execute(context, first * x, first * y); });
     } catch (const dnnl::error& error) {
       return DnnlError("deconvolution", error);
     }
@@ -86,14 +90,15 @@ class DeconvExecutable final : public Executable {
     return wanted;
   }
 
-  void Execute(KernelContext& context) const {
+  void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
-    memory x = Brought(x_, desc_.src_desc(), context.input(0)->raw(), room + x_at_);
+    const float* from = context.input(0)->data<float>().data() + x_offset;
+    memory x = Brought(x_, desc_.src_desc(), from, room + x_at_);
     memory w = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
                        : Brought(w_, desc_.weights_desc(), context.input(1)->raw(), room + w_at_);
-    Tensor& out = context.output(0);
+    float* out = context.output(0).data<float>().data() + y_offset;
     const bool same = desc_.dst_desc() == y_;
-    memory y = Over(desc_.dst_desc(), engine_, same ? out.raw() : static_cast<void*>(room + y_at_));
+    memory y = Over(desc_.dst_desc(), engine_, same ? static_cast<void*>(out) : room + y_at_);
     std::unordered_map<int, memory> arguments = {
         {DNNL_ARG_SRC, x},
         {DNNL_ARG_WEIGHTS, w},
@@ -106,13 +111,14 @@ class DeconvExecutable final : public Executable {
     primitive_.execute(stream, arguments);
     stream.wait();
     if (same) return;
-    memory plain = Over(y_, engine_, out.raw());
+    memory plain = Over(y_, engine_, out);
     Reorder(y, plain, engine_);
   }
 
   dnnl::engine engine_;
   deconvolution_forward::primitive_desc desc_;
   deconvolution_forward primitive_;
+  std::int64_t items_;  ///< of the batch, at a time
   memory::desc w_, x_, y_;
   std::optional<Tensor> packed_;
   bool has_bias_;
@@ -146,13 +152,18 @@ Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& no
   const Window& window = shape.window;
   memory::dims dilations;
   for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  Shape x = node.shape(0);
+  Shape y = *node.outputs[0].shape;
+  const double taps = static_cast<double>(shape.out_channels / shape.groups) *
+                      static_cast<double>(window.kernel_size());
+  x[0] = StepsOf(x[0], 2 * taps * static_cast<double>(CountOf(x, 1, x.size())));
+  y[0] = x[0];
   const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();
   try {
     const deconvolution_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
-        AnyDesc(node.shape(0)), AnyDesc(WeightDims(shape, node.shape(1))), bias,
-        AnyDesc(*node.outputs[0].shape), window.strides, dilations, window.pads_begin,
-        PadsEnd(window));
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, AnyDesc(x),
+        AnyDesc(WeightDims(shape, node.shape(1))), bias, AnyDesc(y), window.strides, dilations,
+        window.pads_begin, PadsEnd(window));
     const deconvolution_forward::primitive_desc primitive(desc, UserScratchpad(), cpu.engine());
     std::optional<Tensor> packed;
     if (const Tensor* weights = node.inputs[1].constant) {

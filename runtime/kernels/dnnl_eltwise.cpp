@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/dnnl_eltwise.h"
 
+#include <optional>
+
 #include "runtime/kernels/dnnl_helpers.h"
 
 namespace slipway::runtime {
@@ -22,18 +24,44 @@ dnnl::algorithm AlgorithmOf(EltwiseFunction function) {
   return dnnl::algorithm::undef;
 }
 
+/// What an element costs, in operations.
+constexpr double kWork = 64;
+
+/// A primitive for so many elements.
+struct Flat {
+  Flat(std::int64_t count, EltwiseFunction function, const dnnl::engine& engine)
+      : desc(PlainDesc({count})),
+        primitive({{dnnl::prop_kind::forward_inference, AlgorithmOf(function), desc},
+                   UserScratchpad(),
+                   engine}) {}
+  dnnl::memory::desc desc;
+  dnnl::eltwise_forward primitive;
+};
+
+/// Elements some at a time. Input and output may be the same memory.
 class EltwiseExecutable final : public Executable {
  public:
-  EltwiseExecutable(const dnnl::eltwise_forward::primitive_desc& desc, const dnnl::engine& engine)
-      : engine_(engine), desc_(desc.src_desc()), primitive_(desc) {}
+  EltwiseExecutable(std::int64_t count, EltwiseFunction function, const dnnl::engine& engine)
+      : engine_(engine),
+        count_(count),
+        part_(StepsOf(count, kWork)),
+        flat_(part_, function, engine) {
+    if (const std::int64_t rest = count % part_; rest > 0) rest_.emplace(rest, function, engine);
+  }
 
   Result<void> Run(KernelContext& context) const override {
     try {
+      const float* x = context.input(0)->data<float>().data();
+      const float* y = context.output(0).data<float>().data();
       dnnl::stream& stream = CpuStream(engine_);
-      dnnl::memory from = Over(desc_, engine_, context.input(0)->raw());
-      dnnl::memory to = Over(desc_, engine_, context.output(0).raw());
-      primitive_.execute(stream, {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}});
-      stream.wait();
+      for (std::int64_t at = 0; at < count_; at += part_) {
+        if (part_ < count_ && MustStop()) break;
+        const Flat& flat = at + part_ <= count_ ? flat_ : *rest_;
+        dnnl::memory from = Over(flat.desc, engine_, x + at);
+        dnnl::memory to = Over(flat.desc, engine_, y + at);
+        flat.primitive.execute(stream, {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}});
+        stream.wait();
+      }
     } catch (const dnnl::error& error) {
       return DnnlError("eltwise", error);
     }
@@ -42,8 +70,9 @@ class EltwiseExecutable final : public Executable {
 
  private:
   dnnl::engine engine_;
-  dnnl::memory::desc desc_;
-  dnnl::eltwise_forward primitive_;
+  std::int64_t count_, part_;
+  Flat flat_;
+  std::optional<Flat> rest_;
 };
 
 }  // namespace
@@ -58,12 +87,9 @@ std::string DeclineEltwise(const NodeFacts& node) {
 Result<std::unique_ptr<Executable>> PrepareEltwise(const NodeFacts& node, DeviceContext& device,
                                                    EltwiseFunction function) {
   const dnnl::engine& engine = Cpu(device).engine();
-  const Shape flat{CountOf(node.shape(0), 0, node.shape(0).size())};
+  const std::int64_t count = CountOf(node.shape(0), 0, node.shape(0).size());
   try {
-    const dnnl::eltwise_forward::desc desc(dnnl::prop_kind::forward_inference,
-                                           AlgorithmOf(function), PlainDesc(flat));
-    const dnnl::eltwise_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new EltwiseExecutable(primitive, engine));
+    return std::unique_ptr<Executable>(new EltwiseExecutable(count, function, engine));
   } catch (const dnnl::error& error) {
     return DnnlError("eltwise", error);
   }

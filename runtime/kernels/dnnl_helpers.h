@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <dnnl.hpp>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/bounds.h"
 #include "runtime/device/cpu.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/op.h"
@@ -28,6 +30,16 @@ dnnl::memory Over(const dnnl::memory::desc& desc, const dnnl::engine& engine, co
 /// Why a kernel for float32 alone cannot serve the node: "" if inputs 0 to `inputs` are float32
 /// and no input is empty.
 std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs);
+
+/// Calls body(first) for runs of `part` out of `count` items, until the run is to end. The last
+/// one begins early enough to be whole.
+template <class Body>
+void ForParts(std::int64_t count, std::int64_t part, const Body& body) {
+  for (std::int64_t at = 0; at < count; at += part) {
+    if (part < count && MustStop()) return;
+    body(std::min(at, count - part));
+  }
+}
 
 /// With oneDNN's message: kUnimplemented where it has no implementation, else kInternal.
 Error DnnlError(std::string_view doing, const dnnl::error& error);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
@@ -82,8 +83,8 @@ Result<void> AttendBlas(KernelContext& context, const HeadsProblem& problem, Hea
   const Tensor k = TRY(Converted(context, *problem.k, DType::kFloat32));
   const Tensor v = TRY(Converted(context, *problem.v, DType::kFloat32));
   double* kept = result.scores ? result.scores->data<double>().data() : nullptr;
-  std::vector<float> weights(At(s.q_length * s.kv_length));
-  std::vector<float> y(At(s.q_length * s.v_head));
+  CountedVector<float> weights(At(s.q_length * s.kv_length));
+  CountedVector<float> y(At(s.q_length * s.v_head));
   for (std::int64_t plane = 0; plane < s.batch * s.q_heads; ++plane) {
     const std::int64_t source = SourceOf(s, plane);
     TRY(Sgemm({.a = q.data<float>().data() + plane * s.q_length * s.head,

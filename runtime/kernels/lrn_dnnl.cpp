@@ -5,6 +5,9 @@
 namespace slipway::runtime {
 namespace {
 
+/// What an element costs beside its neighbours, in operations.
+constexpr double kWork = 64;
+
 class LrnExecutable final : public Executable {
  public:
   LrnExecutable(const dnnl::lrn_forward::primitive_desc& desc, const dnnl::engine& engine)
@@ -16,13 +19,19 @@ class LrnExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     try {
+      const float* x = context.input(0)->data<float>().data();
+      const float* y = context.output(0).data<float>().data();
+      const std::int64_t batch = context.output(0).dim(0);
+      const std::int64_t item = context.output(0).size() / batch;
       dnnl::stream& stream = CpuStream(engine_);
-      primitive_.execute(stream,
-                         {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, context.input(0)->raw())},
-                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
-                          {DNNL_ARG_SCRATCHPAD,
-                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-      stream.wait();
+      ForParts(batch, desc_.src_desc().dims()[0], [&](std::int64_t first) {
+        primitive_.execute(stream,
+                           {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, x + first * item)},
+                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * item)},
+                            {DNNL_ARG_SCRATCHPAD,
+                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+        stream.wait();
+      });
     } catch (const dnnl::error& error) {
       return DnnlError("local response normalisation", error);
     }
@@ -50,10 +59,13 @@ std::string DeclineLrnDnnl(const NodeFacts& node) {
 Result<std::unique_ptr<Executable>> PrepareLrnDnnl(const NodeFacts& node, DeviceContext& device) {
   const dnnl::engine& engine = Cpu(device).engine();
   const Attributes& attributes = node.attributes;
+  Shape part = node.shape(0);
+  const auto size = static_cast<double>(attributes.Int("size", 1));
+  part[0] = StepsOf(part[0], (kWork + size) * static_cast<double>(CountOf(part, 1, part.size())));
   try {
     const dnnl::lrn_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels,
-        PlainDesc(node.shape(0)), attributes.Int("size", 1), attributes.Float("alpha", 1e-4F),
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, PlainDesc(part),
+        attributes.Int("size", 1), attributes.Float("alpha", 1e-4F),
         attributes.Float("beta", 0.75F), attributes.Float("bias", 1));
     const dnnl::lrn_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
     return std::unique_ptr<Executable>(new LrnExecutable(primitive, engine));

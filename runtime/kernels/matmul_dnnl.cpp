@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/matmul.h"
+#include "runtime/kernels/sgemm.h"
 
 namespace slipway::runtime {
 namespace {
@@ -14,13 +17,109 @@ struct Descs {
   memory::desc bias = {};
 };
 
+memory::dims StridesOf(const memory::desc& desc) {
+  const auto& strides = desc.data.format_desc.blocking.strides;
+  return {strides, strides + desc.data.ndims};
+}
+
+/// A product that is computed in parts of one shape, so that it can be ended between them. The
+/// last parts along a dimension begin early enough to be whole.
+class Parts {
+ public:
+  explicit Parts(const Descs& whole)
+      : whole_(whole),
+        size_(whole.y.dims()),
+        a_(StridesOf(whole.a)),
+        b_(StridesOf(whole.b)),
+        y_(StridesOf(whole.y)) {
+    const std::size_t rank = size_.size();
+    double inner = 2.0 * static_cast<double>(whole.a.dims().back());
+    for (const std::int64_t dim : size_) inner *= static_cast<double>(dim);
+    for (std::size_t d = 0; d < rank; ++d) {
+      inner /= static_cast<double>(size_[d]);
+      size_[d] = StepsOf(size_[d], inner);
+      if (size_[d] > 1) break;
+    }
+  }
+
+  bool one() const { return size_ == whole_.y.dims(); }
+  bool whole_rows() const { return size_.back() == whole_.y.dims().back(); }
+
+  /// Of one part.
+  Descs descs() const {
+    if (one()) return whole_;
+    Descs part{Cut(whole_.a, a_, true), Cut(whole_.b, b_, false), {size_, Float(), y_}};
+    if (whole_.bias.data.ndims == 0) return part;
+    memory::dims bias = whole_.bias.dims();
+    bias.back() = size_.back();
+    part.bias = {bias, Float(), StridesOf(whole_.bias)};
+    return part;
+  }
+
+  /// Where a part's operands begin, in elements.
+  struct Offsets {
+    std::int64_t a = 0, b = 0, y = 0, bias = 0;
+  };
+
+  /// Runs `body` with the offsets of each part until the run is to end.
+  template <class Body>
+  void ForEach(const Body& body) const {
+    const memory::dims all = whole_.y.dims();
+    memory::dims start(all.size(), 0);
+    while (!MustStop()) {
+      body(OffsetsAt(start));
+      std::size_t d = all.size();
+      while (d-- > 0) {
+        if (start[d] + size_[d] < all[d]) {
+          start[d] = std::min(start[d] + size_[d], all[d] - size_[d]);
+          break;
+        }
+        start[d] = 0;
+      }
+      if (d == SIZE_MAX) return;
+    }
+  }
+
+ private:
+  static memory::data_type Float() { return memory::data_type::f32; }
+
+  memory::desc Cut(const memory::desc& operand, const memory::dims& strides, bool rows) const {
+    memory::dims dims = operand.dims();
+    for (std::size_t d = 0; d + 2 < dims.size(); ++d) dims[d] = std::min(dims[d], size_[d]);
+    const std::size_t cut = dims.size() - (rows ? 2 : 1);
+    dims[cut] = size_[cut];
+    return {dims, Float(), strides};
+  }
+
+  Offsets OffsetsAt(const memory::dims& start) const {
+    const std::size_t rank = start.size();
+    const memory::dims a = whole_.a.dims();
+    const memory::dims b = whole_.b.dims();
+    Offsets at{.a = start[rank - 2] * a_[rank - 2],
+               .b = start[rank - 1] * b_[rank - 1],
+               .bias = start[rank - 1]};
+    for (std::size_t d = 0; d < rank; ++d) {
+      at.y += start[d] * y_[d];
+      if (d + 2 >= rank) continue;
+      at.a += a[d] == 1 ? 0 : start[d] * a_[d];
+      at.b += b[d] == 1 ? 0 : start[d] * b_[d];
+    }
+    return at;
+  }
+
+  Descs whole_;
+  memory::dims size_;  ///< of a part of the output
+  memory::dims a_, b_, y_;
+};
+
 /// A product with the layouts of its tensors; B packed where it is constant.
 class MatMulExecutable final : public Executable {
  public:
-  MatMulExecutable(const Descs& plain, const dnnl::matmul::primitive_desc& desc,
+  MatMulExecutable(Parts parts, const dnnl::matmul::primitive_desc& desc,
                    std::optional<Tensor> packed, bool has_bias, const dnnl::engine& engine)
       : engine_(engine),
-        plain_(plain),
+        parts_(std::move(parts)),
+        plain_(parts_.descs()),
         desc_(desc),
         primitive_(desc),
         packed_(std::move(packed)),
@@ -32,18 +131,11 @@ class MatMulExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     try {
-      std::unordered_map<int, memory> arguments = {
-          {DNNL_ARG_SRC, Over(plain_.a, engine_, context.input(0)->raw())},
-          {DNNL_ARG_WEIGHTS, packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
-                                     : Over(plain_.b, engine_, context.input(1)->raw())},
-          {DNNL_ARG_DST, Over(plain_.y, engine_, context.output(0).raw())},
-          {DNNL_ARG_SCRATCHPAD, Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}};
-      if (has_bias_) {
-        arguments[DNNL_ARG_BIAS] = Over(plain_.bias, engine_, context.input(2)->raw());
+      if (parts_.one()) {
+        Execute(context, {});
+      } else {
+        parts_.ForEach([&](const Parts::Offsets& at) { Execute(context, at); });
       }
-      dnnl::stream& stream = CpuStream(engine_);
-      primitive_.execute(stream, arguments);
-      stream.wait();
     } catch (const dnnl::error& error) {
       return DnnlError("matrix product", error);
     }
@@ -51,17 +143,39 @@ class MatMulExecutable final : public Executable {
   }
 
  private:
+  void Execute(KernelContext& context, const Parts::Offsets& at) const {
+    const auto part = [&](const memory::desc& desc, const Tensor& tensor, std::int64_t offset) {
+      return Over(desc, engine_, static_cast<const float*>(tensor.raw()) + offset);
+    };
+    const memory b = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
+                             : part(plain_.b, *context.input(1), at.b);
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, part(plain_.a, *context.input(0), at.a)},
+        {DNNL_ARG_WEIGHTS, b},
+        {DNNL_ARG_DST, part(plain_.y, context.output(0), at.y)},
+        {DNNL_ARG_SCRATCHPAD, Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}};
+    if (has_bias_) arguments[DNNL_ARG_BIAS] = part(plain_.bias, *context.input(2), at.bias);
+    dnnl::stream& stream = CpuStream(engine_);
+    primitive_.execute(stream, arguments);
+    stream.wait();
+  }
+
   dnnl::engine engine_;
-  Descs plain_;
+  Parts parts_;
+  Descs plain_;  ///< of one part
   dnnl::matmul::primitive_desc desc_;
   dnnl::matmul primitive_;
   std::optional<Tensor> packed_;
   bool has_bias_;
 };
 
-Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu, const Descs& plain,
+Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu, const Descs& whole,
                                          bool has_bias) {
-  const Tensor* constant = node.inputs[1].constant;
+  Parts parts(whole);
+  const Descs plain = parts.descs();
+  // The columns of B lie together where it is packed: parts of them cannot be taken.
+  const Tensor* constant = parts.whole_rows() ? node.inputs[1].constant : nullptr;
+  if (constant != nullptr && plain.b.dims() != whole.b.dims()) constant = nullptr;
   memory::desc b = plain.b;
   if (constant != nullptr) b = memory::desc(b.dims(), b.data_type(), memory::format_tag::any);
   try {
@@ -72,8 +186,8 @@ Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu,
     if (constant != nullptr) {
       packed = TRY(PackedFor(cpu, *constant, plain.b, primitive.weights_desc()));
     }
-    return std::unique_ptr<Executable>(
-        new MatMulExecutable(plain, primitive, std::move(packed), has_bias, cpu.engine()));
+    return std::unique_ptr<Executable>(new MatMulExecutable(
+        std::move(parts), primitive, std::move(packed), has_bias, cpu.engine()));
   } catch (const dnnl::error& error) {
     return DnnlError("matrix product", error);
   }
@@ -160,12 +274,19 @@ Result<void> RunGemmBlas(const NodeFacts& node, KernelContext& context) {
         out[i * n + j] = from[i * row_step + (wide[1] == 1 ? 0 : j)];
     }
   }
-  const dnnl_status_t status = dnnl_sgemm(
-      trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, node.attributes.Float("alpha", 1),
-      a.data<float>().data(), a.dim(1), b.data<float>().data(), b.dim(1),
-      c == nullptr ? 0.0F : node.attributes.Float("beta", 1), out, n);
-  if (status == dnnl_success) return {};
-  return Error{.code = Code::kInternal, .message = Message("oneDNN: sgemm: status ", int{status})};
+  return Sgemm({.a = a.data<float>().data(),
+                .b = b.data<float>().data(),
+                .y = out,
+                .m = m,
+                .n = n,
+                .k = k,
+                .lda = a.dim(1),
+                .ldb = b.dim(1),
+                .ldy = n,
+                .trans_a = trans_a,
+                .trans_b = trans_b,
+                .alpha = node.attributes.Float("alpha", 1),
+                .beta = c == nullptr ? 0.0F : node.attributes.Float("beta", 1)});
 }
 
 }  // namespace slipway::runtime

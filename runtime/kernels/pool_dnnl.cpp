@@ -20,10 +20,12 @@ std::vector<std::int64_t> ExactPads(const Window& window) {
   return pads;
 }
 
+/// Planes of an image are pooled some at a time.
 class PoolExecutable final : public Executable {
  public:
-  PoolExecutable(const pooling_v2_forward::primitive_desc& desc, const dnnl::engine& engine)
-      : engine_(engine), desc_(desc), primitive_(desc) {}
+  PoolExecutable(const pooling_v2_forward::primitive_desc& desc, std::int64_t planes,
+                 const dnnl::engine& engine)
+      : engine_(engine), planes_(planes), desc_(desc), primitive_(desc) {}
 
   std::int64_t scratch_bytes() const override {
     return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
@@ -31,13 +33,20 @@ class PoolExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     try {
+      const float* x = context.input(0)->data<float>().data();
+      const float* y = context.output(0).data<float>().data();
+      const std::int64_t x_plane = context.input(0)->size() / planes_;
+      const std::int64_t y_plane = context.output(0).size() / planes_;
+      const std::int64_t part = desc_.src_desc().dims()[0] * desc_.src_desc().dims()[1];
       dnnl::stream& stream = CpuStream(engine_);
-      primitive_.execute(stream,
-                         {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, context.input(0)->raw())},
-                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
-                          {DNNL_ARG_SCRATCHPAD,
-                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-      stream.wait();
+      ForParts(planes_, part, [&](std::int64_t first) {
+        primitive_.execute(stream,
+                           {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, x + first * x_plane)},
+                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * y_plane)},
+                            {DNNL_ARG_SCRATCHPAD,
+                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+        stream.wait();
+      });
     } catch (const dnnl::error& error) {
       return DnnlError("pooling", error);
     }
@@ -46,9 +55,16 @@ class PoolExecutable final : public Executable {
 
  private:
   dnnl::engine engine_;
+  std::int64_t planes_;
   pooling_v2_forward::primitive_desc desc_;
   pooling_v2_forward primitive_;
 };
+
+/// Of one plane. Reading is what it costs: counted as some operations each.
+double WorkOf(const Window& window) {
+  return 8.0 * static_cast<double>(window.output_size()) *
+         static_cast<double>(window.kernel_size());
+}
 
 bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
 
@@ -60,6 +76,7 @@ std::string DeclinePoolDnnl(const NodeFacts& node) {
   if (node.outputs.size() > 1 && node.outputs_wanted[1]) return "the indices are wanted";
   const Result<Window> window = PoolWindow(node);
   if (!window) return window.error().message;
+  if (StepsOf(2, WorkOf(*window)) == 1) return "a plane takes too long to wait for";
   if (window->input.size() > 3) return Message(window->input.size(), " spatial dimensions");
   const std::vector<std::int64_t> pads = ExactPads(*window);
   const bool counts_pads = IsAverage(node) && node.attributes.Int("count_include_pad", 0) != 0;
@@ -80,13 +97,18 @@ Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, Devic
                                      : dnnl::algorithm::pooling_avg_exclude_padding;
   memory::dims dilations;
   for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  const Shape& all = node.shape(0);
+  const std::int64_t planes = all[0] * all[1];
+  const std::int64_t part = StepsOf(planes, WorkOf(window));
+  const std::int64_t batch = part == planes ? all[0] : 1;
   try {
     const pooling_v2_forward::desc desc(dnnl::prop_kind::forward_inference, kind,
-                                        PlainDesc(node.shape(0)), PlainDesc(*node.outputs[0].shape),
+                                        PlainDesc(WithSpatial(batch, part / batch, window.input)),
+                                        PlainDesc(WithSpatial(batch, part / batch, window.output)),
                                         window.strides, window.kernel, dilations, window.pads_begin,
                                         ExactPads(window));
     const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new PoolExecutable(primitive, engine));
+    return std::unique_ptr<Executable>(new PoolExecutable(primitive, planes, engine));
   } catch (const dnnl::error& error) {
     return DnnlError("pooling", error);
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/recurrent.h"
@@ -54,7 +55,10 @@ class Line {
 
   void Run(std::int64_t length, const Outputs& outputs) {
     const bool reversed = k_.first_reversed || direction_ == 1;
+    const std::int64_t work = k_.gates * k_.hidden * (k_.inputs + k_.hidden + 16);
+    Pause pause;
     for (std::int64_t i = 0; i < length; ++i) {
+      if (pause.MustStop(work)) return;
       const std::int64_t step = reversed ? length - 1 - i : i;
       Step(Data(weights_.x) +
            (k_.batch_first ? item_ * k_.steps + step : step * k_.batch + item_) * k_.inputs);

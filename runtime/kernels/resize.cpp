@@ -23,10 +23,11 @@ void Pick(KernelContext& context, const ResizeAxis& axis, const View& view, cons
           Tensor& y) {
   const std::int64_t grain =
       std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(view.inner, 1));
+  TextMeter meter;
   context.ParallelFor(view.outer * view.out, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t from = i / view.out * view.in + axis.indices[At(i % view.out)];
-      CopyElements(x, from * view.inner, y, i * view.inner, view.inner);
+      CopyElements(x, from * view.inner, y, i * view.inner, view.inner, &meter);
     }
   });
 }

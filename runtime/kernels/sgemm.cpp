@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <dnnl.hpp>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/broadcast.h"
 
 namespace slipway::runtime {
@@ -19,11 +20,19 @@ Result<void> Sgemm(const SgemmCall& call) {
     }
     return {};
   }
-  const dnnl_status_t status =
-      dnnl_sgemm(call.trans_a ? 'T' : 'N', call.trans_b ? 'T' : 'N', call.m, call.n, call.k,
-                 call.alpha, call.a, call.lda, call.b, call.ldb, call.beta, call.y, call.ldy);
-  if (status == dnnl_success) return {};
-  return Error{.code = Code::kInternal, .message = Message("oneDNN: sgemm: status ", int{status})};
+  const double work = 2.0 * static_cast<double>(call.n) * static_cast<double>(call.k);
+  const std::int64_t rows = StepsOf(call.m, work);
+  for (std::int64_t row = 0; row < call.m; row += rows) {
+    if (MustStop()) return {};
+    const dnnl_status_t status =
+        dnnl_sgemm(call.trans_a ? 'T' : 'N', call.trans_b ? 'T' : 'N', std::min(rows, call.m - row),
+                   call.n, call.k, call.alpha, call.a + row * (call.trans_a ? 1 : call.lda),
+                   call.lda, call.b, call.ldb, call.beta, call.y + row * call.ldy, call.ldy);
+    if (status == dnnl_success) continue;
+    return Error{.code = Code::kInternal,
+                 .message = Message("oneDNN: sgemm: status ", int{status})};
+  }
+  return {};
 }
 
 Result<void> RunBatchedSgemm(const BatchedSgemm& product, Tensor& y) {

@@ -5,12 +5,16 @@
 namespace slipway::runtime {
 namespace {
 
+/// What an element costs, in operations.
+constexpr double kWork = 64;
+
 /// `Primitive` is dnnl::softmax_forward or dnnl::logsoftmax_forward.
 template <class Primitive>
 class SoftmaxExecutable final : public Executable {
  public:
-  SoftmaxExecutable(const typename Primitive::primitive_desc& desc, const dnnl::engine& engine)
-      : engine_(engine), desc_(desc), primitive_(desc) {}
+  SoftmaxExecutable(const typename Primitive::primitive_desc& desc, std::int64_t outer,
+                    const dnnl::engine& engine)
+      : engine_(engine), outer_(outer), desc_(desc), primitive_(desc) {}
 
   std::int64_t scratch_bytes() const override {
     return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
@@ -18,13 +22,18 @@ class SoftmaxExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     try {
+      const float* x = context.input(0)->data<float>().data();
+      const float* y = context.output(0).data<float>().data();
+      const std::int64_t plane = context.output(0).size() / outer_;
       dnnl::stream& stream = CpuStream(engine_);
-      primitive_.execute(stream,
-                         {{DNNL_ARG_SRC, Over(desc_.dst_desc(), engine_, context.input(0)->raw())},
-                          {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, context.output(0).raw())},
-                          {DNNL_ARG_SCRATCHPAD,
-                           Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-      stream.wait();
+      ForParts(outer_, desc_.dst_desc().dims()[0], [&](std::int64_t first) {
+        primitive_.execute(stream,
+                           {{DNNL_ARG_SRC, Over(desc_.dst_desc(), engine_, x + first * plane)},
+                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * plane)},
+                            {DNNL_ARG_SCRATCHPAD,
+                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
+        stream.wait();
+      });
     } catch (const dnnl::error& error) {
       return DnnlError("softmax", error);
     }
@@ -33,17 +42,21 @@ class SoftmaxExecutable final : public Executable {
 
  private:
   dnnl::engine engine_;
+  std::int64_t outer_;
   typename Primitive::primitive_desc desc_;
   Primitive primitive_;
 };
 
 template <class Primitive>
 Result<std::unique_ptr<Executable>> Make(const SoftmaxShape& shape, const dnnl::engine& engine) {
-  const dnnl::memory::desc x = PlainDesc({shape.outer, shape.count, shape.inner});
+  const double work = kWork * static_cast<double>(shape.count) * static_cast<double>(shape.inner);
+  const std::int64_t part = StepsOf(shape.outer, work);
+  const dnnl::memory::desc x = PlainDesc({part, shape.count, shape.inner});
   try {
     const typename Primitive::desc desc(dnnl::prop_kind::forward_inference, x, 1);
     const typename Primitive::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new SoftmaxExecutable<Primitive>(primitive, engine));
+    return std::unique_ptr<Executable>(
+        new SoftmaxExecutable<Primitive>(primitive, shape.outer, engine));
   } catch (const dnnl::error& error) {
     return DnnlError("softmax", error);
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <type_traits>
 
 #include "runtime/kernels/infer_helpers.h"
 
@@ -62,8 +63,15 @@ void Arrange(StridedBox& box) {
 }
 
 template <class T>
-void CopyRow(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
-             std::int64_t count) {
+void CopyRow(const T* from, std::int64_t from_step, T* to, std::int64_t to_step, std::int64_t count,
+             TextMeter& meter) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      meter.Add(from[i * from_step]);
+      to[i * to_step] = from[i * from_step];
+    }
+    return;
+  }
   if (from_step == 1 && to_step == 1) {
     std::copy_n(from, count, to);
   } else if (from_step == 0 && to_step == 1) {
@@ -75,7 +83,8 @@ void CopyRow(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
 
 /// Rows [begin, end) of the two innermost dimensions, in tiles that stay in cache.
 template <class T>
-void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end) {
+void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end,
+               TextMeter& meter) {
   const std::size_t last = box.dims.size() - 1;
   const std::int64_t columns = box.dims[last];
   const std::int64_t from_row = box.from[last - 1];
@@ -86,7 +95,7 @@ void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, 
     const std::int64_t count = std::min(width, columns - column);
     for (std::int64_t row = begin; row < end; ++row) {
       CopyRow(from + row * from_row + column * box.from[last], box.from[last],
-              to + row * to_row + column * box.to[last], box.to[last], count);
+              to + row * to_row + column * box.to[last], box.to[last], count, meter);
     }
   }
 }
@@ -100,6 +109,7 @@ void CopyTyped(KernelContext& context, const StridedBox& box, const T* from, T* 
   const std::int64_t bytes = kTile * box.dims.back() * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t grain =
       std::max<std::int64_t>(1, kCopyGrainBytes / std::max<std::int64_t>(bytes, 1));
+  TextMeter meter;
   context.ParallelFor(planes * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t unit = begin; unit < end;) {
       std::int64_t plane = unit / chunks;
@@ -113,7 +123,8 @@ void CopyTyped(KernelContext& context, const StridedBox& box, const T* from, T* 
         from_at += index * box.from[d];
         to_at += index * box.to[d];
       }
-      CopyPlane(box, from + from_at, to + to_at, chunk * kTile, std::min(rows, chunk_end * kTile));
+      CopyPlane(box, from + from_at, to + to_at, chunk * kTile, std::min(rows, chunk_end * kTile),
+                meter);
       unit += chunk_end - chunk;
     }
   });
@@ -165,11 +176,14 @@ void CopyBox(KernelContext& context, const StridedBox& box, const Tensor& source
 }
 
 void CopyElements(const Tensor& source, std::int64_t from, Tensor& target, std::int64_t to,
-                  std::int64_t count) {
+                  std::int64_t count, TextMeter* meter) {
   if (count == 0) return;
   if (source.dtype() == DType::kString) {
-    std::copy_n(source.data<std::string>().data() + from, count,
-                target.data<std::string>().data() + to);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::string& text = source.data<std::string>()[At(from + i)];
+      if (meter != nullptr) meter->Add(text);
+      target.data<std::string>()[At(to + i)] = text;
+    }
     return;
   }
   const std::size_t width = ElementBytes(source);
@@ -187,7 +201,11 @@ void FillWith(Tensor& target, const Tensor* value) {
   if (target.size() == 0) return;
   if (target.dtype() == DType::kString) {
     const std::string text = value == nullptr ? "" : value->data<std::string>()[0];
-    std::fill_n(target.data<std::string>().data(), target.size(), text);
+    TextMeter meter;
+    for (std::string& element : target.data<std::string>()) {
+      meter.Add(text);
+      element = text;
+    }
     return;
   }
   if (value == nullptr) {

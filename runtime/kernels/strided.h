@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/bounds.h"
 #include "runtime/op.h"
 
 /// Moving elements about, whatever their type.
@@ -28,7 +29,7 @@ void CopyBox(KernelContext& context, const StridedBox& box, const Tensor& source
 
 /// Copies `count` elements lying together; offsets in elements.
 void CopyElements(const Tensor& source, std::int64_t from, Tensor& target, std::int64_t to,
-                  std::int64_t count);
+                  std::int64_t count, TextMeter* meter = nullptr);
 
 /// Copies all elements; nothing to do where both are the same memory.
 void CopyAll(const Tensor& source, Tensor& target);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention: opsets 23, 24 (`nonpad_kv_seqlen`), 25 (windows).
 // Spec: https://onnx.ai/onnx/operators/onnx__Attention.html
-// Everything is computed in double, whatever `softmax_precision` says.
+// Computed in double; with 16-bit inputs every step is rounded to their type, and the
+// probabilities to that of `softmax_precision`.
 #include "runtime/kernels/attention.h"
 
 #include "runtime/kernels/infer_helpers.h"

@@ -3,6 +3,7 @@
 // Numbers are added up where blocks overlap; other elements cannot be.
 #include <complex>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_math.h"
@@ -76,9 +77,11 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     const T* in = x.data<T>().data();
     T* out = y->data<T>().data();
     std::vector<Tap> taps;
+    Pause pause;
     for (std::int64_t place = 0; place < places; ++place) {
       window.Taps(place, taps);
       for (std::int64_t plane = 0; plane < planes; ++plane) {
+        if (pause.MustStop(1 + 4 * block)) return;
         for (const Tap& tap : taps) {
           T& to = out[plane * image + tap.input];
           to = Sum(to, in[(plane * block + tap.kernel) * places + place]);

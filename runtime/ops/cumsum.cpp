@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CumSum (opsets 11, 14), CumProd (26).
 // Spec: https://onnx.ai/onnx/operators/onnx__CumSum.html, onnx__CumProd.html
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/reduce.h"
@@ -41,7 +42,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const std::int64_t rows = count == 0 ? 0 : x.size() / count;
   return Dispatch(decltype(FloatList() + WideIntList()){}, x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    Pause pause;
     for (std::int64_t row = 0; row < rows; ++row) {
+      if (pause.MustStop(4 * count)) return;
       std::int64_t at = row / inner * count * inner + row % inner;
       if (reverse) at += (count - 1) * inner;
       Accumulate<F>(x.data<T>().data() + at, y.data<T>().data() + at, count,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
 
@@ -22,6 +23,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 /// Destroys the matrix.
 double Determinant(double* matrix, std::size_t size) {
   double product = 1;
+  Pause pause;
   for (std::size_t k = 0; k < size; ++k) {
     std::size_t pivot = k;
     for (std::size_t row = k + 1; row < size; ++row) {
@@ -38,6 +40,7 @@ double Determinant(double* matrix, std::size_t size) {
     if (top == 0) return 0;
     for (std::size_t row = k + 1; row < size; ++row) {
       const double factor = matrix[row * size + k] / top;
+      if (pause.MustStop(static_cast<std::int64_t>(size - k))) return 0;
       for (std::size_t i = k + 1; i < size; ++i) {
         matrix[row * size + i] -= factor * matrix[k * size + i];
       }

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/reduce.h"
@@ -173,6 +174,8 @@ void Contract(const Loops& loops, std::size_t free, const std::vector<const T*>&
   using A = Sum64<T>;
   Strides at(loops.dims.size(), 0);
   std::vector<std::int64_t> offsets(inputs.size(), 0);
+  const auto work = static_cast<std::int64_t>(4 + 4 * inputs.size());
+  Pause pause;
   for (std::int64_t o = 0; o < loops.outer; ++o) {
     A sum = 0;
     for (std::int64_t i = 0; i < loops.inner; ++i) {
@@ -182,6 +185,7 @@ void Contract(const Loops& loops, std::size_t free, const std::vector<const T*>&
       }
       sum = AddUp(sum, product);
       Advance(loops, free, loops.dims.size(), at, offsets);
+      if (pause.MustStop(work)) return;
     }
     out[o] = static_cast<T>(sum);
     Advance(loops, 0, free, at, offsets);

@@ -32,10 +32,11 @@ Result<void> RunGather(const NodeFacts& node, KernelContext& context) {
   const std::int64_t inner = CountOf(data.shape(), axis + 1, data.shape().size());
   const std::int64_t grain =
       std::max<std::int64_t>(1, kGatherGrain / std::max<std::int64_t>(inner, 1));
+  TextMeter meter;
   context.ParallelFor(outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t from = i / count * dim + indices[At(i % count)];
-      CopyElements(data, from * inner, out, i * inner, inner);
+      CopyElements(data, from * inner, out, i * inner, inner, &meter);
     }
   });
   return {};
@@ -58,8 +59,11 @@ Result<void> RunGatherElements(const NodeFacts& node, KernelContext& context) {
   const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), data.rank())));
   const std::vector<std::int64_t> offsets =
       TRY(ElementOffsets(data.shape(), *context.input(1), axis));
+  TextMeter meter;
   context.ParallelFor(out.size(), kGatherGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) CopyElements(data, offsets[At(i)], out, i, 1);
+    for (std::int64_t i = begin; i < end; ++i) {
+      CopyElements(data, offsets[At(i)], out, i, 1, &meter);
+    }
   });
   return {};
 }
@@ -95,8 +99,9 @@ Result<void> RunGatherND(const NodeFacts& node, KernelContext& context) {
       TRY(SliceOffsets(data.shape(), *context.input(1), batch));
   const auto last = At(context.input(1)->shape().back());
   const std::int64_t inner = CountOf(data.shape(), batch + last, data.shape().size());
+  TextMeter meter;
   for (std::size_t i = 0; i < offsets.size(); ++i) {
-    CopyElements(data, offsets[i], out, static_cast<std::int64_t>(i) * inner, inner);
+    CopyElements(data, offsets[i], out, static_cast<std::int64_t>(i) * inner, inner, &meter);
   }
   return {};
 }

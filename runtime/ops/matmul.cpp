@@ -3,6 +3,7 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__MatMul.html, onnx__Gemm.html
 #include "runtime/kernels/matmul.h"
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/broadcast.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/integer_math.h"
@@ -52,6 +53,7 @@ Result<void> RunMatMul(const NodeFacts& node, KernelContext& context) {
     T* out = y.data<T>().data();
     context.ParallelFor(plan.size * m, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<std::int64_t> from(2);
+      Pause pause;
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t batch = row / m;
         plan.Locate(batch / plan.inner(), from);
@@ -59,6 +61,7 @@ Result<void> RunMatMul(const NodeFacts& node, KernelContext& context) {
         const T* a_row = a + (from[0] + within * plan.inner_stride(0)) * m * k + row % m * k;
         const T* b_all = b + (from[1] + within * plan.inner_stride(1)) * k * n;
         for (std::int64_t j = 0; j < n; ++j) {
+          if (pause.MustStop(1 + k)) return;
           out[row * n + j] = static_cast<T>(Dot(a_row, 1, b_all + j, n, k));
         }
       }

@@ -170,10 +170,11 @@ class Mapper final : public Executable {
     const auto x = context.input(0)->data<T>();
     Tensor& y = context.output(0);
     std::int64_t at = 0;
+    TextMeter meter;
     for (const T& key : x) {
       const std::int64_t place = PlaceOf(places_, key);
       const Tensor& from = place < 0 ? mapping_.fallback : mapping_.values;
-      CopyElements(from, std::max<std::int64_t>(place, 0), y, at++, 1);
+      CopyElements(from, std::max<std::int64_t>(place, 0), y, at++, 1, &meter);
     }
     return {};
   }

@@ -3,6 +3,7 @@
 // Spec: https://onnx.ai/onnx/operators/onnx_aionnxml_LinearClassifier.html and the other's page.
 // What the standard leaves open: one row of coefficients with two labels is the score of the
 // second; the first gets 1 - score without a transform (and with PROBIT), else -score.
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/ml_scores.h"
 #include "runtime/kernels/numbers.h"
@@ -93,7 +94,10 @@ Result<void> RunClassifier(const NodeFacts& node, KernelContext& context) {
   const Linear linear = TRY(LinearOf(node, binary ? 1 : labels.size(), examples.features));
   const std::vector<double> x = DoublesOf(context.input(0));
   std::vector<double> scores(At(labels.size()));
+  Pause pause;
   for (std::int64_t row = 0; row < examples.rows; ++row) {
+    if (pause.MustStop(64 + examples.features * static_cast<std::int64_t>(scores.size())))
+      return {};
     Scores(linear, x.data() + row * examples.features, examples.features, scores);
     const std::int64_t label = Finish(transform, binary, scores);
     if (Wanted(node, 0)) labels.Store(context.output(0), row, label);
@@ -121,7 +125,10 @@ Result<void> RunRegressor(const NodeFacts& node, KernelContext& context) {
   const std::vector<double> x = DoublesOf(context.input(0));
   std::vector<double> scores(examples.rows == 0 ? 0 : At(targets));
   float* out = context.output(0).data<float>().data();
+  Pause pause;
   for (std::int64_t row = 0; row < examples.rows; ++row) {
+    if (pause.MustStop(64 + examples.features * static_cast<std::int64_t>(scores.size())))
+      return {};
     Scores(linear, x.data() + row * examples.features, examples.features, scores);
     Transform(transform, scores);
     for (const double score : scores) *out++ = static_cast<float>(score);

@@ -52,10 +52,9 @@ Result<void> ReadQuery(const NodeFacts& node, Sizes& sizes) {
   h.kv_heads = node.attributes.Int("kv_num_heads", 0);
   if (node.Has(kKey) != node.Has(kValue)) return Invalid("key and value are not given together");
   sizes.packed = !node.Has(kKey);
-  std::int64_t columns = h.q_heads;
   const bool fits = h.q_heads > 0 && h.kv_heads > 0 && h.q_heads % h.kv_heads == 0 &&
                     h.q_heads < (std::int64_t{1} << 30);
-  if (sizes.packed) columns += 2 * h.kv_heads;
+  const std::int64_t columns = !fits ? 1 : h.q_heads + (sizes.packed ? 2 * h.kv_heads : 0);
   if (!fits || q.size() != 3 || q[2] % columns != 0) {
     return Invalid("query of ", q, " does not fit ", h.q_heads, " heads and ", h.kv_heads,
                    " of keys");

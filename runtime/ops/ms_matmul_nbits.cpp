@@ -2,12 +2,13 @@
 // com.microsoft: MatMulNBits (1): A times the transpose of B [N, K], of which each block of K has a
 // scale and a zero point.
 // Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
-// Computed with A as it is, whatever `accuracy_level` allows. `g_idx` and packed weights of a
-// device are refused.
+// Computed with A as it is, whatever `accuracy_level` allows. Packed weights of a device are
+// refused.
 #include <algorithm>
 #include <bit>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
@@ -67,8 +68,10 @@ Result<Packing> PackingOf(const NodeFacts& node) {
 
 Result<Facts> Infer(const NodeFacts& node) {
   const Packing p = TRY(PackingOf(node));
-  if (node.Has(kGroups)) {
-    return Error{.code = Code::kUnimplemented, .message = "input `g_idx` is not served"};
+  if (node.Has(kGroups) && node.shape(kGroups) != Shape{p.k} &&
+      node.shape(kGroups) != Shape{p.blocks * p.block}) {
+    return Invalid("g_idx of ", node.shape(kGroups), " is neither [", p.k, "] nor [",
+                   p.blocks * p.block, "]");
   }
   if (node.attributes.Int("weight_prepacked", 0) != 0) {
     return Error{.code = Code::kUnimplemented,
@@ -89,11 +92,26 @@ int Unpack(const std::uint8_t* bytes, std::int64_t index, std::int64_t bits) {
   return bytes[bit / 8] >> (bit % 8) & ((1 << bits) - 1);
 }
 
+/// Of each of K which block's scale and zero point it has, where that is not its own's.
+Result<std::vector<std::int64_t>> GroupsOf(const NodeFacts& node, KernelContext& context,
+                                           const Packing& packing) {
+  std::vector<std::int64_t> groups = IntsOf(node.Has(kGroups) ? context.input(kGroups) : nullptr);
+  groups.resize(node.Has(kGroups) ? At(packing.k) : 0);
+  for (const std::int64_t group : groups) {
+    if (group >= 0 && group < packing.blocks) continue;
+    return Invalid("g_idx ", group, " out of range [0, ", packing.blocks, ")");
+  }
+  return groups;
+}
+
 /// One row of B as it is multiplied, K elements.
 class Weights {
  public:
-  Weights(const NodeFacts& node, KernelContext& context, const Packing& packing)
-      : p_(packing), bytes_(context.input(kB)->data<std::uint8_t>().data()) {
+  Weights(const NodeFacts& node, KernelContext& context, const Packing& packing,
+          std::vector<std::int64_t> groups)
+      : p_(packing),
+        bytes_(context.input(kB)->data<std::uint8_t>().data()),
+        groups_(std::move(groups)) {
     scales_ = DoublesOf(context.input(kScales));
     if (!node.Has(kZeros)) return;
     if (p_.packed_zeros) {
@@ -105,7 +123,7 @@ class Weights {
 
   /// The same in float, where elements of up to four bits are looked up in a table of the block.
   void QuickRow(std::int64_t n, float* out) const {
-    if (p_.bits > 4) return Row(n, out);
+    if (p_.bits > 4 || !groups_.empty()) return Row(n, out);
     const std::int64_t in_byte = 8 / p_.bits;
     const unsigned mask = (1U << p_.bits) - 1;
     float table[16];
@@ -131,6 +149,7 @@ class Weights {
 
   template <class T>
   void Row(std::int64_t n, T* out) const {
+    if (!groups_.empty()) return GroupedRow(n, out);
     for (std::int64_t block = 0; block < p_.blocks; ++block) {
       const std::uint8_t* bytes = bytes_ + (n * p_.blocks + block) * p_.blob;
       const double scale = scales_[At(n * p_.blocks + block)];
@@ -144,6 +163,16 @@ class Weights {
   }
 
  private:
+  template <class T>
+  void GroupedRow(std::int64_t n, T* out) const {
+    const std::uint8_t* bytes = bytes_ + n * p_.blocks * p_.blob;
+    for (std::int64_t k = 0; k < p_.k; ++k) {
+      const std::int64_t group = groups_[At(k)];
+      const double scale = scales_[At(n * p_.blocks + group)];
+      out[k] = static_cast<T>((Unpack(bytes, k, p_.bits) - ZeroOf(n, group)) * scale);
+    }
+  }
+
   double ZeroOf(std::int64_t n, std::int64_t block) const {
     if (packed_zeros_ != nullptr) {
       return Unpack(packed_zeros_ + n * RoundedUp(p_.blocks * p_.bits, 8), block, p_.bits);
@@ -156,11 +185,12 @@ class Weights {
   const std::uint8_t* bytes_;
   const std::uint8_t* packed_zeros_ = nullptr;
   std::vector<double> scales_, zeros_;
+  std::vector<std::int64_t> groups_;
 };
 
 Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   const Packing p = TRY(PackingOf(node));
-  const Weights weights(node, context, p);
+  const Weights weights(node, context, p, TRY(GroupsOf(node, context, p)));
   const std::vector<double> a = DoublesOf(context.input(kA));
   const std::vector<double> bias =
       node.Has(kBias) ? DoublesOf(context.input(kBias)) : std::vector<double>(At(p.n), 0.0);
@@ -188,12 +218,12 @@ std::string DeclineBlas(const NodeFacts& node) {
 Result<void> RunBlas(const NodeFacts& node, KernelContext& context) {
   constexpr std::int64_t kPanel = 64;
   const Packing p = TRY(PackingOf(node));
-  const Weights weights(node, context, p);
+  const Weights weights(node, context, p, TRY(GroupsOf(node, context, p)));
   const Tensor& a = *context.input(kA);
   float* y = context.output(0).data<float>().data();
   const std::int64_t rows = a.size() / p.k;
   const float* bias = node.Has(kBias) ? context.input(kBias)->data<float>().data() : nullptr;
-  std::vector<float> panel(At(kPanel * p.k));
+  CountedVector<float> panel(At(kPanel * p.k));
   for (std::int64_t first = 0; first < p.n; first += kPanel) {
     const std::int64_t count = std::min(kPanel, p.n - first);
     context.ParallelFor(count, 8, [&](std::int64_t begin, std::int64_t end) {

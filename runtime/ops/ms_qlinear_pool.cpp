@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/qlinear.h"
@@ -71,8 +72,11 @@ Result<void> RunPool(const NodeFacts& node, KernelContext& context) {
   Tensor& y = context.output(0);
   std::vector<double> out(At(y.size()), 0.0);
   std::vector<Tap> taps;
+  const std::int64_t planes = y.size() / std::max<std::int64_t>(1, window.output_size());
+  Pause pause;
   for (std::int64_t at = 0; !out.empty() && at < window.output_size(); ++at) {
     window.Taps(at, taps);
+    if (pause.MustStop(4 * planes * (1 + static_cast<std::int64_t>(taps.size())))) return {};
     const auto count = padded ? window.PaddedCount(at) : static_cast<std::int64_t>(taps.size());
     ForEachPlane(node, window.input_size(), window.output_size(),
                  [&](std::int64_t in, std::int64_t to, std::int64_t step) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
 
@@ -112,8 +113,10 @@ class Tokenizer final : public Executable {
     }
     std::vector<Tokens> rows;
     std::int64_t width = 0;
+    Pause pause;
     for (const std::string& text : x.data<std::string>()) {
       if (!IsUtf8(text)) return Invalid("a string is not UTF-8");
+      if (pause.MustStop(64 * static_cast<std::int64_t>(text.size()))) return {};
       rows.push_back(TokensOf(text));
       width = std::max(width, static_cast<std::int64_t>(rows.back().size()));
     }
@@ -122,13 +125,16 @@ class Tokenizer final : public Executable {
     shape.push_back(width);
     Tensor* y = TRY(context.Allocate(0, DType::kString, shape));
     std::string* out = y->data<std::string>().data();
+    TextMeter meter;
     for (const Tokens& tokens : rows) {
       std::string* const end = out + width;
       if (mark_) *out++ = "\x02";
       for (const std::string_view token : tokens) *out++ = token;
       if (mark_) *out++ = "\x03";
-      std::fill(out, end, pad_);
-      out = end;
+      for (; out < end; ++out) {
+        meter.Add(pad_);
+        *out = pad_;
+      }
     }
     return {};
   }

@@ -4,6 +4,7 @@
 // Of equal scores the box that comes first is taken first.
 #include <algorithm>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
 
@@ -81,8 +82,10 @@ std::vector<std::int64_t> Select(std::span<const Box> boxes, std::span<const flo
   std::ranges::stable_sort(
       candidates, [&](std::int64_t a, std::int64_t b) { return scores[At(a)] > scores[At(b)]; });
   std::vector<std::int64_t> selected;
+  Pause pause;
   for (const std::int64_t candidate : candidates) {
     if (static_cast<std::int64_t>(selected.size()) >= limits.most) break;
+    if (pause.MustStop(16 * static_cast<std::int64_t>(1 + selected.size()))) break;
     const bool apart = std::ranges::none_of(selected, [&](std::int64_t other) {
       return Overlap(boxes[At(candidate)], boxes[At(other)]) > limits.overlap;
     });

@@ -49,11 +49,12 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   FillWith(*out, &values);
   const std::int64_t inner = CountOf(shape, At(axis) + 1, shape.size());
   const auto at = indices.data<std::int64_t>();
+  TextMeter meter;
   for (std::int64_t i = 0; i < indices.size(); ++i) {
     std::int64_t index = at[At(i)];
     if (index < -depth || index >= depth) continue;
     if (index < 0) index += depth;
-    CopyElements(values, 1, *out, (i / inner * depth + index) * inner + i % inner, 1);
+    CopyElements(values, 1, *out, (i / inner * depth + index) * inner + i % inner, 1, &meter);
   }
   return {};
 }

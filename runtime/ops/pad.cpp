@@ -119,6 +119,7 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
   if (rank == 0) return CopyAll(in, out);
   const std::int64_t columns = out.shape().back();
   const std::int64_t rows = columns == 0 ? 0 : out.size() / columns;
+  TextMeter meter;
   context.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       std::int64_t base = 0;
@@ -128,7 +129,7 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
         rest /= out.shape()[d];
       }
       for (std::int64_t i = 0; i < columns; ++i) {
-        CopyElements(in, base + offsets[rank - 1][At(i)], out, row * columns + i, 1);
+        CopyElements(in, base + offsets[rank - 1][At(i)], out, row * columns + i, 1, &meter);
       }
     }
   });

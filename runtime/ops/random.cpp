@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
@@ -21,7 +22,11 @@ template <class Next>
 Result<void> FillBy(Tensor& out, Next&& next) {
   return Dispatch(decltype(NumericList() + TypeList<bool>()){}, out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for (T& element : out.data<T>()) element = static_cast<T>(static_cast<double>(next()));
+    Pause pause;
+    for (T& element : out.data<T>()) {
+      if (pause.MustStop(64)) return;
+      element = static_cast<T>(static_cast<double>(next()));
+    }
   });
 }
 

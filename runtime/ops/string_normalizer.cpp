@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "base/text.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
 
@@ -75,7 +76,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     stop.insert(TRY(Mapped(word, compared, how.language)));
   }
   std::vector<std::string> kept;
+  Pause pause;
   for (const std::string& text : context.input(0)->data<std::string>()) {
+    if (pause.MustStop(64 + 64 * static_cast<std::int64_t>(text.size()))) return {};
     if (!stop.empty() && stop.contains(TRY(Mapped(text, compared, how.language)))) continue;
     kept.push_back(TRY(Mapped(text, how.action, how.language)));
   }

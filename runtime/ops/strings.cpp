@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/broadcast.h"
 #include "runtime/kernels/types.h"
 
@@ -28,10 +29,18 @@ Result<void> CheckText(std::span<const std::string> a, std::int64_t a_repeats,
   const std::int64_t left = TRY(CheckedMul(TextBytes(a), a_repeats, kWhat));
   const std::int64_t right = TRY(CheckedMul(TextBytes(b), b_repeats, kWhat));
   const std::int64_t bytes = TRY(CheckedAdd(left, right, kWhat));
-  if (bytes <= limits::kStringBytes) return {};
-  return Error{.code = Code::kResourceExhausted,
-               .message = Message("strings of ", bytes, " bytes together, at most ",
-                                  limits::kStringBytes, " are allowed")};
+  const Bounds* bounds = CurrentBounds();
+  const MemoryBudget* budget = bounds == nullptr ? nullptr : bounds->memory().get();
+  const std::int64_t most =
+      budget == nullptr ? limits::kStringBytes : budget->limits().string_bytes;
+  if (bytes > most) {
+    return Error{
+        .code = Code::kResourceExhausted,
+        .message = Message("strings of ", bytes, " bytes together, at most ", most, " are allowed"),
+        .id = "Tensor.TooLarge"};
+  }
+  if (budget == nullptr || bytes <= budget->limits().memory_bytes - budget->used()) return {};
+  return MemoryLimitError(*budget, bytes, "text");
 }
 
 Result<void> RunConcat(const NodeFacts& node, KernelContext& context) {
@@ -44,9 +53,11 @@ Result<void> RunConcat(const NodeFacts& node, KernelContext& context) {
   TRY(CheckText(left, out.size() / a.size(), right, out.size() / b.size()));
   auto to = out.data<std::string>();
   const BroadcastPlan plan = PlanBroadcast(out.shape(), {node.shape(0), node.shape(1)});
+  Pause pause;
   ForEachRun(plan, 0, plan.size,
              [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
                for (std::int64_t i = 0; i < count; ++i) {
+                 if (pause.MustStop(128)) return;
                  to[At(at + i)] = left[At(from[0] + i * plan.inner_stride(0))] +
                                   right[At(from[1] + i * plan.inner_stride(1))];
                }
@@ -122,7 +133,9 @@ Result<void> RunSplit(const NodeFacts& node, KernelContext& context) {
   const std::int64_t most = std::max<std::int64_t>(-1, node.attributes.Int("maxsplit", -1));
   std::vector<Pieces> rows;
   std::int64_t width = 0;
+  Pause pause;
   for (const std::string& text : in.data<std::string>()) {
+    if (pause.MustStop(128 + 4 * static_cast<std::int64_t>(text.size()))) return {};
     rows.push_back(delimiter.empty() ? SplitAtWhitespace(text, most)
                                      : SplitAt(text, delimiter, most));
     width = std::max(width, static_cast<std::int64_t>(rows.back().size()));
@@ -155,7 +168,11 @@ class RegexMatcher final : public Executable {
   Result<void> Run(KernelContext& context) const override {
     const auto in = context.input(0)->data<std::string>();
     auto out = context.output(0).data<bool>();
-    for (std::size_t i = 0; i < in.size(); ++i) out[i] = RE2::FullMatch(in[i], expression_);
+    Pause pause;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      if (pause.MustStop(256 + 64 * static_cast<std::int64_t>(in[i].size()))) return {};
+      out[i] = RE2::FullMatch(in[i], expression_);
+    }
     return {};
   }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
 
@@ -108,9 +109,11 @@ template <class Found>
 void Pool::Search(std::span<const std::int64_t> words, Found&& found) const {
   const auto count = static_cast<std::int64_t>(words.size());
   std::string key;
+  Pause pause;
   for (std::int64_t step = 1; step - 1 <= std::min(skips_, count); ++step) {
     for (std::int64_t start = 0; start < count; ++start) {
       key.clear();
+      if (pause.MustStop(32 * most_)) return;
       std::int64_t at = start;
       for (std::int64_t length = 1; length <= most_ && at < count; ++length, at += step) {
         AppendWord(key, words[At(at)]);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
@@ -51,7 +52,7 @@ struct Rows {
 
 template <class T>
 void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
-             std::vector<std::int64_t>& order) {
+             CountedVector<std::int64_t>& order) {
   std::iota(order.begin(), order.end(), 0);
   const auto before = [&](std::int64_t a, std::int64_t b) {
     const auto left = static_cast<Compute<T>>(x[a * rows.inner]);
@@ -85,7 +86,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     T* out = values == nullptr ? nullptr : values->data<T>().data();
     std::int64_t* places = indices == nullptr ? nullptr : indices->data<std::int64_t>().data();
     context.ParallelFor(total, 1, [=](std::int64_t begin, std::int64_t end) {
-      std::vector<std::int64_t> order(At(rows.count));
+      CountedVector<std::int64_t> order(At(rows.count));
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t outer = row / rows.inner;
         const std::int64_t column = row % rows.inner;

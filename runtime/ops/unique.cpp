@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
@@ -74,7 +75,7 @@ struct Found {
 };
 
 Found FindUnique(const Items& items, const Ordering& ordering, bool sorted) {
-  std::vector<std::int64_t> order(At(items.count));
+  CountedVector<std::int64_t> order(At(items.count));
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, [&](auto a, auto b) { return ordering(a, b) < 0; });
   Found found;

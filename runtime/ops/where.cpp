@@ -3,6 +3,7 @@
 #include <complex>
 #include <string>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/types.h"
 
@@ -18,12 +19,15 @@ void Select(KernelContext& context, const BroadcastPlan& plan) {
   const std::int64_t c_step = plan.inner_stride(0);
   const std::int64_t x_step = plan.inner_stride(1);
   const std::int64_t y_step = plan.inner_stride(2);
+  TextMeter meter;
   context.ParallelFor(plan.size, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
     ForEachRun(plan, begin, end,
                [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
                  for (std::int64_t i = 0; i < count; ++i) {
-                   out[at + i] = condition[from[0] + i * c_step] ? x[from[1] + i * x_step]
-                                                                 : y[from[2] + i * y_step];
+                   const T& chosen = condition[from[0] + i * c_step] ? x[from[1] + i * x_step]
+                                                                     : y[from[2] + i * y_step];
+                   if constexpr (std::is_same_v<T, std::string>) meter.Add(chosen);
+                   out[at + i] = chosen;
                  }
                });
   });

@@ -18,6 +18,10 @@ cd "$work"
 PYTHONPATH=$ours "$venv/bin/python" "$peer" record "$work/ours" "$models" 2>"$work/log" >/dev/null ||
   fail "the module does not run: $(tail -n 3 "$work/log")"
 "$venv/bin/python" "$peer" compare "$work/theirs" "$work/ours"
+surface=$root/tests/engines/onnxruntime_surface_peer.py
+"$venv/bin/python" "$surface" record "$work/theirs.names"
+PYTHONPATH=$ours "$venv/bin/python" "$surface" record "$work/ours.names"
+"$venv/bin/python" "$surface" compare "$work/theirs.names" "$work/ours.names"
 if [ -f "$models/exported/index.json" ]; then
   PYTHONPATH=$ours "$venv/bin/python" "$peer" exported "$models/exported" "$bin/slipway"
 fi

@@ -20,11 +20,15 @@ from .capi._pybind_state import (
     ModelMetadata,
     NodeArg,
     OrtAllocatorType,
+    OrtArenaCfg,
     OrtMemType,
+    OrtMemoryInfo,
     RunOptions,
     SessionIOBinding,
     SessionOptions,
     __version__,
+    create_and_register_allocator,
+    create_and_register_allocator_v2,
     disable_telemetry_events,
     enable_telemetry_events,
     get_all_providers,
@@ -32,10 +36,14 @@ from .capi._pybind_state import (
     get_build_info,
     get_device,
     get_version_string,
+    has_collective_ops,
+    register_execution_provider_library,
     set_default_logger_severity,
     set_default_logger_verbosity,
+    set_global_thread_pool_sizes,
     set_seed,
     slipway_version,
+    unregister_execution_provider_library,
 )
 from .capi.onnxruntime_inference_collection import (
     InferenceSession,
@@ -45,6 +53,18 @@ from .capi.onnxruntime_inference_collection import (
 )
 
 __author__ = "Slipway"
+package_name = "onnxruntime"
+version = __version__
+
+
+def preload_dlls(cuda=True, cudnn=True, msvc=True, directory=None):
+    """There are no libraries of devices to load."""
+
+
+def print_debug_info():
+    """Prints which library this is."""
+    print(get_build_info())
+
 
 __all__ = [
     "ExecutionMode",
@@ -55,13 +75,17 @@ __all__ = [
     "ModelMetadata",
     "NodeArg",
     "OrtAllocatorType",
+    "OrtArenaCfg",
     "OrtDevice",
     "OrtMemType",
+    "OrtMemoryInfo",
     "OrtValue",
     "RunOptions",
     "SessionIOBinding",
     "SessionOptions",
     "__version__",
+    "create_and_register_allocator",
+    "create_and_register_allocator_v2",
     "disable_telemetry_events",
     "enable_telemetry_events",
     "get_all_providers",
@@ -69,8 +93,16 @@ __all__ = [
     "get_build_info",
     "get_device",
     "get_version_string",
+    "has_collective_ops",
+    "package_name",
+    "preload_dlls",
+    "print_debug_info",
+    "register_execution_provider_library",
     "set_default_logger_severity",
     "set_default_logger_verbosity",
+    "set_global_thread_pool_sizes",
     "set_seed",
     "slipway_version",
+    "unregister_execution_provider_library",
+    "version",
 ]

@@ -9,23 +9,41 @@ from ctypes import c_char, c_char_p, c_int64, c_void_p
 import numpy as np
 
 from . import _dtypes, _fast, _values
-from ._errors import Failure, InvalidArgument, error, load_error, run_error
+from ._errors import Fail, Failure, InvalidArgument, error, load_error, run_error
 from ._library import Options, View, lib, make, take_text
 
 INPUTS, OUTPUTS, OVERRIDABLE = range(3)
+TERMINATED = "Exiting due to terminate flag being set to true."
 _KEPT = 256  # of names and shapes seen
 
 _VIEW = struct.Struct("@PPPNNii6q")
 assert _VIEW.size == ctypes.sizeof(View)
 _unpack, _size = _VIEW.unpack_from, _VIEW.size
 _fill = struct.Struct("@PPPNNii").pack_into
-_run, _fast_run = lib.session_run_views, _fast.run
+_run, _run_with, _fast_run = lib.session_run_views, lib.session_run_views_with, _fast.run
 _Nothing = c_char * 0
 _addressof = ctypes.addressof
 _ndarray = np.ndarray
 _Owner = _values.Owner
 _numbers = _dtypes.NUMBERS
 _dtypes_of = _dtypes.DTYPES
+
+
+class Cancel:
+    """Ends calls of the library while they go on; any thread may set it."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self):
+        status, self.handle = make(lib.cancel_create)
+        if status:
+            raise run_error(Failure(status))
+
+    def __del__(self, release=lib.cancel_release):
+        release(getattr(self, "handle", None))
+
+    def set(self, cancelled):
+        lib.cancel_set(self.handle, int(bool(cancelled)))
 
 
 class Port:
@@ -78,8 +96,9 @@ class _Shapes(dict):
 class Engine:
     """Thread-safe."""
 
-    def __init__(self, source, threads=0, rewrite=True, profile=False):
-        """`source` is a path or the bytes of a model."""
+    def __init__(self, source, threads=0, rewrite=True, profile=False, limits=(), cancel=None):
+        """`source` is a path or the bytes of a model; `limits` are names and values of the
+        library's options, `cancel` ends the making of the session."""
         self._model = self._session = None
         if isinstance(source, str) and "\0" in source:
             raise ValueError("embedded null byte in the path %r" % source)
@@ -97,6 +116,9 @@ class Engine:
             int(not rewrite),
             int(profile),
         )
+        for name, value in limits:
+            setattr(options, name, value)
+        options.cancel = cancel.handle if cancel else None
         status, self._session = make(lib.session_create, self._model, ctypes.byref(options))
         if status:
             raise load_error(Failure(status), what)
@@ -153,11 +175,17 @@ class Engine:
             kept[names] = made
         return made
 
-    def run(self, wanted, feeds):
-        """The outputs, by name in a tuple `wanted` or all where it is empty; `feeds` is a dict."""
+    @property
+    def memory(self):
+        """Bytes that count towards the session's memory limit now."""
+        return lib.session_memory(self._session)
+
+    def run(self, wanted, feeds, options=None):
+        """The outputs, by name in a tuple `wanted` or all where it is empty; `feeds` is a dict,
+        `options` what the library knows of a run's options."""
         names = tuple(feeds.keys())
         call = self._calls.get((names, wanted))
-        if call is not None and type(feeds) is dict:
+        if call is not None and options is None and type(feeds) is dict:
             made = _fast_run(call.address, feeds)
             if type(made) is list:
                 return _unwrapped(made)
@@ -178,15 +206,18 @@ class Engine:
         except IndexError:
             frame = _Frame(inputs, outputs)
         kept = self._feed(frame, feeds)
-        status = _run(
+        arguments = (
             self._session,
             given.address,
             frame.inputs_at,
             inputs,
             chosen.address,
             outputs,
-            frame.outputs_at,
         )
+        if options is None:
+            status = _run(*arguments, frame.outputs_at)
+        else:
+            status = _run_with(*arguments, ctypes.byref(options), frame.outputs_at)
         del kept
         if status:
             raise self._failure(Failure(status), feeds)
@@ -245,6 +276,8 @@ class Engine:
 
     def _failure(self, failure, feeds):
         """The exception for a run that failed, in the words that ONNX Runtime begins with."""
+        if failure.id == "Run.Cancelled":
+            return error(Fail, TERMINATED, failure.id)
         known = _WORDS.get(failure.id)
         words = known(self, feeds) if known else ""
         if words:

@@ -66,6 +66,8 @@ def _load_kind(failure):
         return NoSuchFile
     if failure.id == "Model.UnsupportedOpset":
         return Fail
+    if failure.id == "Run.Cancelled":
+        return ModelLoadCanceled
     if failure.code == _UNIMPLEMENTED:
         return NotImplemented
     if failure.id == "Model.Invalid":

@@ -35,6 +35,22 @@ class Options(Structure):
         ("no_passes", c_int32),
         ("reference", c_int32),
         ("profile", c_int32),
+        ("memory_bytes", c_int64),
+        ("tensor_bytes", c_int64),
+        ("string_bytes", c_int64),
+        ("loop_trips", c_int64),
+        ("deadline_ms", c_int64),
+        ("cancel", c_void_p),
+    ]
+
+
+class RunOptions(Structure):
+    """slipway_run_options."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("deadline_ms", c_int64),
+        ("cancel", c_void_p),
     ]
 
 
@@ -79,6 +95,11 @@ _QUICK = {
     "value_release": (None, (c_void_p,)),
     "value_view": (None, (c_void_p, POINTER(View))),
     "session_options_init": (None, (POINTER(Options),)),
+    "session_memory": (c_int64, (c_void_p,)),
+    "run_options_init": (None, (POINTER(RunOptions),)),
+    "cancel_create": (c_void_p, (POINTER(c_void_p),)),
+    "cancel_set": (None, (c_void_p, c_int32)),
+    "cancel_release": (None, (c_void_p,)),
 }
 # Functions that may take long; the interpreter's lock is released meanwhile.
 _LONG = {
@@ -89,6 +110,10 @@ _LONG = {
     "session_run_views": (
         c_void_p,
         (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p),
+    ),
+    "session_run_views_with": (
+        c_void_p,
+        (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(RunOptions), c_void_p),
     ),
     "session_profile": (c_void_p, (c_void_p, POINTER(c_void_p))),
     "session_release": (None, (c_void_p,)),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines of model files, kept a while: scripts that make a session for every request get the one
 they had. An engine is taken again while its file is the same (device, inode, size, times) and the
-options are; files whose external data could change unseen are never kept. All kept files together
+options are; files whose external data could change unseen, and sessions with a profile or limits of
+their own, are never kept. All kept files together
 have at most SLIPWAY_SESSION_CACHE_MB MiB (64; 0 keeps none).
 """
 
@@ -56,7 +57,8 @@ def _has_external_data(path):
 def engine(source, **options):
     """An engine of a path or of a model's bytes."""
     limit = _limit()
-    if isinstance(source, bytes) or limit == 0 or options.get("profile"):
+    own = options.get("profile") or options.get("limits") or options.get("cancel")
+    if isinstance(source, bytes) or limit == 0 or own:
         return Engine(source, **options)
     key, size = _key(source, options)
     with _lock:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import unittest
 import warnings
@@ -42,9 +43,9 @@ class Maps(unittest.TestCase):
     """Sequences of maps, as ZipMap gives them, and maps as inputs."""
 
     @staticmethod
-    def load(name):
+    def load(name, options=None):
         folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models")
-        return rt.InferenceSession(os.path.join(folder, name))
+        return rt.InferenceSession(os.path.join(folder, name), options)
 
     def test_zip_map_gives_a_list_of_dicts(self):
         session = self.load("zip_map.onnx")
@@ -621,6 +622,78 @@ class Options(unittest.TestCase):
         options.terminate = True
         with self.assertRaisesRegex(Fail, "terminate flag"):
             session.run(None, {"x": X, "y": Y}, options)
+        options.terminate = False
+        session.run(None, {"x": X, "y": Y}, options)
+
+    @staticmethod
+    def loop(options=None):
+        """A session of a loop, and feeds for so many trips."""
+        session = Maps.load("loop.onnx", options)
+        state, x = np.array([0, 1], np.float32), np.array([1, 10], np.float32)
+        return session, lambda trips: {"m": np.array(trips), "start": state, "x": x}
+
+    def test_terminate_from_another_thread(self):
+        session, feeds = self.loop()
+        options = rt.RunOptions()
+        timer = threading.Timer(0.1, setattr, (options, "terminate", True))
+        timer.start()
+        begin = time.monotonic()
+        with self.assertRaisesRegex(
+            Fail, "ONNXRuntimeError.*1 : FAIL : .*Exiting due to terminate flag being set to true."
+        ):
+            session.run(None, feeds(1 << 40), options)
+        self.assertLess(time.monotonic() - begin, 20)
+        timer.join()
+        options.terminate = False
+        self.assertEqual(session.run(None, feeds(2), options)[1].shape[0], 2)
+
+    def test_deadline(self):
+        session, feeds = self.loop()
+        options = rt.RunOptions()
+        options.add_run_config_entry("slipway.deadline_ms", "100")
+        self.assertEqual(options.get_run_config_entry("slipway.deadline_ms"), "100")
+        with self.assertRaisesRegex(state.RuntimeException, "longer than it may") as raised:
+            session.run(None, feeds(1 << 40), options)
+        self.assertEqual(raised.exception.id, "Run.DeadlineExceeded")
+        session.run(None, feeds(2), options)
+        for wrong in ("-1", "soon", "1.5", "", str(1 << 63)):
+            with self.assertRaises(InvalidArgument):
+                options.add_run_config_entry("slipway.deadline_ms", wrong)
+
+    def test_limits(self):
+        options = rt.SessionOptions()
+        options.add_session_config_entry("slipway.memory_limit_bytes", "100000")
+        options.add_session_config_entry("slipway.loop_trips_limit", "5")
+        session, feeds = self.loop(options)
+        session.run(None, feeds(5))
+        with self.assertRaises(state.RuntimeException) as raised:
+            session.run(None, feeds(6))
+        self.assertEqual(raised.exception.id, "Run.TooManyTrips")
+        add = rt.InferenceSession(t.add(), options)
+        large = np.ones((100_000, 2), np.float32)
+        with self.assertRaisesRegex(state.RuntimeException, "100000 bytes are in use") as raised:
+            add.run(None, {"x": large, "y": Y})
+        self.assertEqual(raised.exception.id, "Run.MemoryLimit")
+        add.run(None, {"x": X, "y": Y})
+        with self.assertRaisesRegex(state.RuntimeException, "100000 bytes are in use"):
+            add.run(None, {"x": large, "y": Y})
+        with self.assertRaises(InvalidArgument):
+            options.add_session_config_entry("slipway.memory_limit_bytes", "1G")
+
+    def test_loading_can_be_cancelled(self):
+        options = rt.SessionOptions()
+        options.set_load_cancellation_flag(True)
+        x = np.ones((4, 4), np.float32).tobytes()
+        folded = t.model(
+            [t.node("MatMul", ["w", "w"], ["v"]), t.node("Add", ["v", "x"], ["y"])],
+            [t.value("x", t.tensor_type(t.FLOAT, [4, 4]))],
+            [t.value("y", t.tensor_type(t.FLOAT, [4, 4]))],
+            [t.tensor("w", t.FLOAT, [4, 4], x)],
+        )
+        with self.assertRaises(state.ModelLoadCanceled):
+            rt.InferenceSession(folded, options)
+        options.set_load_cancellation_flag(False)
+        rt.InferenceSession(folded, options)
 
     def test_profile(self):
         import json

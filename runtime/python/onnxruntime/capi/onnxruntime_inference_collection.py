@@ -86,8 +86,13 @@ class Session:
         run meanwhile.
         """
         engine = self._engine
+        options = None
         if run_options is not None:
-            _check_run_options(run_options)
+            if not isinstance(run_options, C.RunOptions):
+                raise TypeError(
+                    "run(): run_options is a RunOptions, not %s" % type(run_options).__name__
+                )
+            options = run_options._known_by_library()
         if self._fixed:
             self._check_fixed(input_feed)
         if output_names:
@@ -95,8 +100,8 @@ class Session:
                 raise TypeError(
                     "run(): output_names is a list of names, not the str %r" % output_names
                 )
-            return engine.run(tuple(output_names), input_feed)
-        return engine.run((), input_feed)
+            return engine.run(tuple(output_names), input_feed, options)
+        return engine.run((), input_feed, options)
 
     def _check_fixed(self, feeds):
         for name, index, symbol, size in self._fixed:
@@ -123,6 +128,28 @@ class Session:
         """As `run`, with OrtValues in and out."""
         feeds = {name: value._fed() for name, value in input_dict_ort_values.items()}
         return [OrtValue(value) for value in self.run(output_names, feeds, run_options)]
+
+    def run_with_ortvaluevector(
+        self, run_options, feed_names, feeds, fetch_names, fetches, fetch_devices=None
+    ):
+        """As run_with_ort_values, with lists; `fetches` is filled."""
+        named = dict(zip(feed_names, feeds))
+        fetches[:] = self.run_with_ort_values(list(fetch_names), named, run_options)
+
+    def create_ortvalue_from_shape_and_type(
+        self, shape, element_type, device_type="cpu", device_id=0, vendor_id=-1
+    ):
+        return OrtValue.ortvalue_from_shape_and_type(shape, element_type, device_type, device_id)
+
+    def get_tuning_results(self):
+        """Nothing is tuned."""
+        return []
+
+    def set_tuning_results(self, results, *, error_on_invalid=False):
+        C.ignored("InferenceSession.set_tuning_results")
+
+    def set_ep_dynamic_options(self, options):
+        C.ignored("InferenceSession.set_ep_dynamic_options")
 
     def io_binding(self):
         return IOBinding(self)
@@ -162,13 +189,6 @@ class Session:
         return name
 
 
-def _check_run_options(options):
-    if not isinstance(options, C.RunOptions):
-        raise TypeError("run(): run_options is a RunOptions, not %s" % type(options).__name__)
-    if options.terminate:
-        raise C._failed("Exiting due to terminate flag being set to true.")
-
-
 class InferenceSession(Session):
     """A model made ready to run.
 
@@ -201,6 +221,8 @@ class InferenceSession(Session):
             rewrite=options.graph_optimization_level != C.GraphOptimizationLevel.ORT_DISABLE_ALL
             and not kwargs.get("disabled_optimizers"),
             profile=options.enable_profiling,
+            limits=options._limits(),
+            cancel=options._cancel,
         )
         self._profiling_since = time.time_ns() if options.enable_profiling else 0
         self._fixed = [
@@ -227,6 +249,12 @@ class OrtDevice:
 
     def device_type(self):
         return self._type
+
+    def device_mem_type(self):
+        return 0
+
+    def device_vendor_id(self):
+        return 0
 
 
 def _check_device(name):
@@ -268,7 +296,7 @@ class OrtValue:
 
     @classmethod
     def ortvalue_from_shape_and_type(
-        cls, shape, element_type, device_type="cpu", device_id=0, vendor_id=-1
+        cls, shape, element_type, device_type="cpu", device_id=0, vendor_id=-1, memory_info=None
     ):
         """Memory of that shape; its elements are not set. The type is a numpy or an ONNX one."""
         _check_device(device_type)
@@ -335,17 +363,21 @@ class OrtValue:
     def is_sparse_tensor(self):
         return False
 
+    def as_sparse_tensor(self):
+        raise C._failed("the value is %s: tensors are dense here" % self.data_type())
+
     def is_tensor_sequence(self):
         return isinstance(self._value, list)
 
-    def update_inplace(self, np_arr):
-        """Copies the array's elements here; shape and type stay."""
-        if np_arr.shape != self._tensor().shape or np_arr.dtype != self._tensor().dtype:
+    def update_inplace(self, data):
+        """Copies the elements of an array, or of an OrtValue, here; shape and type stay."""
+        data = data.numpy() if isinstance(data, OrtValue) else data
+        if data.shape != self._tensor().shape or data.dtype != self._tensor().dtype:
             raise RuntimeError(
                 "update_inplace: %s%s does not fit %s%s"
-                % (np_arr.dtype, list(np_arr.shape), self._tensor().dtype, self.shape())
+                % (data.dtype, list(data.shape), self._tensor().dtype, self.shape())
             )
-        self._tensor()[...] = np_arr
+        self._tensor()[...] = data
 
 
 def _type_text(value, number=0):

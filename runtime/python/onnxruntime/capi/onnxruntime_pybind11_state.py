@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options, descriptions and exceptions, under the module name that existing code imports."""
 
+import ctypes
 import enum
 import logging
 import platform
 
+from .._engine import Cancel
 from .._errors import (
     DeviceReset,
     EngineError,
@@ -23,6 +25,7 @@ from .._errors import (
     RuntimeException,
     error,
 )
+from .._library import RunOptions as LibraryRunOptions
 from .._library import lib, path as _library_path
 
 __version__ = "1.20.1"
@@ -70,6 +73,7 @@ class OrtAllocatorType(_Enum):
 class OrtMemType(_Enum):
     CPU_INPUT = -2
     CPU_OUTPUT = -1
+    CPU = -1
     DEFAULT = 0
 
 
@@ -87,6 +91,11 @@ class _Attributes:
     """Attributes of fixed names and types; `_known` gives (default, ignored) of each."""
 
     _known = {}
+
+    def __init_subclass__(cls):
+        # The class has them too, for whoever asks which there are.
+        for name, (default, _) in cls._known.items():
+            setattr(cls, name, default)
 
     def __init__(self):
         for name, (default, _) in self._known.items():
@@ -119,9 +128,33 @@ class _Attributes:
         self._entries[key] = value
 
 
+def _number(key, value):
+    """A configuration entry that is a number of 0 or more."""
+    if not (value.isascii() and value.isdigit()) or int(value) >= 1 << 63:
+        raise error(
+            InvalidArgument, "configuration %s: %r is no whole number of 0 or more" % (key, value)
+        )
+    return int(value)
+
+
 class SessionOptions(_Attributes):
     """How a session is made. Used here: graph_optimization_level, intra_op_num_threads,
-    enable_profiling, profile_file_prefix, log_severity_level and the free dimensions."""
+    enable_profiling, profile_file_prefix, log_severity_level, the free dimensions, and these
+    configuration entries, whole numbers where 0 is the default:
+
+    slipway.memory_limit_bytes: of all that the session allocates and has not given back
+    slipway.tensor_limit_bytes, slipway.text_limit_bytes: of one tensor, of one tensor's text
+    slipway.loop_trips_limit: runs of graphs inside nodes (Loop, Scan, If), in one run
+    slipway.load_deadline_ms: to make the session
+    """
+
+    _limit_entries = {
+        "slipway.memory_limit_bytes": "memory_bytes",
+        "slipway.tensor_limit_bytes": "tensor_bytes",
+        "slipway.text_limit_bytes": "string_bytes",
+        "slipway.loop_trips_limit": "loop_trips",
+        "slipway.load_deadline_ms": "deadline_ms",
+    }
 
     _known = {
         "enable_cpu_mem_arena": (True, True),
@@ -145,10 +178,27 @@ class SessionOptions(_Attributes):
     def __init__(self):
         super().__init__()
         self.__dict__["_free_dimensions"] = {}
+        self.__dict__["_cancel"] = None
 
     def add_session_config_entry(self, key, value):
         self._set_entry(key, value)
-        ignored("SessionOptions.add_session_config_entry(%r)" % key)
+        if key in self._limit_entries:
+            _number(key, value)
+        else:
+            ignored("SessionOptions.add_session_config_entry(%r)" % key)
+
+    def _limits(self):
+        return tuple(
+            (field, _number(key, self._entries[key]))
+            for key, field in self._limit_entries.items()
+            if key in self._entries
+        )
+
+    def set_load_cancellation_flag(self, value):
+        """True ends the sessions that are being made with these options, from any thread."""
+        if self._cancel is None:
+            self.__dict__["_cancel"] = Cancel()
+        self._cancel.set(value)
 
     def get_session_config_entry(self, key):
         return self._entry(key)
@@ -168,6 +218,26 @@ class SessionOptions(_Attributes):
             NotImplemented, "SessionOptions.add_external_initializers: feed the inputs instead"
         )
 
+    def add_external_initializers_from_files_in_memory(self, names, values, sizes):
+        raise error(
+            NotImplemented,
+            "SessionOptions.add_external_initializers_from_files_in_memory: feed the inputs"
+            " instead",
+        )
+
+    def add_provider(self, name, options=None):
+        """The provider that is there is used anyway; another is an error."""
+        if name not in _PROVIDERS:
+            raise error(InvalidArgument, "Unknown provider name: %s" % name)
+
+    def set_provider_selection_policy(self, policy):
+        """There is one provider."""
+        ignored("SessionOptions.set_provider_selection_policy")
+
+    def set_provider_selection_policy_delegate(self, delegate):
+        """There is one provider."""
+        ignored("SessionOptions.set_provider_selection_policy_delegate")
+
     def register_custom_ops_library(self, library):
         raise error(
             NotImplemented,
@@ -180,7 +250,9 @@ class SessionOptions(_Attributes):
 
 
 class RunOptions(_Attributes):
-    """How one inference is run. `terminate` is looked at before it begins."""
+    """How one inference is run. `terminate` set to True, by any thread, ends the runs that were
+    given this, some tens of milliseconds later. The configuration entry slipway.deadline_ms is how
+    long a run may take."""
 
     _known = {
         "log_severity_level": (-1, False),
@@ -189,13 +261,69 @@ class RunOptions(_Attributes):
         "only_execute_path_to_fetches": (False, False),
         "terminate": (False, False),
     }
+    _deadline = "slipway.deadline_ms"
+
+    def __init__(self):
+        super().__init__()
+        options = LibraryRunOptions()
+        lib.run_options_init(ctypes.byref(options))
+        self.__dict__.update(_cancel=Cancel(), _library_options=options)
+        options.cancel = self._cancel.handle
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "terminate":
+            self._cancel.set(value)
 
     def add_run_config_entry(self, key, value):
         self._set_entry(key, value)
-        ignored("RunOptions.add_run_config_entry(%r)" % key)
+        if key == self._deadline:
+            self._library_options.deadline_ms = _number(key, value)
+        else:
+            ignored("RunOptions.add_run_config_entry(%r)" % key)
 
     def get_run_config_entry(self, key):
         return self._entry(key)
+
+    def add_active_adapter(self, adapter):
+        raise error(NotImplemented, "RunOptions.add_active_adapter: there are no adapters")
+
+    def _known_by_library(self):
+        return self._library_options
+
+
+class OrtArenaCfg:
+    """How a memory arena grows; accepted, as there is none: memory of a run is planned, and
+    SessionOptions' slipway.memory_limit_bytes bounds it. From four numbers, or a dict of them."""
+
+    _names = (
+        "max_mem",
+        "arena_extend_strategy",
+        "initial_chunk_size_bytes",
+        "max_dead_bytes_per_chunk",
+    )
+
+    def __init__(self, *values):
+        if len(values) == 1 and isinstance(values[0], dict):
+            unknown = set(values[0]) - set(self._names) - _MORE_OF_ARENAS
+            if unknown:
+                raise RuntimeError("Invalid OrtArenaCfg option: %s" % ", ".join(sorted(unknown)))
+            values = [values[0].get(name, -1) for name in self._names]
+        if len(values) != len(self._names) or not all(isinstance(v, int) for v in values):
+            raise TypeError("OrtArenaCfg: four whole numbers, or a dict of them")
+        for name, value in zip(self._names, values):
+            setattr(self, name, value)
+
+
+_MORE_OF_ARENAS = {"initial_growth_chunk_size_bytes", "max_power_of_two_extend_bytes"}
+
+
+class OrtMemoryInfo:
+    """What an allocator is for: here always memory of the CPU."""
+
+    def __init__(self, name, allocator_type, device_id, memory_type):
+        self.name, self.allocator_type = name, allocator_type
+        self.device_id, self.mem_type = device_id, memory_type
 
 
 class NodeArg:
@@ -280,6 +408,37 @@ def set_seed(seed):
     ignored("set_seed")
 
 
+def create_and_register_allocator(memory_info, arena_config=None):
+    """Sessions have no allocators to share."""
+    ignored("create_and_register_allocator")
+
+
+def create_and_register_allocator_v2(provider_type, memory_info, options, arena_config=None):
+    """Sessions have no allocators to share."""
+    ignored("create_and_register_allocator_v2")
+
+
+def set_global_thread_pool_sizes(intra_op_num_threads, inter_op_num_threads):
+    """Threads are the process's, and a session's number holds for its runs."""
+    ignored("set_global_thread_pool_sizes")
+
+
+def has_collective_ops():
+    return False
+
+
+def get_default_session_options():
+    return SessionOptions()
+
+
+def register_execution_provider_library(name, path):
+    raise error(NotImplemented, "execution provider %s: %s cannot be loaded" % (name, path))
+
+
+def unregister_execution_provider_library(name):
+    raise error(NotImplemented, "execution provider %s is not there" % name)
+
+
 def enable_telemetry_events():
     """There is no telemetry."""
 
@@ -288,5 +447,15 @@ def disable_telemetry_events():
     """There is no telemetry."""
 
 
-_OWN = ("enum", "logging", "platform", "lib", "error", "ignored")
+_OWN = (
+    "Cancel",
+    "LibraryRunOptions",
+    "ctypes",
+    "enum",
+    "error",
+    "ignored",
+    "lib",
+    "logging",
+    "platform",
+)
 __all__ = [name for name in dir() if not name.startswith("_") and name not in _OWN]
