@@ -166,6 +166,7 @@ Result<Signature> StoredRegistry::SignatureOf(const RegisterRequest& request,
 Result<ModelVersion> StoredRegistry::Register(const RegisterRequest& request) {
   TRY(CheckFields(request));
   Content content = TRY(ResolveContent(request, blobs_));
+  Signature signature = TRY(SignatureOf(request, content));
   ModelVersion model{.workspace = request.workspace,
                      .name = request.name,
                      .id = {},
@@ -173,7 +174,7 @@ Result<ModelVersion> StoredRegistry::Register(const RegisterRequest& request) {
                      .size = content.size,
                      .main_file = content.main_file,
                      .files = {},
-                     .signature = TRY(SignatureOf(request, content)),
+                     .signature = std::move(signature),
                      .framework = request.framework,
                      .framework_version = request.framework_version,
                      .description = request.description,

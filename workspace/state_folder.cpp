@@ -2,16 +2,19 @@
 #include "workspace/state_folder.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/process_stat.h"
 #include "base/text.h"
@@ -24,6 +27,30 @@ constexpr std::int64_t kSmallFileBytesMax = 4096;
 
 std::filesystem::path EndpointFile(const std::filesystem::path& state) {
   return state / "run" / "endpoint.json";
+}
+
+/// Whether the program that said where it listens still runs.
+bool HolderRuns(const std::filesystem::path& state) {
+  const Result<std::string> text = ReadFile(EndpointFile(state), kSmallFileBytesMax);
+  if (!text) return false;
+  const Result<Json> endpoint = ParseJson(*text);
+  if (!endpoint) return false;
+  const Result<std::int64_t> pid = GetInt(*endpoint, "pid");
+  return pid && *pid > 0 && ::kill(static_cast<pid_t>(*pid), 0) == 0;
+}
+
+/// Takes the lock. A program that was killed while it started another leaves it to that one for a
+/// moment, until it runs.
+bool TakeLock(int fd, const std::filesystem::path& state) {
+  constexpr int kTries = 200;
+  for (int i = 0; i < kTries; ++i) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return false;
+    if (HolderRuns(state)) break;
+    SystemClock().Sleep(std::chrono::milliseconds(5));
+  }
+  errno = EWOULDBLOCK;
+  return false;
 }
 
 std::string WhoHasIt(const std::filesystem::path& state) {
@@ -58,7 +85,7 @@ Result<UniqueFd> LockStateFolder(const std::filesystem::path& state) {
   const std::filesystem::path file = state / "run" / "lock";
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return SystemError(file.string(), errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (TakeLock(fd.get(), state)) return fd;
   if (errno != EWOULDBLOCK) return SystemError(file.string(), errno);
   return Error{.code = Code::kFailedPrecondition,
                .message = "state folder " + state.string() + " is in use by " + WhoHasIt(state),
