@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/command_line.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/context.h"
-#include "cli/options.h"
 
 namespace slipway::cli {
 namespace {

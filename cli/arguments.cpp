@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/json.h"
 #include "cli/config_file.h"
@@ -45,6 +47,11 @@ void AddWaitOptions(Options& options, WaitOptions& wait) {
 void AddScriptOptions(Options& options, ScriptArguments& script) {
   options.add_option("--script", script.script, "Scoring script with init() and run()")
       .type_name("FILE");
+  options
+      .add_option("--source-directory", script.source_directory,
+                  "Folder that goes along as a whole, but for what its .amlignore or .gitignore "
+                  "names; --script is a path in it")
+      .type_name("DIR");
   options.add_option("--conda", script.conda, "Dependency file: what the script imports")
       .type_name("FILE");
   options
@@ -127,13 +134,44 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
       .capture_default_str();
   options.add_flag("--reference", session.reference, "Only the reference kernels");
   options.add_flag("--no-passes", session.no_passes, "Run the graph as it is in the file");
+  options
+      .add_option("--memory-limit", session.memory_limit,
+                  "Most memory for weights, working memory and values, such as 512M or 2G; by "
+                  "default what this process may use")
+      .type_name("BYTES");
 }
 
+namespace {
+
+/// A number of bytes, which K, M, G or T may follow: powers of 1024.
+Result<std::int64_t> ReadBytes(const std::string& option, const std::string& text) {
+  constexpr std::string_view kUnits = "KMGT";
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  const std::size_t power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
+  const bool known = unit.empty() || (unit.size() == 1 && power > 0);
+  if (error == std::errc() && number > 0 && known && number <= INT64_MAX >> (10 * power)) {
+    return number << (10 * power);
+  }
+  return Error{.code = Code::kInvalidArgument,
+               .message = option + " '" + text + "' is no number of bytes",
+               .id = "Usage",
+               .fix = "a number of 1 or more, and K, M, G or T behind it for powers of 1024"};
+}
+
+}  // namespace
+
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
-  return runtime::SessionOptions{.device = TRY(runtime::DeviceFromName(session.device)),
-                                 .threads = session.threads,
-                                 .passes = !session.no_passes,
-                                 .reference = session.reference};
+  runtime::SessionOptions options{.device = TRY(runtime::DeviceFromName(session.device)),
+                                  .threads = session.threads,
+                                  .passes = !session.no_passes,
+                                  .reference = session.reference};
+  if (!session.memory_limit.empty()) {
+    options.limits.memory_bytes = TRY(ReadBytes("--memory-limit", session.memory_limit));
+  }
+  return options;
 }
 
 Columns WorkspaceRows() {

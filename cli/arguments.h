@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/command_line.h"
 #include "base/result.h"
 #include "cli/operation.h"
-#include "cli/options.h"
 #include "runtime/runtime.h"
 #include "workspace/api.h"
 
@@ -30,7 +30,7 @@ void AddWaitOptions(Options& options, WaitOptions& wait);
 
 /// What a scoring script comes with; for `image create`, `image plan` and `deploy`.
 struct ScriptArguments {
-  std::string script, conda, docker_file, lock, base, runtime, python_version;
+  std::string script, source_directory, conda, docker_file, lock, base, runtime, python_version;
   std::string preflight = "strict";
   std::vector<std::string> dependencies, keep;
   bool gpu = false, fresh = false;
@@ -68,9 +68,10 @@ struct SessionArguments {
   std::string device = "cpu";
   int threads = 0;
   bool reference = false, no_passes = false;
+  std::string memory_limit;
 };
 void AddSessionOptions(Options& options, SessionArguments& session);
-/// kInvalidArgument naming the devices there are.
+/// kInvalidArgument naming the devices there are, or a limit that is no number of bytes.
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session);
 
 /// Rows that a workspace, a model, an image, a service are shown with.

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/command_line.h"
 #include "base/result.h"
 #include "base/unit.h"
-#include "cli/options.h"
 
 namespace slipway::cli {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "base/command_line.h"
 #include "cli/command.h"
-#include "cli/options.h"
 #include "cli/output.h"
 
 namespace slipway::cli {

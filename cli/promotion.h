@@ -3,12 +3,12 @@
 
 #include <string>
 
+#include "base/command_line.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/operation.h"
-#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/remote.h"
 

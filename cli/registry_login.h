@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/command_line.h"
 #include "base/result.h"
-#include "cli/options.h"
 
 namespace slipway::cli {
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 
+#include "cli/source_folder.h"
 #include "cli/upload.h"
 
 namespace slipway::cli {
@@ -55,6 +57,45 @@ Result<void> UploadDependency(Context& context, Remote& remote, const std::strin
   return {};
 }
 
+Error WrongUse(std::string message, std::string fix) {
+  return Error{.code = Code::kInvalidArgument,
+               .message = std::move(message),
+               .id = "Usage",
+               .fix = std::move(fix)};
+}
+
+/// The whole folder of sources, the script among it under its path there.
+Result<void> UploadSources(Context& context, Remote& remote, const ScriptArguments& arguments,
+                           api::CreateImage& image) {
+  if (arguments.script.empty()) {
+    return WrongUse("--source-directory without a --script in it",
+                    "name the script by its path in that folder: --script score.py");
+  }
+  const fs::path root = context.folder() / arguments.source_directory;
+  const std::vector<ModelSource> files = TRY(FindSourceFiles(root));
+  const std::string script = fs::path(arguments.script).lexically_normal().generic_string();
+  const auto found = std::ranges::find(files, script, &ModelSource::path);
+  if (found == files.end()) {
+    std::error_code error;
+    const bool is_there = !script.starts_with("..") && fs::is_regular_file(root / script, error);
+    const std::string folder = root.lexically_normal().string();
+    return Error{.code = is_there ? Code::kInvalidArgument : Code::kNotFound,
+                 .message = is_there ? script + " is left out by an ignore file of " + folder
+                                     : folder + " has no file " + script,
+                 .id = "Image.Script",
+                 .fix = "--script is a path in --source-directory"};
+  }
+  for (const ModelSource& source : files) {
+    api::ModelFile file = TRY(UploadFile(context, remote, source.file, source.path));
+    if (source.path == script) {
+      image.script = std::move(file);
+    } else {
+      image.dependencies.push_back(std::move(file));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> UploadScript(Context& context, Remote& remote, const ScriptArguments& arguments,
@@ -66,8 +107,11 @@ Result<void> UploadScript(Context& context, Remote& remote, const ScriptArgument
   image.keep = arguments.keep;
   image.gpu = arguments.gpu;
   image.fresh = arguments.fresh;
+  const bool folder = !arguments.source_directory.empty();
+  if (folder) TRY(UploadSources(context, remote, arguments, image));
+  const std::string none;
   const std::pair<const std::string*, api::ModelFile*> single[] = {
-      {&arguments.script, &image.script},
+      {folder ? &none : &arguments.script, &image.script},
       {&arguments.conda, &image.conda},
       {&arguments.docker_file, &image.docker_file},
       {&arguments.lock, &image.lock}};

@@ -67,7 +67,7 @@ constexpr ThirdParty kThirdParty[] = {
     {"archive", R"((imagebuilder/.*|cli/download)\.cpp)"},
     {"libdeflate.h", R"(imagebuilder/.*\.cpp)"},
     {"zlib.h", R"(imagebuilder/.*\.cpp)"},
-    {"CLI/", R"((cli/.*|workspace/main|runtime/server/main|deployer/relay/main)\.cpp)"},
+    {"CLI/", R"((cli/(app|completion)|base/command_line)\.cpp)"},
     {"yaml-cpp/", R"((cli|workspace|deployer|imagebuilder)/.*\.cpp)"},
 };
 

@@ -250,7 +250,8 @@ constexpr auto FieldsOf(const Environment*) {
 constexpr auto FieldsOf(const Evidence*) {
   using T = Evidence;
   return Fields(Field{"step", &T::step}, Field{"state", &T::state}, Field{"detail", &T::detail},
-                Field{"time", &T::time});
+                Field{"time", &T::time}, Field{"digest", &T::digest},
+                Field{"verification", &T::verification});
 }
 
 constexpr auto FieldsOf(const Promotion*) {
@@ -332,6 +333,10 @@ bool IsSent(const UpdateService& value, std::string_view name) {
 bool IsSent(const Environment& value, std::string_view name) {
   return name != "deployment" || !value.deployment.json.empty();
 }
+bool IsSent(const Evidence& value, std::string_view name) {
+  if (name == "digest") return !value.digest.empty();
+  return name != "verification" || !value.verification.state.empty();
+}
 bool IsSent(const Image& value, std::string_view name) {
   return name != "verification" || !value.verification.state.empty();
 }
@@ -362,6 +367,9 @@ bool IsGiven(const Json& json, const char* name) {
 void NotePresence(const Json& json, UpdateModel& value) {
   value.has_description = IsGiven(json, "description");
   value.has_tags = IsGiven(json, "tags");
+}
+void NotePresence(const Json& json, Environment& value) {
+  value.has_gates = IsGiven(json, "gates");
 }
 void NotePresence(const Json& json, UpdateService& value) {
   value.has_description = IsGiven(json, "description");

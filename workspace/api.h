@@ -266,17 +266,22 @@ struct Environment {
   std::string service;  ///< name of the service; empty: `<model>-<environment>`
   std::string alias;    ///< moved to the version in the end; empty: the environment's name
   Object deployment;    ///< as of a service; told without its keys and passwords
-  /// What must hold: `samples` (the model has golden samples), `verify` (the image is what its
-  /// digests say), `endpoint` (the samples are reproduced through the scoring URI).
+  /// What must hold: `samples` (the model has golden samples), `verify` (the image, built again
+  /// from its recorded inputs, is the same), `endpoint` (the samples are reproduced through the
+  /// scoring URI; without samples, the service says it is ready). Absent: `endpoint` alone.
   std::vector<std::string> gates;
+  bool has_gates = false;              ///< whether the request said any, or that there are none
   std::vector<std::string> approvers;  ///< names of tokens, one of which must agree; empty: none
   bool own_approval = false;           ///< an approver may agree to what it asked for itself
   std::string created_time, updated_time, etag;
 };
 
-/// Something that was done or checked on the way. `state`: Passed, Failed.
+/// Something that was done or checked on the way. `state`: Passed, Failed. `digest` is of the image
+/// that was looked at; with `verify` comes what building it again gave, part by part.
 struct Evidence {
-  std::string step, state, detail, time;
+  std::string step;
+  std::string state = {}, detail = {}, time = {}, digest = {};
+  Verification verification = {};
 };
 /// `state`: WaitingForApproval, Running, Succeeded, Failed, Rejected.
 struct Promotion {

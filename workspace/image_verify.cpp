@@ -183,7 +183,6 @@ Result<void> Compare(Workspace& workspace, const std::string& workspace_name,
 Result<api::Verification> VerifyByRebuilding(Workspace& workspace,
                                              const std::string& workspace_name,
                                              const api::Image& image, Progress& progress) {
-  const std::shared_lock keep(workspace.keep_mutex());
   api::Verification verification;
   verification.time = FormatTime(workspace.clock().Now());
   Result<void> compared = Compare(workspace, workspace_name, image, progress, verification);
@@ -236,6 +235,7 @@ Result<api::Operation> StartImageVerify(Workspace& workspace, const std::string&
            std::to_string(image.version);
   };
   job.run = [&workspace, workspace_name, image](Progress& progress) -> Result<void> {
+    const std::shared_lock keep(workspace.keep_mutex());
     const api::Verification verification =
         TRY(VerifyByRebuilding(workspace, workspace_name, image, progress));
     return CheckVerified(image, verification);

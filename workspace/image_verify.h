@@ -15,7 +15,7 @@ class Workspace;
 /// Builds the image again from its recorded inputs and lock, with nothing that was made before and
 /// nothing from a network but what RUN steps fetch, and compares the two part by part. What came of
 /// it is kept with the image. Each part is told as a log line. kDataLoss (id `Image.Damaged`) where
-/// blobs of the image are not what their digests say; that is kept too.
+/// blobs of the image are not what their digests say; that is kept too. Hold keep_mutex() shared.
 Result<api::Verification> VerifyByRebuilding(Workspace& workspace,
                                              const std::string& workspace_name,
                                              const api::Image& image, Progress& progress);

@@ -10,6 +10,7 @@
 #include "registry/registry.h"
 #include "workspace/api.h"
 #include "workspace/operations.h"
+#include "workspace/store.h"
 
 /// What the workspace service does with images: from model versions to blobs and a row.
 namespace slipway::workspace {
@@ -45,6 +46,11 @@ Result<void> FinishImage(Workspace& workspace, std::string_view workspace_name, 
 /// Starts the operation `image.create`.
 Result<api::Operation> StartImageCreate(Workspace& workspace, const std::string& workspace_name,
                                         const api::CreateImage& wanted);
+
+/// kFailedPrecondition (ids `Image.InUse`, `Image.Busy`) while something needs it. `if_match`: see
+/// CheckIfMatch. Version 0: the newest.
+Result<void> DeleteImage(Workspace& workspace, const std::string& workspace_name,
+                         const VersionedName& name, std::string_view if_match);
 
 /// What building would give; builds nothing.
 Result<api::ImagePlan> PlanImage(Workspace& workspace, std::string_view workspace_name,

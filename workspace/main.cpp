@@ -1,20 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/command_line.h"
+#include "base/file.h"
 #include "base/http/server.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "workspace/router.h"
+#include "workspace/script_environment.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
 namespace {
 
+/// Of what environments are made of, from when it was fetched.
+constexpr std::int64_t kKeptSeconds = std::int64_t{30} * 24 * 3600;
+
 struct Arguments {
   std::string state;
   std::vector<std::string> listen{"127.0.0.1:0"};
+  std::string script, conda, model;
+  std::vector<std::string> keep;
+  bool fresh = false;
+  int answer_fd = STDOUT_FILENO;
 };
 
 int Report(const Error& error) {
@@ -47,22 +63,70 @@ Result<void> Serve(const Arguments& arguments) {
   return {};
 }
 
+void Tell(const Arguments& arguments, const std::string& text) {
+  const std::string line = text + "\n";
+  static_cast<void>(WriteAll(arguments.answer_fd, std::as_bytes(std::span(line))).has_value());
+}
+
+/// The state folder as soon as no other program has it open.
+Result<std::unique_ptr<Workspace>> OpenWhenFree(const Arguments& arguments,
+                                                const imagebuilder::WorkHooks& hooks) {
+  constexpr std::chrono::milliseconds kPoll{100};
+  constexpr int kTries = 36'000;
+  for (int i = 0;; ++i) {
+    auto opened = Workspace::Open({.state = arguments.state,
+                                   .server_program = DefaultServerProgram(),
+                                   .garbage_grace_seconds = kKeptSeconds,
+                                   .pack_ahead = false});
+    if (opened || opened.error().id != "State.InUse" || i == kTries) return opened;
+    if (i == 0) hooks.Say("waiting for another program that makes an environment");
+    SystemClock().Sleep(kPoll);
+  }
+}
+
+Result<ScriptEnvironment> MakeEnvironment(const Arguments& arguments) {
+  const imagebuilder::WorkHooks hooks{.say = [&arguments](std::string_view line) {
+    Tell(arguments, DumpJson({{"say", std::string(line)}}));
+  }};
+  const std::unique_ptr<Workspace> workspace = TRY(OpenWhenFree(arguments, hooks));
+  return MakeScriptEnvironment(*workspace,
+                               {.script = arguments.script,
+                                .conda = arguments.conda,
+                                .model = arguments.model,
+                                .keep = arguments.keep,
+                                .fresh = arguments.fresh},
+                               hooks);
+}
+
+/// Makes one environment, tells of it line by line as JSON, and ends.
+int Environment(const Arguments& arguments) {
+  const Result<ScriptEnvironment> made = MakeEnvironment(arguments);
+  Tell(arguments, ScriptEnvironmentText(made));
+  return made ? 0 : Report(made.error());
+}
+
 int Main(int argc, char** argv) {
   http::BlockStopSignals();
   Arguments arguments;
-  CLI::App app("The Slipway workspace service", "slipwayd");
-  app.add_option("--state", arguments.state, "State folder; made where it is not there")
-      ->required();
+  CommandLine line("The Slipway workspace service", "slipwayd");
+  Options app = line.options();
+  app.add_option("--state", arguments.state, "State folder; made where it is not there").required();
   app.add_option("--listen", arguments.listen,
                  "Where to listen: 127.0.0.1:PORT, [::1]:PORT or unix:/path; may be repeated");
-  app.set_version_flag("--version", "slipwayd " SLIPWAY_VERSION);
-  app.footer("Example: slipwayd --state ~/.local/share/slipway --listen 127.0.0.1:7700");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    constexpr int kWrongUse = 2;
-    return app.exit(error) == 0 ? 0 : kWrongUse;
-  }
+  bool makes_environment = false;
+  Options environment = line.add_subcommand(
+      "environment", "Make the Python environment of a scoring script, for slipway serve, and end",
+      makes_environment);
+  environment.add_option("--script", arguments.script, "The script, which is checked").required();
+  environment.add_option("--conda", arguments.conda, "Its dependency file").required();
+  environment.add_option("--model", arguments.model, "Name of the model that the script finds");
+  environment.add_option("--keep", arguments.keep, "Package not to be met by Slipway's modules");
+  environment.add_flag("--fresh", arguments.fresh, "Resolve anew");
+  environment.add_option("--answer-fd", arguments.answer_fd, "Where to tell, as lines of JSON");
+  line.version("slipwayd " SLIPWAY_VERSION);
+  line.footer("Example: slipwayd --state ~/.local/share/slipway --listen 127.0.0.1:7700");
+  if (const std::optional<int> status = line.Parse(argc, argv)) return *status;
+  if (makes_environment) return Environment(arguments);
   const Result<void> served = Serve(arguments);
   return served ? 0 : Report(served.error());
 }

@@ -17,6 +17,7 @@
 #include "runtime/runtime.h"
 #include "runtime/tools/tensor_file.h"
 #include "runtime/tools/test_folder.h"
+#include "workspace/image_verify.h"
 #include "workspace/script_sample.h"
 #include "workspace/workspace.h"
 
@@ -262,6 +263,26 @@ Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
     TRY(workspace.blobs().Verify(digest));
   }
   return fmt::format("{} of {} layers is whole", image.digest, built.layers.size());
+}
+
+Result<std::string> RebuildImage(Workspace& workspace, const std::string& workspace_name,
+                                 const api::Image& image, Progress& progress,
+                                 api::Evidence& evidence) {
+  evidence.digest = image.digest;
+  const Result<api::Verification> verification =
+      VerifyByRebuilding(workspace, workspace_name, image, progress);
+  if (!verification) {
+    // Of a damaged image, what was found is kept with it.
+    const auto now = workspace.store().GetImage(workspace_name, {image.name, image.version});
+    if (now && verification.error().id == "Image.Damaged") {
+      evidence.verification = now->verification;
+    }
+    return verification.error();
+  }
+  evidence.verification = *verification;
+  TRY(CheckVerified(image, *verification));
+  return fmt::format("{} is what its inputs give, in {} of {} parts", image.digest,
+                     verification->parts.size(), verification->parts.size());
 }
 
 Result<std::string> CheckEndpoint(Workspace& workspace, const ServiceRow& row,

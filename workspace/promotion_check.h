@@ -23,6 +23,13 @@ Result<std::string> FindSamples(const registry::ModelVersion& model);
 Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
                                 const registry::ModelVersion& model);
 
+/// That the image, built again from its recorded inputs, is the same. What it was compared to is
+/// added to the evidence, also on failure. Hold keep_mutex() shared. Errors of VerifyByRebuilding
+/// and CheckVerified.
+Result<std::string> RebuildImage(Workspace& workspace, const std::string& workspace_name,
+                                 const api::Image& image, Progress& progress,
+                                 api::Evidence& evidence);
+
 /// Sends every golden sample to the service over the network and compares what it answers; without
 /// samples, that it says it is ready. `request.json` of a sample goes to the scoring URI as it is
 /// (workspace/script_sample.h); tensors, which a script of the image's own does not take, go by the

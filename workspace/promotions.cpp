@@ -84,25 +84,38 @@ Result<void> CheckGates(const api::Environment& environment) {
   return {};
 }
 
-/// Adds to the record and to the operation's log.
-void Note(Workspace& workspace, PromotionWork& work, Progress& progress, std::string step,
+/// Adds what was found to the record and to the operation's log.
+void Note(Workspace& workspace, PromotionWork& work, Progress& progress, api::Evidence evidence,
           const Result<std::string>& found) {
-  progress.Log(step + ": " + (found ? *found : found.error().message));
-  work.promotion.evidence.push_back({.step = std::move(step),
-                                     .state = found ? "Passed" : "Failed",
-                                     .detail = found ? *found : found.error().message,
-                                     .time = FormatTime(workspace.clock().Now())});
+  evidence.state = found ? "Passed" : "Failed";
+  evidence.detail = found ? *found : found.error().message;
+  evidence.time = FormatTime(workspace.clock().Now());
+  progress.Log(evidence.step + ": " + evidence.detail);
+  work.promotion.evidence.push_back(std::move(evidence));
   const Result<void> saved = workspace.store().SavePromotion(work.promotion);
   if (!saved) log::Warn("evidence was not written", {{"error", saved.error().message}});
 }
 
+/// What a gate finds; it may add to its evidence.
+using Look = std::function<Result<std::string>(api::Evidence& evidence)>;
+
 Result<void> PassGate(Workspace& workspace, PromotionWork& work, Progress& progress,
-                      const std::string& gate, const std::function<Result<std::string>()>& look) {
+                      const std::string& gate, const Look& look) {
   if (!HasGate(work.environment, gate)) return {};
-  const Result<std::string> found = look();
-  Note(workspace, work, progress, gate, found);
+  api::Evidence evidence{.step = gate};
+  const Result<std::string> found = look(evidence);
+  Note(workspace, work, progress, std::move(evidence), found);
   if (found) return {};
   return Within("gate \"" + gate + "\"", found.error());
+}
+
+/// That the image is whole and carries the model, which no environment does without.
+Result<void> PassImage(Workspace& workspace, PromotionWork& work, Progress& progress,
+                       const api::Image& image) {
+  const Result<std::string> found = VerifyImage(workspace, image, work.model);
+  Note(workspace, work, progress, {.step = "image", .digest = image.digest}, found);
+  if (found) return {};
+  return Within("image \"" + image.id + "\"", found.error());
 }
 
 Result<void> Deploy(Workspace& workspace, PromotionWork& work, Progress& progress) {
@@ -111,21 +124,24 @@ Result<void> Deploy(Workspace& workspace, PromotionWork& work, Progress& progres
   Result<std::string> found =
       work.service.after.service.name + " answers at " + work.service.after.service.endpoint;
   if (!deployed) found = deployed.error();
-  Note(workspace, work, progress, "deploy", found);
+  Note(workspace, work, progress, {.step = "deploy"}, found);
   return deployed;
 }
 
 Result<void> RunSteps(Workspace& workspace, PromotionWork& work, Progress& progress) {
-  TRY(PassGate(workspace, work, progress, "samples", [&] { return FindSamples(work.model); }));
+  TRY(PassGate(workspace, work, progress, "samples",
+               [&](api::Evidence&) { return FindSamples(work.model); }));
   TRY(BuildService(workspace, work.service, progress));
   const VersionedName name = TRY(ParseVersionedName(work.service.after.service.image));
   const api::Image image = TRY(workspace.store().GetReadyImage(work.promotion.workspace, name));
   work.promotion.image = image.id;
   work.promotion.image_digest = image.digest;
-  TRY(PassGate(workspace, work, progress, "verify",
-               [&] { return VerifyImage(workspace, image, work.model); }));
+  TRY(PassImage(workspace, work, progress, image));
+  TRY(PassGate(workspace, work, progress, "verify", [&](api::Evidence& evidence) {
+    return RebuildImage(workspace, work.promotion.workspace, image, progress, evidence);
+  }));
   TRY(Deploy(workspace, work, progress));
-  return PassGate(workspace, work, progress, "endpoint", [&] {
+  return PassGate(workspace, work, progress, "endpoint", [&](api::Evidence&) {
     return CheckEndpoint(workspace, work.service.after, image, work.model, progress);
   });
 }
@@ -324,6 +340,11 @@ api::Environment ShownEnvironment(api::Environment environment) {
   environment.deployment.json =
       deployment ? DumpJson(deployer::ToJson(*deployment, deployer::Secrets::kHidden)) : "";
   return environment;
+}
+
+void CompleteEnvironment(api::Environment& environment) {
+  if (!environment.has_gates) environment.gates = {"endpoint"};
+  environment.has_gates = true;
 }
 
 Result<api::Promotion> RequestPromotion(Workspace& workspace, const std::string& workspace_name,

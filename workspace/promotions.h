@@ -15,6 +15,8 @@ class Workspace;
 /// What an environment may be. kInvalidArgument (ids `Environment.Name`, `Environment.Gate`,
 /// `Environment.Invalid`, and those of a deployment).
 Result<void> CheckEnvironment(Workspace& workspace, const api::Environment& environment);
+/// Gives an environment of which no gates are said those that it has then: `endpoint`.
+void CompleteEnvironment(api::Environment& environment);
 /// The same without the keys and passwords of its deployment.
 api::Environment ShownEnvironment(api::Environment environment);
 

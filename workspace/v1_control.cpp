@@ -220,6 +220,18 @@ std::string V1Operation(const api::Operation& operation, const Call& call) {
   return DumpJson(json);
 }
 
+http::Response V1Accepted(const api::Operation& operation, const Call& call) {
+  http::Response response = http::JsonResponse(202, V1Operation(operation, call));
+  response.headers.Set("Operation-Location", Base(call) + "/operations/" + operation.id);
+  return response;
+}
+
+Result<http::Response> V1Deleted(const Result<void>& deleted) {
+  if (deleted) return http::JsonResponse(200, "{}");
+  if (deleted.error().code == Code::kNotFound) return NoContent();
+  return deleted.error();
+}
+
 Result<VersionedName> V1Id(const Call& call) {
   VersionedName name = TRY(ParseVersionedName(call.Param("id")));
   if (name.version != 0) return name;

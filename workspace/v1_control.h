@@ -14,8 +14,8 @@
 #include "workspace/api.h"
 #include "workspace/route.h"
 
-/// What programs for the v1 control plane read: models, images, services and operations with the
-/// names, the filters and the errors of its REST interface, below
+/// What programs for the v1 control plane read and ask for: models, images, services and operations
+/// with the names, the filters and the errors of its REST interface, below
 /// `/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/…/workspaces/{w}`.
 /// Source: the public description "Machine Learning Model Management Service", v1.0.
 namespace slipway::workspace {
@@ -34,6 +34,12 @@ V1Item V1Model(const api::Model& model, const Call& call);
 V1Item V1Image(const api::Image& image, const Call& call);
 V1Item V1Service(const api::Service& service);
 std::string V1Operation(const api::Operation& operation, const Call& call);
+
+/// 202 with where the operation is to be asked for in the form of v1.
+http::Response V1Accepted(const api::Operation& operation, const Call& call);
+
+/// The answer to a DELETE: 204 for what was not there.
+Result<http::Response> V1Deleted(const Result<void>& deleted);
 
 /// `name:version` of the last segment of the path. kInvalidArgument (id `Request.Invalid`).
 Result<VersionedName> V1Id(const Call& call);

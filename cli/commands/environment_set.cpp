@@ -22,6 +22,8 @@ Result<void> Set(Context& context, const Arguments& arguments) {
   wanted.deployment = TRY(ReadDeployment(arguments.config, context.folder()));
   Json body = api::ToJson(wanted);
   for (const char* told : {"created_time", "updated_time", "etag"}) body.erase(told);
+  if (wanted.gates.empty()) body.erase("gates");
+  if (wanted.gates == std::vector<std::string>{"none"}) body["gates"] = Json::array();
   Remote* remote = TRY(context.remote());
   const Json made =
       TRY(remote->Put(remote->InWorkspace("/environments/" + EncodePercent(wanted.name)), body));
@@ -41,8 +43,10 @@ Body Bind(Options& options) {
   options.add_option("--alias", environment.alias,
                      "Alias that is moved in the end; the environment's name if not given");
   options
-      .add_option("--gate", environment.gates,
-                  "What must hold, may be given again: samples, verify, endpoint")
+      .add_option(
+          "--gate", environment.gates,
+          "What must hold, may be given again: samples, verify, endpoint; none for nothing; "
+          "endpoint if not given")
       .one_each_time();
   options
       .add_option("--approver", environment.approvers,

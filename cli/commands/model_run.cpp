@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,6 +21,7 @@ struct Arguments {
   std::vector<std::string> inputs, outputs;
   SessionArguments session;
   bool explain = false;
+  double time_limit = 0;
 };
 
 Error NoInput(const runtime::Model& model, const std::string& name) {
@@ -98,11 +100,17 @@ Result<void> Print(Context& context, const std::vector<std::string>& names,
 
 Result<void> Run(Context& context, const Arguments& arguments) {
   const auto options = TRY(ReadSession(arguments.session));
+  runtime::RunLimits limits;
+  if (arguments.time_limit > 0) {
+    limits.deadline = std::chrono::steady_clock::now() +
+                      std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                          std::chrono::duration<double>(arguments.time_limit));
+  }
   const auto model = TRY(runtime::Model::Load(context.folder() / arguments.file));
   const auto feeds = TRY(ReadFeeds(context, model, arguments.inputs));
-  const auto session = TRY(runtime::Session::Create(model, options));
+  const auto session = TRY(runtime::Session::Create(model, options, limits));
   if (arguments.explain) context.Text(TRY(session->Explain(feeds)));
-  const auto values = TRY(session->Run(feeds, arguments.outputs));
+  const auto values = TRY(session->Run(feeds, arguments.outputs, limits));
   std::vector<std::string> names = arguments.outputs;
   if (names.empty()) {
     for (const auto& output : model.outputs()) names.push_back(output.name);
@@ -128,6 +136,9 @@ Body Bind(Options& options) {
       .one_of({"pb", "npy", "json"})
       .capture_default_str();
   AddSessionOptions(options, arguments->session);
+  options.add_option("--time-limit", arguments->time_limit, "Give up after so long; 0: never")
+      .type_name("SECONDS")
+      .within(0.0, 1e9);
   options.add_flag("--explain", arguments->explain,
                    "Say on standard error which kernel runs each node, and why no other");
   return [arguments](Context& context) { return Run(context, *arguments); };

@@ -2,55 +2,26 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "runtime/runtime.h"
+#include "runtime/tools/operators.h"
 
 namespace slipway::cli {
 namespace {
 
-std::string Domain(const runtime::OperatorInfo& info) {
-  return info.domain.empty() ? "ai.onnx" : info.domain;
-}
-
-std::string Versions(const runtime::OperatorInfo& info) {
-  const std::string since = std::to_string(info.since);
-  if (info.until == 0) return since + "+";
-  return info.until == info.since ? since : since + "-" + std::to_string(info.until);
-}
-
-/// `T: float, double`, one variable after another.
-std::string TypesText(const runtime::OperatorInfo& info) {
-  std::vector<std::string> parts;
-  for (const auto& [name, types] : info.types) parts.push_back(name + ": " + types);
-  return Join(parts, "; ");
-}
-
-std::string Markdown(const std::vector<runtime::OperatorInfo>& operators) {
-  std::string text =
-      "| domain | operator | opsets | types | kernels, first choice first |\n"
-      "|---|---|---|---|---|\n";
-  for (const auto& info : operators) {
-    text += "| " + Domain(info) + " | " + info.type + " | " + Versions(info) + " | " +
-            TypesText(info) + " | " + Join(info.kernels, ", ") + " |\n";
-  }
-  return text;
-}
-
 Result<void> Ops(Context& context, bool markdown) {
-  const auto operators = runtime::SupportedOperators();
-  if (markdown) return context.Print(Markdown(operators));
+  if (markdown) return context.Print(runtime::OperatorsMarkdown());
   Json items = Json::array();
-  for (const auto& info : operators) {
-    items.push_back({{"domain", Domain(info)},
+  for (const auto& info : runtime::SupportedOperators()) {
+    items.push_back({{"domain", runtime::OperatorDomain(info)},
                      {"operator", info.type},
                      {"since", info.since},
                      {"until", info.until == 0 ? Json() : Json(info.until)},
-                     {"opsets", Versions(info)},
+                     {"opsets", runtime::OperatorVersions(info)},
                      {"signature", info.signature},
                      {"attributes", info.attributes},
-                     {"types", TypesText(info)},
+                     {"types", runtime::OperatorTypes(info)},
                      {"kernels", info.kernels}});
   }
   return context.PrintList(items, {{"DOMAIN", "domain"},

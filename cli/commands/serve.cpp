@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/daemon.h"
+#include "cli/script_environment.h"
 
 namespace slipway::cli {
 namespace {
@@ -19,7 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string model, script, name, python;
+  std::string model, script, name, python, conda;
+  std::vector<std::string> keep;
+  bool fresh = false;
   int port = 5001, threads = 0;
 };
 
@@ -34,7 +37,9 @@ Error Usage(std::string message) {
   return Error{.code = Code::kInvalidArgument,
                .message = std::move(message),
                .id = "Usage",
-               .fix = "slipway serve model.onnx, or slipway serve model.onnx --script score.py"};
+               .fix =
+                   "slipway serve model.onnx, or slipway serve model.onnx --script score.py "
+                   "[--conda env.yml]"};
 }
 
 /// The first program of that name in the PATH, which is where a virtual environment puts its own.
@@ -59,16 +64,6 @@ Result<std::string> FindPython(const Context& context, const std::string& given)
                .fix = "install python3, 3.8 or newer, or name one with --python"};
 }
 
-fs::path CacheFolder(const Context& context) {
-  const auto get = [&context](const char* name) {
-    const auto found = context.environment().find(name);
-    return found == context.environment().end() ? std::string() : found->second;
-  };
-  if (const std::string cache = get("XDG_CACHE_HOME"); !cache.empty()) return cache;
-  if (const std::string home = get("HOME"); !home.empty()) return fs::path(home) / ".cache";
-  return fs::temp_directory_path();
-}
-
 Result<void> Link(const fs::path& target, const fs::path& link) {
   std::error_code error;
   if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == target) return {};
@@ -78,14 +73,19 @@ Result<void> Link(const fs::path& target, const fs::path& link) {
   return {};
 }
 
-/// A folder `azureml-models/NAME/1` that leads to the model, as an image has it.
-Result<fs::path> ModelFolder(Context& context, const Arguments& arguments) {
-  const fs::path model = TRY(FindGiven(context, arguments.model));
+Result<std::string> ModelName(const fs::path& model, const Arguments& arguments) {
   std::string name = arguments.name;
   if (name.empty()) name = model.has_filename() ? model.stem().string() : "model";
   if (name.find('/') != std::string::npos || name == "." || name == "..") {
     return Usage("\"" + name + "\" is no name of a model");
   }
+  return name;
+}
+
+/// A folder `azureml-models/NAME/1` that leads to the model, as an image has it.
+Result<fs::path> ModelFolder(Context& context, const Arguments& arguments) {
+  const fs::path model = TRY(FindGiven(context, arguments.model));
+  const std::string name = TRY(ModelName(model, arguments));
   const std::string key(Digest::OfText(model.string() + "\n" + name).hex());
   const fs::path named = CacheFolder(context) / "slipway" / "serve" / key / "azureml-models" / name;
   std::error_code error;
@@ -102,15 +102,33 @@ Result<fs::path> ModelFolder(Context& context, const Arguments& arguments) {
 Result<std::vector<std::string>> ModelWords(Context& context, const Arguments& arguments) {
   if (arguments.model.empty()) return Usage("nothing to serve: give a model, a script, or both");
   if (!arguments.python.empty()) return Usage("--python is of use with --script only");
+  if (!arguments.conda.empty()) return Usage("--conda is of use with --script only");
   std::vector<std::string> words{TRY(FindGiven(context, arguments.model)).string()};
   if (!arguments.name.empty()) words.insert(words.end(), {"--name", arguments.name});
   return words;
 }
 
 Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& arguments) {
+  if (!arguments.conda.empty() && !arguments.python.empty()) {
+    return Usage("--conda brings its own Python, so that --python is of no use");
+  }
   const fs::path script = TRY(FindGiven(context, arguments.script));
-  std::vector<std::string> words{"--script", script.string(), "--python",
-                                 TRY(FindPython(context, arguments.python))};
+  std::vector<std::string> words{"--script", script.string()};
+  if (arguments.conda.empty()) {
+    words.insert(words.end(), {"--python", TRY(FindPython(context, arguments.python))});
+  } else {
+    const fs::path conda = TRY(FindGiven(context, arguments.conda));
+    std::string model;
+    if (!arguments.model.empty()) {
+      model = TRY(ModelName(context.folder() / arguments.model, arguments));
+    }
+    const ScriptEnvironment made = TRY(MakeScriptEnvironment(context, {.script = script,
+                                                                       .conda = conda,
+                                                                       .model = model,
+                                                                       .keep = arguments.keep,
+                                                                       .fresh = arguments.fresh}));
+    words.insert(words.end(), {"--root", made.root.string(), "--config", made.config.string()});
+  }
   if (arguments.model.empty()) return words;
   const fs::path folder = TRY(ModelFolder(context, arguments));
   words.insert(words.end(), {"--model-dir", folder.string()});
@@ -138,7 +156,8 @@ Body Bind(Options& options) {
   options.add_option("FILE", arguments->model, "An .onnx file, or a folder that is the model");
   options
       .add_option("--script", arguments->script,
-                  "A scoring script with init() and run(), which this machine's Python runs")
+                  "A scoring script with init() and run(); without --conda this machine's Python "
+                  "runs it")
       .type_name("FILE");
   options
       .add_option("--name", arguments->name,
@@ -148,6 +167,19 @@ Body Bind(Options& options) {
       .add_option("--python", arguments->python,
                   "Python of the script, 3.8 or newer; the PATH's python3 if not given")
       .type_name("PROGRAM");
+  options
+      .add_option(
+          "--conda", arguments->conda,
+          "Dependency file: the script runs in an environment that is made of it, and kept, "
+          "with the Python of images")
+      .type_name("FILE");
+  options
+      .add_option(
+          "--keep", arguments->keep,
+          "With --conda: package to install although Slipway has a module of its own for it")
+      .type_name("NAME")
+      .one_each_time();
+  options.add_flag("--fresh", arguments->fresh, "With --conda: resolve anew");
   options.add_option("--port", arguments->port, "Port on 127.0.0.1")
       .within(1, 65535)
       .capture_default_str();

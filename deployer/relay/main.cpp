@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // slipway-relay: holds the port of a service and hands each request to the revision that answers.
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "base/command_line.h"
 #include "base/log.h"
 #include "deployer/relay/relay.h"
 
@@ -28,22 +28,20 @@ int Run(slipway::deployer::RelayOptions options) {
 
 int main(int argc, char** argv) {
   slipway::http::BlockStopSignals();
-  CLI::App app{"Holds the port of a service while its revisions change", "slipway-relay"};
+  slipway::CommandLine line("Holds the port of a service while its revisions change",
+                            "slipway-relay");
+  slipway::Options app = line.options();
   slipway::deployer::RelayOptions options;
   std::int64_t timeout_ms = options.timeout.count();
-  app.add_option("--listen", options.listen, "HOST:PORT, or fd:N, an inherited socket")->required();
+  app.add_option("--listen", options.listen, "HOST:PORT, or fd:N, an inherited socket").required();
   app.add_option("--control", options.control, "Where its upstreams are changed");
   app.add_option("--health-listen", options.health, "Where it answers /readyz");
   std::vector<std::string> upstreams;
   app.add_option("--upstream", upstreams, "http://HOST:PORT[=WEIGHT], may be given again")
-      ->required();
-  app.add_option("--timeout-ms", timeout_ms, "Of one request")->check(CLI::PositiveNumber);
-  app.footer("Its control token comes in SLIPWAY_RELAY_TOKEN.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+      .required();
+  app.add_option("--timeout-ms", timeout_ms, "Of one request").within(std::int64_t{1}, INT64_MAX);
+  line.footer("Its control token comes in SLIPWAY_RELAY_TOKEN.");
+  if (const std::optional<int> status = line.Parse(argc, argv)) return *status;
   options.timeout = std::chrono::milliseconds(timeout_ms);
   for (const std::string& text : upstreams) {
     auto upstream = slipway::deployer::ParseUpstream(text);

@@ -3,12 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdlib>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/command_line.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -28,27 +28,28 @@ struct Arguments {
   bool access_log = false;
 };
 
-void Describe(CLI::App& app, Arguments& arguments) {
+void Describe(CommandLine& line, Arguments& arguments) {
+  Options app = line.options();
   app.add_option("MODEL", arguments.model, "An .onnx file, or a folder that holds one");
-  app.add_option("--config", arguments.config, "serve.json: the models and the port");
+  app.add_option("--config", arguments.config,
+                 "serve.json: the models and the port; with --script, the Python that runs it");
   app.add_option("--root", arguments.root, "Folder under which absolute paths are looked up");
   app.add_option("--name", arguments.name, "Name of MODEL; its file's stem if not given");
-  app.add_option("--version", arguments.version, "Version of MODEL")->capture_default_str();
+  app.add_option("--version", arguments.version, "Version of MODEL").capture_default_str();
   app.add_option("--script", arguments.script, "A scoring script with init() and run()");
   app.add_option("--python", arguments.python, "The Python that runs the script")
-      ->capture_default_str();
+      .capture_default_str();
   app.add_option("--python-path", arguments.python_path, "Folders for its modules");
   app.add_option("--model-dir", arguments.model_dir, "AZUREML_MODEL_DIR of the script");
   app.add_option("--port", arguments.port, "Port on all addresses, instead of 5001")
-      ->check(CLI::Range(0, 65535));
+      .within(0, 65535);
   app.add_option("--listen", arguments.listen,
                  "HOST:PORT, unix:/PATH or fd:N (an inherited socket), instead of --port");
   app.add_option("--health-listen", arguments.health_listen,
                  "Another address, answered from the first moment on");
-  app.add_option("--threads", arguments.threads, "Cores to use; 0: all")
-      ->check(CLI::Range(0, 4096));
+  app.add_option("--threads", arguments.threads, "Cores to use; 0: all").within(0, 4096);
   app.add_flag("--access-log", arguments.access_log, "Log each request");
-  app.footer(
+  line.footer(
       "Examples:\n"
       "  slipway-serve mnist.onnx --port 5001\n"
       "  slipway-serve --script score.py --model-dir models/mnist/1");
@@ -107,20 +108,32 @@ Result<ScriptHostOptions> ScriptOptionsOf(const Arguments& arguments, ScriptConf
   return options;
 }
 
+/// Another script for the Python that a configuration names.
+Result<void> ReplaceScript(const Arguments& arguments, ServeConfig& config) {
+  if (config.script) {
+    config.script->entry = std::filesystem::absolute(arguments.script);
+    return {};
+  }
+  return Error{.code = Code::kInvalidArgument,
+               .message = arguments.config + " names no Python for --script",
+               .id = "Config.Invalid"};
+}
+
 /// What is to be served, by the arguments or else by the environment.
 Result<ServeConfig> ConfigOf(const Arguments& arguments, const Environment& environment) {
   ServeConfig config;
-  const int given = (arguments.config.empty() ? 0 : 1) + (arguments.model.empty() ? 0 : 1) +
-                    (arguments.script.empty() ? 0 : 1);
-  if (given > 1) {
+  const bool scripted = !arguments.script.empty();
+  const bool given = scripted || !arguments.config.empty() || !arguments.model.empty();
+  if (!arguments.model.empty() && (scripted || !arguments.config.empty())) {
     return Error{.code = Code::kInvalidArgument,
-                 .message = "give one of MODEL, --script and --config"};
+                 .message = "give MODEL, or --script, or --config with or without --script"};
   }
   const bool named =
       std::getenv("AZUREML_ENTRY_SCRIPT") != nullptr || std::getenv("AML_ENTRY_SCRIPT") != nullptr;
   if (!arguments.config.empty()) {
     config = TRY(ReadConfig(arguments.config, arguments.root));
-  } else if (!arguments.script.empty() || (given == 0 && named)) {
+    if (scripted) TRY(ReplaceScript(arguments, config));
+  } else if (scripted || (!given && named)) {
     config.script = ScriptByHand(arguments);
   } else if (!arguments.model.empty()) {
     const std::filesystem::path path = Rooted(arguments.model, arguments.root);
@@ -215,14 +228,9 @@ int Serve(const Arguments& arguments) {
 int main(int argc, char** argv) {
   slipway::server::UsePassiveWaiting();
   slipway::http::BlockStopSignals();
-  CLI::App app{"Answers scoring requests with ONNX models", "slipway-serve"};
+  slipway::CommandLine line("Answers scoring requests with ONNX models", "slipway-serve");
   slipway::server::Arguments arguments;
-  slipway::server::Describe(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? 0 : slipway::server::kWrongUse;
-  }
+  slipway::server::Describe(line, arguments);
+  if (const std::optional<int> status = line.Parse(argc, argv)) return *status;
   return slipway::server::Serve(arguments);
 }

@@ -2,9 +2,8 @@
 #include "runtime/server/metrics.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <fstream>
+#include "runtime/server/process_metrics.h"
 
 namespace slipway::server {
 namespace {
@@ -33,13 +32,6 @@ std::string Label(std::string_view name, std::string_view value) {
 void Describe(std::string_view name, std::string_view type, std::string_view help,
               std::string& out) {
   out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-}
-
-std::int64_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t size_pages = 0, resident_pages = 0;
-  statm >> size_pages >> resident_pages;
-  return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace
@@ -111,9 +103,7 @@ std::string Metrics::Text() const {
   for (const auto& [model, seconds] : load_seconds_) {
     out += fmt::format("slipway_model_load_seconds{{{}}} {}\n", Label("model", model), seconds);
   }
-  Describe("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", out);
-  out += fmt::format("process_resident_memory_bytes {}\n", ResidentBytes());
-  return out;
+  return out + ProcessMetricsText();
 }
 
 }  // namespace slipway::server

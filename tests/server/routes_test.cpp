@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <array>
+#include <ctime>
+#include <limits>
 #include <set>
 #include <thread>
 
+#include "base/file.h"
 #include "tests/server/server_fixture.h"
 
 namespace slipway::server {
@@ -84,6 +90,41 @@ TEST_F(RoutesTest, MetricsCountByRoute) {
   EXPECT_NE(text.find("slipway_requests_in_flight 1\n"), std::string::npos);
   EXPECT_NE(text.find("process_resident_memory_bytes "), std::string::npos);
   EXPECT_NE(text.find("slipway_model_load_seconds{model=\"tiny:3\"} "), std::string::npos);
+}
+
+/// The one sample of a metric without labels; NaN if it is not there exactly once, described.
+double Sample(const std::string& text, const std::string& name) {
+  const std::string line = "\n" + name + " ";
+  const std::size_t at = text.find(line);
+  const bool once = at != std::string::npos && text.find(line, at + 1) == std::string::npos;
+  const bool described = text.find("# HELP " + name + " ") != std::string::npos &&
+                         text.find("# TYPE " + name + " ") != std::string::npos;
+  if (!once || !described) return std::numeric_limits<double>::quiet_NaN();
+  return std::stod(text.substr(at + line.size()));
+}
+
+TEST_F(RoutesTest, MetricsTellOfTheProcessAsPrometheusClientsDo) {
+  Start();
+  const std::string before = Send("GET", "/metrics").body;
+  const double now = static_cast<double>(std::time(nullptr));
+  EXPECT_LE(Sample(before, "process_start_time_seconds"), now + 1);
+  EXPECT_GT(Sample(before, "process_start_time_seconds"), now - 3600);
+  EXPECT_GT(Sample(before, "process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(Sample(before, "process_virtual_memory_bytes"),
+            Sample(before, "process_resident_memory_bytes"));
+  EXPECT_GT(Sample(before, "process_max_fds"), Sample(before, "process_open_fds"));
+  const double cpu = Sample(before, "process_cpu_seconds_total");
+  EXPECT_GE(cpu, 0);
+  const std::clock_t begin = std::clock();
+  while (std::clock() - begin < CLOCKS_PER_SEC / 20) {
+  }
+  std::array<UniqueFd, 5> more;
+  for (UniqueFd& fd : more) fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::string after = Send("GET", "/metrics").body;
+  EXPECT_GE(Sample(after, "process_cpu_seconds_total"), cpu + 0.04);
+  EXPECT_GE(Sample(after, "process_open_fds"), Sample(before, "process_open_fds") + 5);
+  EXPECT_EQ(Sample(after, "process_start_time_seconds"),
+            Sample(before, "process_start_time_seconds"));
 }
 
 TEST_F(RoutesTest, DescriptionsFollowTheModel) {

@@ -2,8 +2,11 @@
 // Each row of the v1 scoring server's contract, with a script.
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "tests/server/script_fixture.h"
 #include "tests/support/pattern.h"
+#include "tests/support/raw_connection.h"
 
 namespace slipway::server {
 namespace {
@@ -419,6 +422,68 @@ TEST_F(ScriptOptionsTest, TheScriptFindsItsPlace) {
   EXPECT_EQ(variables["AZUREML_ENTRY_SCRIPT"], ScriptFile("answers.py").string());
   EXPECT_EQ(variables["AZUREML_SOURCE_DIRECTORY"], ScriptFile("answers.py").parent_path().string());
   EXPECT_TRUE(variables["SLIPWAY_AUTH_KEYS"].is_null());
+}
+
+TEST_F(ScriptOptionsTest, AHealthPortOfItsOwnAnswersWhileInitRuns) {
+  testing::TempDir folder;
+  ASSERT_TRUE(WriteFileAtomic(folder / "score.py",
+                              "import os\nimport time\n\n\n"
+                              "def init():\n"
+                              "    while not os.path.exists('go'):\n"
+                              "        time.sleep(0.01)\n\n\n"
+                              "def run(data):\n    return 1\n"));
+  ServeOptions options;
+  options.script = Script("answers.py");
+  options.script->config.entry = folder / "score.py";
+  options.script->config.source_directory = options.script->config.app_root = folder.path();
+  options.listen = {"127.0.0.1:0"};
+  options.health_listen = {"127.0.0.1:0"};
+  auto service = Service::Start(std::move(options));
+  ASSERT_TRUE(service) << service.error().message;
+  service_ = *std::move(service);
+  const std::vector<std::string> addresses = service_->addresses();
+  ASSERT_EQ(addresses.size(), 2u);
+  std::thread loading([this] { loaded_ = service_->Load(); });
+  base_ = "http://" + addresses[1];
+  EXPECT_EQ(Send("GET", "/healthz").status, 200);
+  EXPECT_EQ(Send("GET", "/readyz").status, 503) << "init() still runs";
+  EXPECT_TRUE(WriteFileAtomic(folder / "go", ""));
+  loading.join();
+  ASSERT_TRUE(loaded_) << loaded_.error().message;
+  EXPECT_EQ(Send("GET", "/readyz").status, 200);
+  base_ = "http://" + addresses[0];
+  EXPECT_EQ(Post("").body, "1");
+}
+
+TEST_F(ScriptOptionsTest, ABodyOfMoreThan100MegabytesIsRefusedBeforeItIsRead) {
+  Start("answers.py");
+  testing::RawConnection raw(service_->addresses().at(0));
+  ASSERT_TRUE(raw.Send("POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 104857601\r\n\r\n"));
+  EXPECT_THAT(raw.ReadUntil("\r\n"), ::testing::StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(ScriptOptionsTest, APathPrefixIsInFrontOfTheScriptsRoutes) {
+  Start(Script("answers.py"), {.path_prefix = "/api/v1/service/mine"});
+  EXPECT_EQ(Send("POST", "/api/v1/service/mine/score", "[1]").body, "[1]");
+  EXPECT_EQ(Send("GET", "/api/v1/service/mine/").status, 200);
+}
+
+TEST_F(ScriptOptionsTest, AScriptInASubfolderFindsItsFolderLastAndTheSourceDirectoryFirst) {
+  testing::TempDir folder;
+  ASSERT_TRUE(MakeFolders(folder / "code"));
+  ASSERT_TRUE(WriteFileAtomic(folder / "both.py", "NAME = 'source'"));
+  ASSERT_TRUE(WriteFileAtomic(folder / "code/both.py", "NAME = 'beside'"));
+  ASSERT_TRUE(WriteFileAtomic(folder / "code/beside.py", "NAME = 'beside'"));
+  ASSERT_TRUE(WriteFileAtomic(folder / "code/score.py",
+                              "import beside\nimport both\nimport sys\n\n\n"
+                              "def init():\n    pass\n\n\n"
+                              "def run(data):\n"
+                              "    return [beside.NAME, both.NAME, sys.path[0]]\n"));
+  ScriptHostOptions options = Script("answers.py");
+  options.config.entry = folder / "code/score.py";
+  options.config.source_directory = options.config.app_root = folder.path();
+  Start(std::move(options));
+  EXPECT_EQ(Parse(Post("")), Json::array({"beside", "source", folder.path().string()}));
 }
 
 }  // namespace

@@ -92,7 +92,10 @@ Result<void> SetUp(const std::vector<std::string>& words, const fs::path& folder
   if (words.size() < 3) return Failed("too few words after " + words.front());
   const fs::path file = folder / words[1];
   TRY(MakeFolders(file.parent_path()));
-  if (words[0] == "write") return WriteFileAtomic(file, words[2] + "\n");
+  if (words[0] == "write") {
+    TRY(MakeFolders(file.parent_path()));
+    return WriteFileAtomic(file, words[2] + "\n");
+  }
   std::string bytes = TRY(ReadFile(words[0] == "copy" ? folder / words[2] : file, kBytesMax));
   if (words[0] == "copy") {
     if (words.size() > 3) bytes.resize(std::strtoul(words[3].c_str(), nullptr, 10));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +12,7 @@
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "imagebuilder/imagebuilder.h"
 #include "tests/workspace/daemon.h"
 
 namespace slipway::workspace {
@@ -99,6 +102,13 @@ class Promoting : public ::testing::Test {
     return steps;
   }
 
+  static Json EvidenceOf(const Json& promotion, const std::string& step) {
+    for (const Json& item : promotion.value("evidence", Json::array())) {
+      if (item.value("step", "") == step) return item;
+    }
+    return Json::object();
+  }
+
   std::string Score() {
     http::Request request{.method = "POST",
                           .target = std::string(kBase) + "/services/calc-prod/score",
@@ -132,6 +142,7 @@ TEST_F(Promoting, PassesItsGatesDeploysAndMovesTheAlias) {
   const Json done = Await(answer);
   ASSERT_EQ(done.value("state", ""), "Succeeded") << DumpJson(done);
   EXPECT_EQ(Steps(done), (std::map<std::string, std::string>{{"samples", "Passed"},
+                                                             {"image", "Passed"},
                                                              {"verify", "Passed"},
                                                              {"deploy", "Passed"},
                                                              {"endpoint", "Passed"},
@@ -232,6 +243,146 @@ TEST_F(Promoting, AnEnvironmentTellsNoSecrets) {
     EXPECT_THAT(answer.body, Not(HasSubstr("a-very-secret-key")));
     EXPECT_THAT(answer.body, Not(HasSubstr("hush-hush")));
   }
+}
+
+TEST_F(Promoting, VerifyBuildsTheImageAgainAndKeepsWhatItWasComparedTo) {
+  SetEnvironment({{"gates", {"verify"}}});
+  Register("Add", {});
+  const Json done = Await(Request("calc:1"));
+  ASSERT_EQ(done.value("state", ""), "Succeeded") << DumpJson(done);
+  const Json verify = EvidenceOf(done, "verify");
+  const std::string stored = Get("/services/calc-prod").value("image_digest", "none");
+  EXPECT_EQ(verify.value("digest", ""), stored);
+  const Json verification = verify.value("verification", Json::object());
+  EXPECT_EQ(verification.value("state", ""), "verified");
+  EXPECT_EQ(verification.value("digest", ""), stored) << "what was rebuilt";
+  std::map<std::string, std::string> parts;
+  for (const Json& part : verification.value("parts", Json::array())) {
+    parts[part.value("name", "")] = part.value("state", "");
+    EXPECT_EQ(part.value("digest", "a"), part.value("rebuilt_digest", "b"));
+  }
+  EXPECT_EQ(parts["model"], "same") << DumpJson(verification);
+  EXPECT_EQ(parts["server"], "same");
+  const std::string image = done.value("image", "");
+  EXPECT_EQ(Get("/images/calc/versions/" + image.substr(image.find(':') + 1))
+                .value("verification", Json::object())
+                .value("state", ""),
+            "verified")
+      << "the image knows it too";
+}
+
+TEST_F(Promoting, VerifyRefusesAnImageThatItsInputsDoNotGive) {
+  SetEnvironment({{"gates", {"verify"}}});
+  Register("Add", {6, 8});
+  ASSERT_EQ(Await(Request("calc:1")).value("state", ""), "Succeeded");
+  Register("Mul", {9, 16});
+  ASSERT_EQ(Await(Request("calc:2")).value("state", ""), "Succeeded");
+  // The image of the first version is put in the place of the second's: each blob is whole.
+  Store& store = running_.workspace().store();
+  const auto first = store.GetImage("lab", {"calc", 1});
+  auto second = store.GetImage("lab", {"calc", 2});
+  ASSERT_TRUE(first && second);
+  const auto built = imagebuilder::Load(running_.workspace().blobs(), first->digest);
+  ASSERT_TRUE(built);
+  second->digest = first->digest;
+  second->layers.clear();
+  ASSERT_TRUE(store.FinishImage("lab", *second, built->config.digest, {}));
+  const Json failed = Await(Request("calc:2"));
+  EXPECT_EQ(failed.value("state", ""), "Failed");
+  EXPECT_EQ(failed.value("error_code", ""), "Image.Differs") << DumpJson(failed);
+  EXPECT_THAT(failed.value("error", ""), HasSubstr("gate \"verify\""));
+  EXPECT_EQ(Steps(failed),
+            (std::map<std::string, std::string>{{"image", "Passed"}, {"verify", "Failed"}}))
+      << "nothing was deployed";
+  const Json verification = EvidenceOf(failed, "verify").value("verification", Json::object());
+  EXPECT_EQ(verification.value("state", ""), "differs");
+  EXPECT_NE(verification.value("digest", ""), first->digest) << "what was rebuilt";
+  bool names_model = false;
+  for (const Json& part : verification.value("parts", Json::array())) {
+    const bool is_model = part.value("name", "") == "model";
+    names_model = names_model || (is_model && part.value("state", "") == "differs" &&
+                                  part.value("digest", "") != part.value("rebuilt_digest", ""));
+  }
+  EXPECT_TRUE(names_model) << DumpJson(verification);
+  EXPECT_EQ(Get("/models/calc/aliases/prod").value("version", 0), 2) << "as it was";
+  EXPECT_EQ(Get("/services/calc-prod").value("state", ""), "Healthy");
+}
+
+TEST_F(Promoting, ATamperedLayerIsRefusedWhateverTheGates) {
+  Register("Add", {6, 8});
+  SetEnvironment({{"gates", Json::array()}});
+  ASSERT_EQ(Await(Request("calc:1")).value("state", ""), "Succeeded");
+  const auto image = running_.workspace().store().GetImage("lab", {"calc", 1});
+  ASSERT_TRUE(image);
+  const auto digest = Digest::Parse(image->layers.back().digest);
+  ASSERT_TRUE(digest);
+  const auto blob = running_.workspace().blobs().Path(*digest);
+  ASSERT_TRUE(blob);
+  std::filesystem::permissions(*blob, std::filesystem::perms(0644));
+  std::fstream(*blob, std::ios::in | std::ios::out | std::ios::binary).seekp(20) << "X";
+  const Json failed = Await(Request("calc:1"));
+  EXPECT_EQ(failed.value("state", ""), "Failed");
+  EXPECT_EQ(Steps(failed), (std::map<std::string, std::string>{{"image", "Failed"}}));
+  EXPECT_FALSE(failed.value("error_code", "").empty());
+  EXPECT_THAT(failed.value("error", ""), HasSubstr(digest->text())) << DumpJson(failed);
+  EXPECT_EQ(Get("/services/calc-prod").value("state", ""), "Healthy") << "it runs on";
+  EXPECT_THAT(Score(), HasSubstr("6.0"));
+}
+
+TEST_F(Promoting, AnEnvironmentOfWhichNoGatesAreSaidAsksTheEndpoint) {
+  SetEnvironment(Json::object());
+  EXPECT_EQ(Get("/environments/prod").value("gates", Json()), Json::array({"endpoint"}));
+  SetEnvironment({{"gates", Json::array()}});
+  EXPECT_EQ(Get("/environments/prod").value("gates", Json()), Json::array());
+}
+
+/// A daemon of its own, killed while it builds an image again.
+TEST(PromotionCrash, KilledWhileItVerifiesNothingHasChanged) {
+  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
+    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
+  }
+  const testing::TempDir folder;
+  Daemon daemon(folder / "state");
+  ASSERT_TRUE(daemon.Start());
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
+  ASSERT_TRUE(
+      daemon.Send("PUT", std::string(kBase) + "/environments/prod", R"({"gates": ["verify"]})"));
+  const std::string onnx = testing::MakeTinyOnnx();
+  const std::string digest = Digest::OfText(onnx).text();
+  ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/blobs/" + digest, onnx));
+  const Json model{{"name", "calc"},
+                   {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
+  ASSERT_TRUE(daemon.Send("POST", std::string(kBase) + "/models", DumpJson(model)));
+  const auto asked = daemon.Send("POST", std::string(kBase) + "/promotions",
+                                 R"({"model": "calc:1", "environment": "prod"})");
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(asked->status, 202) << asked->body;
+  const auto told = ParseJson(asked->body);
+  ASSERT_TRUE(told);
+  const std::string promotion = std::string(kBase) + "/promotions/" + told->value("id", "");
+  // The evidence of "image" is written just before the image is built again.
+  bool verifying = false;
+  for (int i = 0; i < 6'000 && !verifying; ++i) {
+    verifying = !daemon.Get(promotion).value("evidence", Json::array()).empty();
+    if (!verifying) std::this_thread::sleep_for(milliseconds(2));
+  }
+  ASSERT_TRUE(verifying);
+  daemon.Kill();
+  ASSERT_TRUE(daemon.Start());
+  const Json now = daemon.Get(promotion);
+  EXPECT_EQ(now.value("state", ""), "Failed") << DumpJson(now);
+  EXPECT_EQ(now.value("error_code", ""), "Operation.Interrupted");
+  EXPECT_EQ(now.value("evidence", Json::array()).size(), 1u) << DumpJson(now);
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "state/run/tmp"));
+  const auto alias = daemon.Send("GET", std::string(kBase) + "/models/calc/aliases/prod");
+  ASSERT_TRUE(alias);
+  EXPECT_EQ(alias->status, 404) << "it has not moved";
+  const Json service = daemon.Get(std::string(kBase) + "/services/calc-prod");
+  EXPECT_EQ(service.value("state", ""), "Failed") << "it was to be made, and says so";
+  const auto again = daemon.Send("POST", std::string(kBase) + "/promotions",
+                                 R"({"model": "calc:1", "environment": "prod"})");
+  EXPECT_EQ(daemon.Await(again), "Succeeded") << daemon.last_error();
+  daemon.Await(daemon.Send("DELETE", std::string(kBase) + "/services/calc-prod"));
 }
 
 /// A daemon of its own, killed while it promotes.

@@ -3,10 +3,12 @@
 /// live, and while they are made, changed and deleted.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "base/digest.h"
 #include "deployer/process/scan.h"
@@ -99,6 +101,40 @@ class ServiceLife : public ::testing::Test {
   Daemon daemon_{folder_ / "state"};
   std::unique_ptr<http::Client> client_ = http::MakeClient({.retries = 0});
 };
+
+/// Addresses that a port of this machine is listened on at, as /proc/net/tcp writes them.
+std::set<std::string> ListenedOn(int port) {
+  std::set<std::string> addresses;
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream file(table);
+    std::string line;
+    while (std::getline(file, line)) {
+      std::istringstream fields(line);
+      std::string number, local, remote, state;
+      fields >> number >> local >> remote >> state;
+      const std::size_t colon = local.find(':');
+      if (state != "0A" || colon == std::string::npos) continue;
+      if (std::stoi(local.substr(colon + 1), nullptr, 16) == port) {
+        addresses.insert(local.substr(0, colon));
+      }
+    }
+  }
+  return addresses;
+}
+
+TEST_F(ServiceLife, NothingListensBeyondThisMachineUnlessItIsSaid) {
+  ASSERT_EQ(daemon_.Await(Create("live", "add:1")), "Succeeded") << daemon_.last_error();
+  const auto port_of = [](const std::string& address) {
+    return std::stoi(address.substr(address.rfind(':') + 1));
+  };
+  const std::set<std::string> loopback = {"0100007F"};
+  EXPECT_EQ(ListenedOn(port_of(Show("live").value("endpoint", ""))), loopback);
+  const auto endpoint = ReadFile(folder_ / "state/run/endpoint.json", 4096);
+  ASSERT_TRUE(endpoint);
+  const auto json = ParseJson(*endpoint);
+  ASSERT_TRUE(json);
+  EXPECT_EQ(ListenedOn(port_of(json->value("address", ""))), loopback);
+}
 
 TEST_F(ServiceLife, OutlivesAKilledDaemonAndIsFoundAgain) {
   ASSERT_EQ(daemon_.Await(Create("live", "add:1")), "Succeeded") << daemon_.last_error();

@@ -45,6 +45,7 @@ Result<http::Response> Put(Call& call, Workspace& workspace) {
                  .id = "Request.Invalid"};
   }
   wanted.name = call.Param("name");
+  CompleteEnvironment(wanted);
   TRY(CheckEnvironment(workspace, wanted));
   bool is_new = false;
   const auto put = [&]() -> Result<void> {

@@ -8,8 +8,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "workspace/answers.h"
-#include "workspace/etag.h"
-#include "workspace/garbage.h"
 #include "workspace/image_base.h"
 #include "workspace/workspace.h"
 
@@ -53,28 +51,9 @@ Result<http::Response> Update(Call& call, Workspace& workspace) {
   return ObjectResponse(200, ToJson(image));
 }
 
-/// In one transaction, so that no service can come to need it in between.
-Result<void> DeleteUnused(const Call& call, Workspace& workspace) {
-  const api::Image image = TRY(Find(call, workspace));
-  TRY(CheckIfMatch(call.request.headers.Get("If-Match"), image.etag, "image \"" + image.id + "\""));
-  if (image.state == "Creating") {
-    return Error{.code = Code::kFailedPrecondition,
-                 .message = "image \"" + image.id + "\" is being built",
-                 .id = "Image.Busy",
-                 .fix = "cancel operation " + image.operation_id + ", or wait for it"};
-  }
-  if (workspace.image_holds().IsHeld(call.Param("w"), image.id)) {
-    return Error{.code = Code::kFailedPrecondition,
-                 .message = "image \"" + image.id + "\" is being deployed",
-                 .id = "Image.InUse",
-                 .fix = "wait for the operation to end"};
-  }
-  return workspace.store().DeleteImage(call.Param("w"), {image.name, image.version});
-}
-
 Result<http::Response> Delete(Call& call, Workspace& workspace) {
-  TRY(workspace.store().Transaction([&] { return DeleteUnused(call, workspace); }));
-  CollectGarbageLater(workspace);
+  const VersionedName name = TRY(ReadVersion(call));
+  TRY(DeleteImage(workspace, call.Param("w"), name, call.request.headers.Get("If-Match")));
   return NoContent();
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "workspace/models.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 
 #include "base/text.h"
 #include "workspace/answers.h"
-#include "workspace/etag.h"
-#include "workspace/garbage.h"
 #include "workspace/model_json.h"
 #include "workspace/workspace.h"
 
@@ -55,9 +54,8 @@ Result<registry::ModelFilter> ReadFilter(const Call& call) {
 }
 
 Result<registry::ModelVersion> Find(const Call& call, Workspace& workspace) {
-  TRY(workspace.store().GetWorkspace(call.Param("w")));
   const VersionedName name = TRY(ReadVersion(call));
-  return workspace.registry().Get(call.Param("w"), name.name, name.version);
+  return FindModel(workspace, call.Param("w"), name);
 }
 
 Result<http::Response> List(Call& call, Workspace& workspace) {
@@ -71,27 +69,7 @@ Result<http::Response> List(Call& call, Workspace& workspace) {
 
 Result<http::Response> Register(Call& call, Workspace& workspace) {
   const auto wanted = TRY(ReadBody<api::RegisterModel>(call));
-  TRY(workspace.store().GetWorkspace(call.Param("w")));
-  registry::RegisterRequest request{.workspace = call.Param("w"),
-                                    .name = wanted.name,
-                                    .files = {},
-                                    .main_file = wanted.main_file,
-                                    .framework = wanted.framework,
-                                    .framework_version = wanted.framework_version,
-                                    .description = wanted.description,
-                                    .tags = wanted.tags,
-                                    .properties = wanted.properties,
-                                    .condition = [&]() -> Result<void> {
-                                      TRY(workspace.store().GetWorkspace(call.Param("w")));
-                                      return {};
-                                    }};
-  const std::shared_lock keep(workspace.keep_mutex());
-  for (const api::ModelFile& file : wanted.files) {
-    const Digest digest = TRY(Digest::Parse(file.digest));
-    const std::int64_t size = TRY(workspace.blobs().Size(digest));
-    request.files.push_back({file.path, file.digest, size});
-  }
-  const registry::ModelVersion model = TRY(workspace.registry().Register(request));
+  const registry::ModelVersion model = TRY(RegisterModel(workspace, call.Param("w"), wanted));
   http::Response response = ObjectResponse(201, ToJson(ModelOf(model)));
   response.headers.Set("Location", std::string(api::kBase) + "/workspaces/" + model.workspace +
                                        "/models/" + EncodePercent(model.name) + "/versions/" +
@@ -105,39 +83,15 @@ Result<http::Response> Show(Call& call, Workspace& workspace) {
 
 Result<http::Response> Update(Call& call, Workspace& workspace) {
   const auto wanted = TRY(ReadBody<api::UpdateModel>(call));
-  const registry::ModelVersion found = TRY(Find(call, workspace));
-  const std::string_view if_match = call.request.headers.Get("If-Match");
-  TRY(CheckIfMatch(if_match, found.etag, "model \"" + found.id + "\""));
-  registry::ModelUpdate update{.add_tags = wanted.add_tags,
-                               .remove_tags = wanted.remove_tags,
-                               .add_properties = wanted.add_properties,
-                               .if_match = if_match.empty() ? "" : found.etag};
-  if (wanted.has_description) update.description = wanted.description;
-  if (wanted.has_tags) update.tags = wanted.tags;
-  const registry::ModelVersion model =
-      TRY(workspace.registry().Update(found.workspace, found.name, found.version, update));
+  const VersionedName name = TRY(ReadVersion(call));
+  const registry::ModelVersion model = TRY(
+      UpdateModel(workspace, call.Param("w"), name, wanted, call.request.headers.Get("If-Match")));
   return ObjectResponse(200, ToJson(ModelOf(model)));
 }
 
-/// In one transaction, so that no service can come to need it in between.
-Result<void> DeleteUnused(const Call& call, Workspace& workspace) {
-  const registry::ModelVersion found = TRY(Find(call, workspace));
-  TRY(CheckIfMatch(call.request.headers.Get("If-Match"), found.etag, "model \"" + found.id + "\""));
-  const std::vector<std::string> services =
-      TRY(workspace.store().ServicesOfModel(found.workspace, found.id));
-  if (!services.empty()) {
-    return Error{
-        .code = Code::kFailedPrecondition,
-        .message = "model \"" + found.id + "\" is used by service \"" + services.front() + "\"",
-        .id = "Model.InUse",
-        .fix = "delete the service first: slipway service delete " + services.front()};
-  }
-  return workspace.registry().Delete(found.workspace, found.name, found.version);
-}
-
 Result<http::Response> Delete(Call& call, Workspace& workspace) {
-  TRY(workspace.store().Transaction([&] { return DeleteUnused(call, workspace); }));
-  CollectGarbageLater(workspace);
+  const VersionedName name = TRY(ReadVersion(call));
+  TRY(DeleteModel(workspace, call.Param("w"), name, call.request.headers.Get("If-Match")));
   return NoContent();
 }
 

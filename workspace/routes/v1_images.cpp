@@ -3,7 +3,11 @@
 #include <string>
 
 #include "base/limits.h"
+#include "workspace/archive_files.h"
+#include "workspace/image_base.h"
+#include "workspace/images.h"
 #include "workspace/v1_control.h"
+#include "workspace/v1_requests.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -41,6 +45,38 @@ Result<http::Response> Show(Call& call, Workspace& workspace) {
   return http::JsonResponse(200, V1Image(found, call).json);
 }
 
+Result<http::Response> Create(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  V1ImageRequest wanted = TRY(ReadV1Image(call.request.body, call.Param("w")));
+  TRY(CheckBase(call.principal, wanted.image.base));
+  for (const std::string& text : wanted.archives) {
+    const Digest archive = TRY(Digest::Parse(text));
+    const std::vector<api::ModelFile> files = TRY(UnpackToBlobs(workspace, archive));
+    wanted.image.dependencies.insert(wanted.image.dependencies.end(), files.begin(), files.end());
+  }
+  return V1Accepted(TRY(StartImageCreate(workspace, call.Param("w"), wanted.image)), call);
+}
+
+Result<http::Response> Update(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const VersionedName name = TRY(V1Id(call));
+  const api::Image now = TRY(workspace.store().GetImage(call.Param("w"), name));
+  const api::UpdateImage wanted =
+      TRY(ReadV1Patch(call.request.body, {.description = now.description,
+                                          .tags = now.tags,
+                                          .kv_tags = now.kv_tags,
+                                          .properties = now.properties}));
+  const api::Image image =
+      TRY(workspace.store().UpdateImage(call.Param("w"), name, wanted, now.etag));
+  return http::JsonResponse(200, V1Image(image, call).json);
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const VersionedName name = TRY(V1Id(call));
+  return V1Deleted(DeleteImage(workspace, call.Param("w"), name, ""));
+}
+
 }  // namespace
 
 RouteList routes_v1_images() {
@@ -53,6 +89,19 @@ RouteList routes_v1_images() {
        "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
        "Microsoft.MachineLearningServices/workspaces/{w}/images/{id}",
        "Show an image version in the form of v1", InV1Form<Show>, Role::kReader},
+      {"POST",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/images",
+       "Build an image in the form of v1", InV1Form<Create>, Role::kContributor},
+      {"PATCH",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/images/{id}",
+       "Change what is told of an image version in the form of v1", InV1Form<Update>,
+       Role::kContributor},
+      {"DELETE",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/images/{id}",
+       "Delete an image version in the form of v1", InV1Form<Delete>, Role::kContributor},
   };
   return kRoutes;
 }

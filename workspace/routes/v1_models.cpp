@@ -2,8 +2,11 @@
 #include <string>
 
 #include "base/limits.h"
+#include "workspace/archive_files.h"
 #include "workspace/model_json.h"
+#include "workspace/models.h"
 #include "workspace/v1_control.h"
+#include "workspace/v1_requests.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -33,6 +36,38 @@ Result<http::Response> Show(Call& call, Workspace& workspace) {
   return http::JsonResponse(200, V1Model(ModelOf(found), call).json);
 }
 
+Result<http::Response> Register(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  V1ModelRequest wanted = TRY(ReadV1Model(call.request.body, call.Param("w")));
+  if (!wanted.archive.empty()) {
+    const Digest archive = TRY(Digest::Parse(wanted.archive));
+    wanted.model.files = TRY(UnpackToBlobs(workspace, archive));
+  }
+  const registry::ModelVersion model = TRY(RegisterModel(workspace, call.Param("w"), wanted.model));
+  return http::JsonResponse(200, V1Model(ModelOf(model), call).json);
+}
+
+Result<http::Response> Update(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const VersionedName name = TRY(V1Id(call));
+  const api::Model now = ModelOf(TRY(FindModel(workspace, call.Param("w"), name)));
+  const api::UpdateModel wanted =
+      TRY(ReadV1Patch(call.request.body, {.description = now.description,
+                                          .tags = now.tags,
+                                          .kv_tags = now.kv_tags,
+                                          .properties = now.properties}));
+  // What the patch was made for is what it changes.
+  const registry::ModelVersion model =
+      TRY(UpdateModel(workspace, call.Param("w"), name, wanted, now.etag));
+  return http::JsonResponse(200, V1Model(ModelOf(model), call).json);
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const VersionedName name = TRY(V1Id(call));
+  return V1Deleted(DeleteModel(workspace, call.Param("w"), name, ""));
+}
+
 }  // namespace
 
 RouteList routes_v1_models() {
@@ -45,6 +80,19 @@ RouteList routes_v1_models() {
        "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
        "Microsoft.MachineLearningServices/workspaces/{w}/models/{id}",
        "Show a model version in the form of v1", InV1Form<Show>, Role::kReader},
+      {"POST",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/models",
+       "Register a blob as a model in the form of v1", InV1Form<Register>, Role::kContributor},
+      {"PATCH",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/models/{id}",
+       "Change what is told of a model version in the form of v1", InV1Form<Update>,
+       Role::kContributor},
+      {"DELETE",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/models/{id}",
+       "Delete a model version in the form of v1", InV1Form<Delete>, Role::kContributor},
   };
   return kRoutes;
 }

@@ -6,6 +6,7 @@
 #include "workspace/service_keys.h"
 #include "workspace/services.h"
 #include "workspace/v1_control.h"
+#include "workspace/v1_requests.h"
 #include "workspace/workspace.h"
 
 namespace slipway::workspace {
@@ -46,6 +47,42 @@ Result<http::Response> ListKeys(Call& call, Workspace& workspace) {
       200, DumpJson({{"primaryKey", keys.primary}, {"secondaryKey", keys.secondary}}));
 }
 
+Result<http::Response> Create(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const api::CreateService wanted = TRY(ReadV1Service(call.request.body));
+  return V1Accepted(TRY(StartServiceCreate(workspace, call.Param("w"), wanted)), call);
+}
+
+Result<http::Response> Update(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const ServiceRow row = TRY(workspace.store().GetService(call.Param("w"), call.Param("id")));
+  const api::Service& now = row.service;
+  std::vector<std::string> tags;
+  for (const auto& [name, value] : now.kv_tags) tags.push_back(name);
+  const api::UpdateService wanted = TRY(ReadV1ServicePatch(call.request.body,
+                                                           {.description = now.description,
+                                                            .tags = std::move(tags),
+                                                            .kv_tags = now.kv_tags,
+                                                            .properties = now.properties},
+                                                           now.image));
+  return V1Accepted(TRY(StartServiceUpdate(workspace, call.Param("w"), now.name, wanted, now.etag)),
+                    call);
+}
+
+Result<http::Response> Delete(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const auto started = StartServiceDelete(workspace, call.Param("w"), call.Param("id"), "");
+  if (started) return V1Accepted(*started, call);
+  return V1Deleted(started.error());
+}
+
+Result<http::Response> RegenerateKey(Call& call, Workspace& workspace) {
+  TRY(V1Workspace(call, workspace));
+  const api::SetServiceKey wanted = TRY(ReadV1Key(call.request.body));
+  TRY(SetKey(workspace, call.Param("w"), call.Param("id"), wanted));
+  return http::JsonResponse(200, "{}");
+}
+
 }  // namespace
 
 RouteList routes_v1_services() {
@@ -63,6 +100,24 @@ RouteList routes_v1_services() {
        "Microsoft.MachineLearningServices/workspaces/{w}/services/{id}/listkeys",
        "Read the keys of a service in the form of v1", InV1Form<ListKeys>, Role::kDeployer, false,
        true},
+      {"POST",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/services",
+       "Deploy an image as a service in the form of v1", InV1Form<Create>, Role::kDeployer},
+      {"PATCH",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/services/{id}",
+       "Roll or change a service in the form of v1", InV1Form<Update>, Role::kDeployer},
+      {"DELETE",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/services/{id}",
+       "Stop and delete a service in the form of v1", InV1Form<Delete>, Role::kDeployer},
+      {"POST",
+       "/api/modelmanagement/v1.0/subscriptions/{s}/resourceGroups/{rg}/providers/"
+       "Microsoft.MachineLearningServices/workspaces/{w}/services/{id}/"
+       "regenerateKeys",
+       "Replace a key of a service in the form of v1", InV1Form<RegenerateKey>, Role::kDeployer,
+       false, true},
   };
   return kRoutes;
 }

@@ -273,7 +273,16 @@ class PackageTest(StubCase):
         self.assertEqual(sent["script"]["path"], "score.py")
         self.assertEqual([e["path"] for e in sent["dependencies"]], ["env.yml", "lib/u.py"])
         self.assertEqual(sent["conda"]["path"], "env.yml")
+        self.write("src/.amlignore", "lib/\n.amlignore\n*.yml\n")
+        with self.printed():
+            Model.package(self.ws, [Model(self.ws, "m")], self.inference())
+        sent = self.stub.bodies("POST", "/images")[1]
+        self.assertEqual(sent["dependencies"], [], "what .amlignore names stays at home")
+        self.assertEqual(sent["conda"]["path"], "env.yml", "what is asked for by name does not")
+        self.write("src/.amlignore", "*.py\n")
+        os.symlink("/etc/passwd", "src/link")
         for config, why in (
+            (self.inference(), "link is a link to /etc/passwd\nFix: "),
             (InferenceConfig("no.py", source_directory="src"), "there is no file src/no.py"),
             (
                 InferenceConfig("score.py", source_directory="no"),
@@ -283,6 +292,16 @@ class PackageTest(StubCase):
         ):
             with self.assertRaisesRegex(Exception, why):
                 Model.package(self.ws, [Model(self.ws, "m")], config)
+        os.unlink("src/link")
+        with self.fails(UserErrorException, "score.py is left out by an ignore file of src"):
+            Model.package(self.ws, [Model(self.ws, "m")], self.inference())
+        self.write("src/.amlignore", "")
+        self.write("src/code/entry.py", "script")
+        nested = InferenceConfig("code/entry.py", source_directory="src")
+        with self.printed():
+            Model.package(self.ws, [Model(self.ws, "m")], nested)
+        sent = self.stub.bodies("POST", "/images")[2]
+        self.assertEqual(sent["script"]["path"], "code/entry.py", "at its path in the folder")
 
     def test_environment(self):
         environment = Environment("e")

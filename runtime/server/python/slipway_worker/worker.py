@@ -58,6 +58,10 @@ def _start() -> Any:
         if folder in sys.path:
             sys.path.remove(folder)
         sys.path.insert(0, folder)
+    # As for Python itself, but last: a script in a subfolder finds what lies beside it.
+    entry = os.path.dirname(os.environ.get("AZUREML_ENTRY_SCRIPT", ""))
+    if os.path.isabs(entry) and entry not in sys.path:
+        sys.path.append(entry)
     fallback = os.environ.pop("SLIPWAY_PYTHON_FALLBACK", "")
     sys.path.extend(folder for folder in fallback.split(":") if folder)
     loaded = script.load(os.environ.get("AZUREML_ENTRY_SCRIPT", ""))

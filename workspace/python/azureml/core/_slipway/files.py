@@ -8,9 +8,13 @@ import os
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from azureml.core._slipway.ignore import Rules
 from azureml.exceptions import ServiceException, UserErrorException
 
 _BLOCK_BYTES = 1 << 20
+# Of a source directory: as many as an image takes beside its script.
+_SOURCE_FILES_MAX = 10_000
+_SOURCE_BYTES_MAX = 1 << 30
 
 
 class Source:
@@ -19,6 +23,50 @@ class Source:
     def __init__(self, path: str, file):
         self.path = path
         self.file = str(file)
+
+
+def source_tree(folder: Path, leave_out=()) -> list[Source]:
+    """The files of a source directory that its ignore files do not leave out, in a fixed order;
+    nothing of folders that are called as in `leave_out`. Refused: links, what is neither file nor
+    folder, and more than an image takes."""
+    rules = Rules(folder)
+    sources, total = [], 0
+    for place, folders, names in os.walk(folder, onerror=_raise):
+        inside = Path(place).relative_to(folder).as_posix()
+        front = "" if inside == "." else f"{inside}/"
+        kept = []
+        for name in sorted(folders + names):
+            path, file = front + name, Path(place) / name
+            is_folder = file.is_dir() and not file.is_symlink()
+            if (name in leave_out and file.is_dir()) or rules.leaves_out(path, is_folder):
+                continue
+            if file.is_symlink():
+                raise UserErrorException(
+                    f"source_directory: {file} is a link to {os.readlink(file)}\n"
+                    f"Fix: put the file itself there, or name {path} in .amlignore"
+                )
+            if is_folder:
+                kept.append(name)
+                continue
+            if not file.is_file():
+                raise UserErrorException(f"source_directory: {file} is no regular file")
+            sources.append(Source(path, file))
+            total += file.stat().st_size
+            if len(sources) > _SOURCE_FILES_MAX or total > _SOURCE_BYTES_MAX:
+                raise UserErrorException(
+                    f"source_directory: {folder} has more than {_SOURCE_FILES_MAX} files or "
+                    f"{_SOURCE_BYTES_MAX >> 20} MB\n"
+                    "Fix: name what the script does not need in .amlignore, which has the form of "
+                    ".gitignore; register data that it needs as a model"
+                )
+        folders[:] = kept
+    return sources
+
+
+def _raise(error: OSError):
+    raise UserErrorException(
+        f"source_directory: cannot read {error.filename}: {error.strerror}", error
+    ) from error
 
 
 def tree(folder: Path, under: str, leave_out=()) -> list[Source]:

@@ -66,9 +66,12 @@ def inference_fields(workspace, config) -> dict:
     entry = _below(root, config.entry_script, "entry_script")
     dependencies = []
     if config.source_directory:
-        dependencies = [
-            each for each in files.tree(root, "", _NO_SOURCES) if each.path != entry.path
-        ]
+        sources = files.source_tree(root, _NO_SOURCES)
+        dependencies = [each for each in sources if each.path != entry.path]
+        if len(dependencies) == len(sources):
+            raise UserErrorException(
+                f"entry_script {config.entry_script} is left out by an ignore file of {root}"
+            )
     else:
         entry.path = Path(entry.path).name
     fields = {

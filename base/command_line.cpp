@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/options.h"
+#include "base/command_line.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
 
-namespace slipway::cli {
+namespace slipway {
 
 Option Option::required() {
   option_->required();
@@ -70,4 +72,32 @@ Option Options::add_flag(const std::string& name, bool& value, const std::string
 
 Option Options::get_option(const std::string& name) { return Option(app_.get_option(name)); }
 
-}  // namespace slipway::cli
+CommandLine::CommandLine(const std::string& summary, const std::string& program)
+    : app_(std::make_unique<CLI::App>(summary, program)) {}
+
+CommandLine::~CommandLine() = default;
+
+Options CommandLine::options() { return Options(*app_); }
+
+Options CommandLine::add_subcommand(const std::string& name, const std::string& help,
+                                    bool& chosen) {
+  CLI::App* added = app_->add_subcommand(name, help);
+  added->parse_complete_callback([&chosen] { chosen = true; });
+  return Options(*added);
+}
+
+void CommandLine::footer(const std::string& text) { app_->footer(text); }
+
+void CommandLine::version(const std::string& text) { app_->set_version_flag("--version", text); }
+
+std::optional<int> CommandLine::Parse(int argc, const char* const* argv) {
+  constexpr int kWrongUse = 2;
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_->exit(error) == 0 ? 0 : kWrongUse;
+  }
+  return std::nullopt;
+}
+
+}  // namespace slipway

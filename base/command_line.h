@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,7 @@ class App;
 class Option;
 }  // namespace CLI
 
-namespace slipway::cli {
+namespace slipway {
 
 /// One declared option or argument, to be told more about; cheap to copy.
 class Option {
@@ -40,9 +42,9 @@ class Option {
   CLI::Option* option_ = nullptr;
 };
 
-/// What a command takes: CLI11 without its headers, which are the dearest that a command could
-/// include. Names are CLI11's: `-l,--long` for an option, a bare word for an argument. Values are
-/// written to the variables when the line is parsed, which must live until then.
+/// What a command or a program takes: CLI11 without its headers, which are the dearest that a file
+/// could include. Names are CLI11's: `-l,--long` for an option, a bare word for an argument. Values
+/// are written to the variables when the line is parsed, which must live until then.
 class Options {
  public:
   explicit Options(CLI::App& app) : app_(app) {}
@@ -61,4 +63,25 @@ class Options {
   CLI::App& app_;
 };
 
-}  // namespace slipway::cli
+/// The command line of a program.
+class CommandLine {
+ public:
+  CommandLine(const std::string& summary, const std::string& program);
+  ~CommandLine();
+
+  Options options();
+  /// What the program does instead when its name is the first word. `chosen` is set then.
+  Options add_subcommand(const std::string& name, const std::string& help, bool& chosen);
+  /// What stands below the options in the help.
+  void footer(const std::string& text);
+  /// What `--version` prints.
+  void version(const std::string& text);
+  /// Reads the line. A value is the exit status with which the program is to end: 0 where help or
+  /// version was asked for, 2 where the line was wrong, which is told on standard error.
+  std::optional<int> Parse(int argc, const char* const* argv);
+
+ private:
+  std::unique_ptr<CLI::App> app_;
+};
+
+}  // namespace slipway
