@@ -29,12 +29,13 @@ Json ToJson(const LockedFile& file) {
 
 Result<LockedFile> ReadFileEntry(const Json& json) {
   TRY(OnlyKnownFields(json, {"name", "version", "file", "url", "digest", "size"}));
-  LockedFile file{.name = TRY(GetString(json, "name")),
-                  .version = TRY(GetString(json, "version")),
-                  .file = TRY(GetString(json, "file")),
-                  .url = TRY(GetString(json, "url")),
-                  .digest = TRY(GetString(json, "digest")),
-                  .size = TRY(GetInt(json, "size"))};
+  LockedFile file;
+  file.name = TRY(GetString(json, "name"));
+  file.version = TRY(GetString(json, "version"));
+  file.file = TRY(GetString(json, "file"));
+  file.url = TRY(GetString(json, "url"));
+  file.digest = TRY(GetString(json, "digest"));
+  file.size = TRY(GetInt(json, "size"));
   TRY(Digest::Parse(file.digest));
   const bool plain = !file.file.empty() && file.file.find('/') == std::string::npos &&
                      file.file.find('\0') == std::string::npos && !file.file.starts_with('.');
@@ -70,9 +71,10 @@ Result<std::vector<BuiltWheel>> ReadBuilt(const Json& json) {
     if (source == item.end()) {
       return Error{.code = Code::kInvalidArgument, .message = "built names no source"};
     }
-    BuiltWheel wheel{.wheel = TRY(GetString(item, "wheel")),
-                     .source = TRY(ReadFileEntry(*source)),
-                     .needs = TRY(ReadFiles(item, "needs"))};
+    BuiltWheel wheel;
+    wheel.wheel = TRY(GetString(item, "wheel"));
+    wheel.source = TRY(ReadFileEntry(*source));
+    wheel.needs = TRY(ReadFiles(item, "needs"));
     TRY(Digest::Parse(wheel.wheel));
     built.push_back(std::move(wheel));
   }
@@ -120,15 +122,16 @@ Json ToJson(const PythonPlace& place) {
 Result<PythonPlace> ReadPlace(const Json& json) {
   TRY(OnlyKnownFields(json, {"version", "interpreter", "loader", "home", "pure", "platform",
                              "scripts", "data", "library_path"}));
-  PythonPlace place{.version = TRY(GetString(json, "version")),
-                    .interpreter = TRY(ReadPath(json, "interpreter")),
-                    .loader = TRY(ReadPath(json, "loader")),
-                    .home = TRY(ReadPath(json, "home")),
-                    .pure = TRY(ReadPath(json, "pure")),
-                    .platform = TRY(ReadPath(json, "platform")),
-                    .scripts = TRY(ReadPath(json, "scripts")),
-                    .data = TRY(ReadPath(json, "data")),
-                    .library_path = TRY(ReadTexts(json, "library_path"))};
+  PythonPlace place;
+  place.version = TRY(GetString(json, "version"));
+  place.interpreter = TRY(ReadPath(json, "interpreter"));
+  place.loader = TRY(ReadPath(json, "loader"));
+  place.home = TRY(ReadPath(json, "home"));
+  place.pure = TRY(ReadPath(json, "pure"));
+  place.platform = TRY(ReadPath(json, "platform"));
+  place.scripts = TRY(ReadPath(json, "scripts"));
+  place.data = TRY(ReadPath(json, "data"));
+  place.library_path = TRY(ReadTexts(json, "library_path"));
   return place;
 }
 
@@ -143,14 +146,16 @@ Result<PythonLock> Read(const Json& json) {
   if (python == json.end()) {
     return Error{.code = Code::kInvalidArgument, .message = "member 'python' is missing"};
   }
-  return PythonLock{.python = TRY(ReadPlace(*python)),
-                    .base = TRY(GetStringOr(json, "base", "")),
-                    .architecture = TRY(GetString(json, "architecture")),
-                    .debian = TRY(ReadFiles(json, "debian")),
-                    .wheels = TRY(ReadFiles(json, "wheels")),
-                    .built = TRY(ReadBuilt(json)),
-                    .provided = TRY(ReadTexts(json, "provided")),
-                    .pip_options = TRY(ReadTexts(json, "pip_options"))};
+  PythonLock lock;
+  lock.python = TRY(ReadPlace(*python));
+  lock.base = TRY(GetStringOr(json, "base", ""));
+  lock.architecture = TRY(GetString(json, "architecture"));
+  lock.debian = TRY(ReadFiles(json, "debian"));
+  lock.wheels = TRY(ReadFiles(json, "wheels"));
+  lock.built = TRY(ReadBuilt(json));
+  lock.provided = TRY(ReadTexts(json, "provided"));
+  lock.pip_options = TRY(ReadTexts(json, "pip_options"));
+  return lock;
 }
 
 /// Nothing where no wheel was built: most locks have no such member.
