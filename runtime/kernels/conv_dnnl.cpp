@@ -195,9 +195,10 @@ class PartKernel {
   void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
     const float* from = context.input(0)->data<float>().data() + x_offset;
-    memory x = Brought(x_, desc_.src_desc(), from, room + x_at_);
-    memory w = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
-                       : Brought(w_, desc_.weights_desc(), context.input(1)->raw(), room + w_at_);
+    memory x = Brought(x_, desc_.src_desc(), engine_, from, room + x_at_);
+    memory w =
+        packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
+                : Brought(w_, desc_.weights_desc(), engine_, context.input(1)->raw(), room + w_at_);
     float* out = context.output(0).data<float>().data() + y_offset;
     const bool same = desc_.dst_desc() == y_;
     memory y = Over(desc_.dst_desc(), engine_, same ? static_cast<void*>(out) : room + y_at_);
@@ -223,16 +224,6 @@ class PartKernel {
   }
 
  private:
-  /// `data` in the layout the primitive wants, through scratch where it differs.
-  memory Brought(const memory::desc& have, const memory::desc& want, const void* data,
-                 std::byte* room) const {
-    memory plain = Over(have, engine_, data);
-    if (have == want) return plain;
-    memory wanted = Over(want, engine_, room);
-    Reorder(plain, wanted, engine_);
-    return wanted;
-  }
-
   dnnl::engine engine_;
   Part part_;
   convolution_forward::primitive_desc desc_;

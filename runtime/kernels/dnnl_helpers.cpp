@@ -76,4 +76,13 @@ void Reorder(dnnl::memory& from, dnnl::memory& to, const dnnl::engine& engine) {
   stream.wait();
 }
 
+dnnl::memory Brought(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
+                     const dnnl::engine& engine, const void* data, std::byte* room) {
+  dnnl::memory plain = Over(have, engine, data);
+  if (have == want) return plain;
+  dnnl::memory wanted = Over(want, engine, room);
+  Reorder(plain, wanted, engine);
+  return wanted;
+}
+
 }  // namespace slipway::runtime

@@ -66,4 +66,9 @@ Result<Tensor> PackedFor(CpuContext& cpu, const Tensor& constant, const dnnl::me
 /// Runs a reorder between two layouts on the calling thread's stream.
 void Reorder(dnnl::memory& from, dnnl::memory& to, const dnnl::engine& engine);
 
+/// `data`, laid out as `have`, in the layout `want`: as it is where these agree, else brought into
+/// `room`.
+dnnl::memory Brought(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
+                     const dnnl::engine& engine, const void* data, std::byte* room);
+
 }  // namespace slipway::runtime

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "runtime/bounds.h"
 #include "runtime/server/serve.h"
 #include "runtime/server/wait_policy.h"
 
@@ -95,7 +96,7 @@ Result<ScriptHostOptions> ScriptOptionsOf(const Arguments& arguments, ScriptConf
   options.config = by_hand
                        ? std::move(config)
                        : WithEnvironment(std::move(config), GetVariableOfProcess, arguments.root);
-  options.settings = TRY(ReadScriptSettings(GetVariableOfProcess, UsableMemory()));
+  options.settings = TRY(ReadScriptSettings(GetVariableOfProcess, runtime::UsableMemoryBytes()));
   options.around.environment = OwnEnvironment();
   const char* folder = std::getenv("AZUREML_MODEL_DIR");
   if (!arguments.model_dir.empty()) {

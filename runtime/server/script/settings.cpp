@@ -2,9 +2,7 @@
 #include "runtime/server/script/settings.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -57,16 +55,6 @@ Result<bool> Flag(const GetVariable& get, const char* name) {
                .id = "Config.Invalid"};
 }
 
-/// The number that a control group's file holds; nothing where it says `max` or is not there.
-std::optional<std::int64_t> GroupLimit(const char* file) {
-  const auto text = ReadFile(file, 4096);
-  if (!text) return std::nullopt;
-  std::int64_t bytes = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), bytes);
-  if (error != std::errc() || bytes <= 0) return std::nullopt;
-  return bytes;
-}
-
 }  // namespace
 
 Result<ScriptSettings> ReadScriptSettings(const GetVariable& get, std::int64_t machine_bytes) {
@@ -94,15 +82,6 @@ Result<ScriptSettings> ReadScriptSettings(const GetVariable& get, std::int64_t m
     settings.memory_bytes = *n << 20;
   }
   return settings;
-}
-
-std::int64_t UsableMemory() {
-  const std::int64_t machine = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-  for (const char* file :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    if (const auto limit = GroupLimit(file)) return std::min(machine, *limit);
-  }
-  return machine;
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> ReadConfigFile(const fs::path& file) {

@@ -28,9 +28,6 @@ struct ScriptSettings {
 /// `machine_bytes` is the memory that all workers may use together where none is named.
 Result<ScriptSettings> ReadScriptSettings(const GetVariable& get, std::int64_t machine_bytes);
 
-/// Bytes of memory that this process may use: the machine's, or what its control group allows.
-std::int64_t UsableMemory();
-
 /// Variables of AZUREML_CONFIG_FILE, a JSON object of texts, numbers and booleans.
 /// kInvalidArgument (id `Config.Invalid`) where it is none.
 Result<std::vector<std::pair<std::string, std::string>>> ReadConfigFile(
