@@ -158,8 +158,12 @@ Result<Json> ParseJson(std::string_view text) {
   return builder.TakeRoot();
 }
 
-std::string DumpJson(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string DumpJson(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string DumpOrderedJson(const OrderedJson& json, int indent) {
+  return json.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 Result<void> OnlyKnownFields(const Json& json, std::initializer_list<std::string_view> known) {

@@ -20,8 +20,11 @@ using OrderedJson = nlohmann::ordered_json;
 /// object too. kResourceExhausted for more than `limits::kJsonBytes`.
 Result<Json> ParseJson(std::string_view text);
 
-/// Compact text with sorted keys; invalid UTF-8 in strings becomes U+FFFD.
-std::string DumpJson(const Json& json);
+/// Text with sorted keys, compact or with `indent` blanks a level; invalid UTF-8 in strings becomes
+/// U+FFFD.
+std::string DumpJson(const Json& json, int indent = -1);
+/// The same with the keys in the order they were given in.
+std::string DumpOrderedJson(const OrderedJson& json, int indent = -1);
 
 /// kInvalidArgument naming the first member of object `json` that is none of `known`, with the
 /// nearest known one; also if `json` is no object.

@@ -140,7 +140,7 @@ std::string Whole(Format format, const Json& json) {
     EmitYaml(out, json);
     return std::string(out.c_str(), out.size()) + "\n";
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -95,7 +96,7 @@ Result<void> Print(Context& context, const std::vector<std::string>& names,
   if (!context.globals.output.empty() && TRY(context.format()) != Format::kTable) {
     return context.PrintObject(sorted, {});
   }
-  return context.Print(outputs.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return context.Print(DumpOrderedJson(outputs) + "\n");
 }
 
 Result<void> Run(Context& context, const Arguments& arguments) {

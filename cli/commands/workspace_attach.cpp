@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -37,7 +38,7 @@ Result<void> Attach(Context& context, const Arguments& arguments) {
     config["token_file"] = token.lexically_normal().string();
   }
   TRY(MakeFolders(file.parent_path()));
-  TRY(WriteFileAtomic(file, config.dump(4, ' ', false, Json::error_handler_t::replace) + "\n"));
+  TRY(WriteFileAtomic(file, DumpOrderedJson(config, 4) + "\n"));
   context.Progress("wrote " + file.lexically_normal().string());
   return {};
 }

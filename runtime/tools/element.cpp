@@ -7,12 +7,11 @@
 #include <limits>
 
 #include "runtime/kernels/float16.h"
+#include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/minifloat.h"
 
 namespace slipway::runtime {
 namespace {
-
-std::size_t At(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 /// The bits of a packed element.
 unsigned PackedAt(const Tensor& tensor, std::int64_t index) {

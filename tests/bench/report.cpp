@@ -73,7 +73,7 @@ Result<void> WriteReport(const std::filesystem::path& file, const std::vector<Fi
                     {"version", SLIPWAY_VERSION},
                     {"machine", Machine()},
                     {"figures", rows}};
-  return WriteFileAtomic(file, report.dump(2) + "\n");
+  return WriteFileAtomic(file, DumpJson(report, 2) + "\n");
 }
 
 }  // namespace slipway::bench

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/json.h"
+
 namespace slipway::cli {
 namespace {
 
@@ -14,7 +16,7 @@ const Columns kColumns = {{"NAME", "name"},
                           {"LIST", "list"}};
 
 TEST(OutputTest, ColumnsAreAlignedAndEndWithoutBlanks) {
-  const Json items = Json::parse(
+  const Json items = testing::ParsedJson(
       R"([{"name": "a", "size": 12, "tags": {"k": "v", "onnx": ""}, "list": ["x", 1]},
           {"name": "größer", "size": 25403, "tags": {}}])");
   EXPECT_EQ(RenderList(Format::kTable, items, kColumns),
@@ -35,7 +37,7 @@ TEST(OutputTest, ObjectLeavesOutWhatItHasNot) {
 }
 
 TEST(OutputTest, SignatureIsReadable) {
-  const Json object = Json::parse(R"({"inputs": [
+  const Json object = testing::ParsedJson(R"({"inputs": [
       {"name": "image", "type": "float", "shape": ["batch", "1", "8"]},
       {"name": "any", "type": "int64"}, {"name": "s", "type": "float", "shape": []}]})");
   EXPECT_EQ(RenderObject(Format::kTable, object, {{"in", "inputs", Column::Kind::kSignature}}),
@@ -48,7 +50,7 @@ TEST(OutputTest, TextCannotSteerTheTerminal) {
 }
 
 TEST(OutputTest, YamlKeepsTextText) {
-  const Json object = Json::parse(
+  const Json object = testing::ParsedJson(
       R"({"a": "true", "b": "1", "c": "plain", "d": [1, 2.5, null, true], "e": {"k: v": ""},
           "f": "- x", "g": [], "h": {}})");
   EXPECT_EQ(RenderObject(Format::kYaml, object, {}),

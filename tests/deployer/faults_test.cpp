@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "deployer/causes.h"
 #include "deployer/process/socket.h"
 #include "tests/deployer/aci/fixture.h"
@@ -50,7 +51,7 @@ Arrange Mode(std::string mode, std::string say = "hello") {
 
 Arrange Docker(std::string operation, int status, const std::string& message) {
   return [operation, status, message](Scene& scene) {
-    scene.docker.Break(operation, {.status = status, .body = Json({{"message", message}}).dump()});
+    scene.docker.Break(operation, {.status = status, .body = DumpJson({{"message", message}})});
   };
 }
 

@@ -245,7 +245,7 @@ TEST_F(Distribution, AnIndexLeadsToTheImageOfTheArchitecture) {
                          {"platform", {{"os", "linux"}, {"architecture", "amd64"}}}}}}};
   registry_.Change([&](State& state) {
     state.manifests["team/digits:1"] = {.type = "application/vnd.oci.image.index.v1+json",
-                                        .text = index.dump()};
+                                        .text = DumpJson(index)};
   });
   ExpectPulled();
   const auto none = Open()->Pull(other_.blobs(), "riscv64");
@@ -263,7 +263,7 @@ TEST_F(Distribution, ADockerManifestIsStoredInItsOciForm) {
       layer["mediaType"] = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     }
     state.manifests["team/digits:1"] = {
-        .type = "application/vnd.docker.distribution.manifest.v2+json", .text = manifest.dump()};
+        .type = "application/vnd.docker.distribution.manifest.v2+json", .text = DumpJson(manifest)};
   });
   const auto pulled = Pull();
   ASSERT_TRUE(pulled) << pulled.error().message;

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/json.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -32,7 +33,7 @@ Result<Json> ReadAll(JsonReader& reader) {
       return Json(TRY(reader.String()));
     case Kind::kNumber: {
       const std::string token(TRY(reader.Number()));
-      Json number = Json::parse(token, nullptr, false);
+      Json number = testing::ParsedJson(token);
       if (number.is_discarded()) return Json("bare " + token);
       return number;
     }
@@ -67,7 +68,7 @@ TEST(JsonReaderTest, ReadsWhatOthersRead) {
   for (std::string_view text : kGood) {
     auto got = Read(text);
     ASSERT_TRUE(got) << text << ": " << got.error().message;
-    EXPECT_EQ(*got, Json::parse(text)) << text;
+    EXPECT_EQ(*got, testing::ParsedJson(text)) << text;
     JsonReader skipper(text);
     EXPECT_TRUE(skipper.Skip()) << text;
     EXPECT_TRUE(skipper.Finish()) << text;
@@ -163,7 +164,7 @@ TEST(JsonReaderTest, AgreesWithAnotherParserOnDamagedText) {
           if (text.empty()) text = " ";
       }
     }
-    const Json other = Json::parse(text, nullptr, false);
+    const Json other = testing::ParsedJson(text);
     auto got = Read(text);
     ASSERT_EQ(got.has_value(), !other.is_discarded()) << text;
     if (got) {

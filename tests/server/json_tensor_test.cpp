@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "runtime/server/small_float.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -125,7 +126,7 @@ void RoundTrip(DType dtype, Float (*of)(Bits)) {
   auto back = Nested(text, dtype);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(std::memcmp(back->raw(), tensor.raw(), values.size() * sizeof(Float)), 0);
-  const Json other = Json::parse(text);
+  const Json other = testing::ParsedJson(text);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto through_double = static_cast<Float>(other[i].get<double>());
     ASSERT_EQ(std::bit_cast<Bits>(through_double), std::bit_cast<Bits>(values[i])) << values[i];
@@ -237,7 +238,7 @@ TEST(JsonTensorTest, DamagedTextNeverPassesForSomethingElse) {
       text[random() % text.size()] = kBytes[random() % kBytes.size()];
     }
     auto tensor = Nested(text, DType::kFloat64);
-    const Json other = Json::parse(text, nullptr, false);
+    const Json other = testing::ParsedJson(text);
     if (other.is_discarded() || !tensor) {
       EXPECT_FALSE(tensor && text.find("NaN") == std::string::npos) << text;
       continue;

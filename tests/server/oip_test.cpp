@@ -3,6 +3,7 @@
 
 #include "runtime/server/oip_form.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -33,14 +34,14 @@ class OipTest : public ServerFixture {
 TEST_F(OipTest, Metadata) {
   const Json server = Parse(Send("GET", "/v2"));
   EXPECT_EQ(server["version"], SLIPWAY_VERSION);
-  EXPECT_EQ(server["extensions"], Json::parse(R"(["binary_tensor_data"])"));
+  EXPECT_EQ(server["extensions"], testing::ParsedJson(R"(["binary_tensor_data"])"));
   EXPECT_EQ(Send("GET", "/v2/").status, 200);
   EXPECT_EQ(Send("GET", "/v2/health/live").status, 200);
   EXPECT_EQ(Send("GET", "/v2/health/ready").status, 200);
   for (const char* path : {"/v2/models/tiny", "/v2/models/tiny/versions/3"}) {
     const Json model = Parse(Send("GET", path));
     EXPECT_EQ(model["name"], "tiny");
-    EXPECT_EQ(model["versions"], Json::parse(R"(["3"])"));
+    EXPECT_EQ(model["versions"], testing::ParsedJson(R"(["3"])"));
     EXPECT_EQ(model["inputs"][0],
               Json({{"name", input_}, {"datatype", "FP32"}, {"shape", {-1, 2}}}));
     EXPECT_EQ(Send("GET", std::string(path) + "/ready").status, 200);
@@ -73,7 +74,7 @@ TEST_F(OipTest, BinaryInAndOut) {
   const std::size_t json =
       std::stoul(std::string(response.headers.Get("Inference-Header-Content-Length")));
   EXPECT_EQ(response.body.substr(json), Bytes({3, -4}));
-  EXPECT_EQ(Json::parse(response.body.substr(0, json))["outputs"][0]["parameters"],
+  EXPECT_EQ(testing::ParsedJson(response.body.substr(0, json))["outputs"][0]["parameters"],
             Json({{"binary_data_size", 8}}));
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "runtime/server/json_tensor.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -31,7 +32,7 @@ TEST_F(RealModelTest, EveryFormGivesTheSameBitsAsTheSession) {
                               R"("}}, "outputFilter": ["Plus214_Output_0"]})";
   const Json reply = Parse(Post("/score", predict));
   EXPECT_EQ(reply["outputs"]["Plus214_Output_0"]["rawData"], wanted);
-  EXPECT_EQ(reply["outputs"]["Plus214_Output_0"]["dims"], Json::parse(R"(["1","10"])"));
+  EXPECT_EQ(reply["outputs"]["Plus214_Output_0"]["dims"], testing::ParsedJson(R"(["1","10"])"));
 
   std::string plain = R"({"data": )";
   ASSERT_TRUE(AppendNested(input, plain));

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -191,7 +192,7 @@ TEST_F(RoutesTest, SeveralModels) {
   const auto ambiguous = Post("/score", R"({"data": [[1, 2]]})");
   EXPECT_EQ(ambiguous.status, 400);
   EXPECT_NE(ambiguous.body.find("tiny:3, tiny:4, other:1"), std::string::npos) << ambiguous.body;
-  EXPECT_EQ(Parse(Send("GET", "/v2/models/tiny"))["versions"], Json::parse(R"(["3","4"])"));
+  EXPECT_EQ(Parse(Send("GET", "/v2/models/tiny"))["versions"], testing::ParsedJson(R"(["3","4"])"));
   const std::string body =
       R"({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]})";
   EXPECT_EQ(Parse(Post("/v2/models/tiny/infer", body))["model_version"], "4");

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "runtime/server/proto_wire.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::server {
 namespace {
@@ -179,7 +180,7 @@ TEST_F(ScoreTest, OpenInferenceFormAtScore) {
                                            R"(", "shape": [1, 2], "datatype": "FP32",
                                                "data": [1, 2]}]})");
   ASSERT_EQ(response.status, 200) << response.body;
-  EXPECT_EQ(Parse(response)["outputs"][0]["data"], Json::parse("[2.0,4.0]"));
+  EXPECT_EQ(Parse(response)["outputs"][0]["data"], testing::ParsedJson("[2.0,4.0]"));
 }
 
 }  // namespace

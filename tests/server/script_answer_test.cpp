@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/server/script_fixture.h"
+#include "tests/support/json.h"
 #include "tests/support/pattern.h"
 #include "tests/support/raw_connection.h"
 
@@ -280,14 +281,14 @@ TEST_F(ScriptOptionsTest, RawHttpSeesTheRequestItself) {
   EXPECT_EQ(seen["method"], "POST");
   EXPECT_EQ(seen["path"], "/score");
   EXPECT_EQ(seen["url"], "http://h.example/score?a=1&a=2&b=%C3%A9");
-  EXPECT_EQ(seen["args"], Json::parse(R"({"a": ["1", "2"], "b": ["\u00e9"]})"));
-  EXPECT_EQ(seen["bytes"], Json::parse("[255, 123, 125]"));
+  EXPECT_EQ(seen["args"], testing::ParsedJson(R"({"a": ["1", "2"], "b": ["\u00e9"]})"));
+  EXPECT_EQ(seen["bytes"], testing::ParsedJson("[255, 123, 125]"));
   EXPECT_EQ(seen["data"], seen["bytes"]);
   EXPECT_EQ(seen["text"], "\xef\xbf\xbd{}");
   EXPECT_EQ(seen["mimetype"], "application/json");
   EXPECT_EQ(seen["length"], 3);
   EXPECT_TRUE(seen["json"].is_null());
-  EXPECT_EQ(seen["cookies"], Json::parse(R"({"c": "d"})"));
+  EXPECT_EQ(seen["cookies"], testing::ParsedJson(R"({"c": "d"})"));
   EXPECT_EQ(seen["header"], "z");
   EXPECT_EQ(seen["remote"], "127.0.0.1");
   for (const char* method : {"GET", "OPTIONS"}) {
@@ -303,13 +304,13 @@ TEST_F(ScriptOptionsTest, RawHttpReadsForms) {
   Start("raw.py");
   const Json coded =
       Parse(Post("a=1&b=%20x", {{"Content-Type", "application/x-www-form-urlencoded"}}));
-  EXPECT_EQ(coded["form"], Json::parse(R"({"a": ["1"], "b": [" x"]})"));
+  EXPECT_EQ(coded["form"], testing::ParsedJson(R"({"a": ["1"], "b": [" x"]})"));
   const Json parts =
       Parse(Post("--B\r\nContent-Disposition: form-data; name=\"f\"; "
                  "filename=\"x.bin\"\r\n\r\na\r\n--Bc\xff\r\n--B\r\n"
                  "Content-Disposition: form-data; name=\"g\"\r\n\r\nv\r\n--B--\r\n",
                  {{"Content-Type", "multipart/form-data; boundary=\"B\""}}));
-  EXPECT_EQ(parts["form"], Json::parse(R"({"g": ["v"]})"));
+  EXPECT_EQ(parts["form"], testing::ParsedJson(R"({"g": ["v"]})"));
   EXPECT_EQ(parts["files"]["f"], Json::array({"x.bin", "a\r\n--Bc\xc3\xbf"}));
 }
 

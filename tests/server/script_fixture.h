@@ -14,6 +14,7 @@
 #include "base/http/client.h"
 #include "base/json.h"
 #include "runtime/server/serve.h"
+#include "tests/support/json.h"
 #include "tests/support/tempdir.h"
 
 namespace slipway::server {
@@ -92,9 +93,7 @@ class ScriptFixture : public ::testing::Test {
     return Send("POST", "/score", std::move(body), std::move(headers));
   }
   http::Response Do(const std::string& what) { return Post(R"({"do": ")" + what + "\"}"); }
-  static Json Parse(const http::Response& response) {
-    return Json::parse(response.body, nullptr, false);
-  }
+  static Json Parse(const http::Response& response) { return testing::ParsedJson(response.body); }
   static std::string Message(const http::Response& response) {
     return Parse(response).value("message", "");
   }

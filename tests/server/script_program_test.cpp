@@ -15,6 +15,7 @@
 #include "base/process_stat.h"
 #include "base/text.h"
 #include "tests/server/script_fixture.h"
+#include "tests/support/json.h"
 #include "tests/support/pattern.h"
 #include "tests/support/tempdir.h"
 
@@ -295,7 +296,7 @@ TEST_F(ScriptProgramTest, AnImagesPythonRunsWithoutAChroot) {
   Run({"--config", "/app/serve.json", "--root", root.string()});
   const auto response = Post(Address(), "x");
   ASSERT_EQ(response.status, 200) << response.body << Log();
-  const Json told = Json::parse(response.body);
+  const Json told = testing::ParsedJson(response.body);
   EXPECT_EQ(told[0], (root / "usr").string());
   EXPECT_THAT(told[1].get<std::string>(), ::testing::StartsWith(root.string()));
   EXPECT_THAT(told[2].get<std::string>(), ::testing::StartsWith(root.string()));

@@ -11,6 +11,7 @@
 #include "base/http/client.h"
 #include "base/json.h"
 #include "runtime/server/serve.h"
+#include "tests/support/json.h"
 #include "tests/support/tempdir.h"
 #include "tests/support/tiny_onnx.h"
 
@@ -57,9 +58,7 @@ class ServerFixture : public ::testing::Test {
                       const std::string& type = "application/json") {
     return Send("POST", target, std::move(body), {{"Content-Type", type}});
   }
-  static Json Parse(const http::Response& response) {
-    return Json::parse(response.body, nullptr, false);
-  }
+  static Json Parse(const http::Response& response) { return testing::ParsedJson(response.body); }
 
   testing::TempDir folder_;
   std::unique_ptr<http::Client> client_;

@@ -3,8 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "tests/support/http_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::testing {
 namespace {
@@ -12,8 +14,7 @@ namespace {
 constexpr std::string_view kApiVersion = "2023-05-01";
 
 http::Response CloudError(int status, const std::string& code, const std::string& message) {
-  return http::JsonResponse(status,
-                            Json({{"error", {{"code", code}, {"message", message}}}}).dump());
+  return http::JsonResponse(status, DumpJson({{"error", {{"code", code}, {"message", message}}}}));
 }
 
 std::string VariableOf(const Json& body, const std::string& name) {
@@ -139,7 +140,7 @@ http::Response FakeAzure::LogIn(const http::Request& request) {
   }
   const std::string token = "token-" + std::to_string(++logins_);
   tokens_.insert(token);
-  return http::JsonResponse(200, Json({{"access_token", token}, {"expires_in", 3600}}).dump());
+  return http::JsonResponse(200, DumpJson({{"access_token", token}, {"expires_in", 3600}}));
 }
 
 http::Response FakeAzure::Handle(http::Request& request) {
@@ -159,7 +160,7 @@ http::Response FakeAzure::Handle(http::Request& request) {
     if (!operation_code_.empty()) {
       status["error"] = {{"code", operation_code_}, {"message", operation_message_}};
     }
-    return http::JsonResponse(200, status.dump());
+    return http::JsonResponse(200, DumpJson(status));
   }
   if (auto fault = Faulty(request.method)) return *std::move(fault);
   std::vector<std::string> wrong;
@@ -190,13 +191,13 @@ http::Response FakeAzure::Manage(const http::Request& request, const http::Targe
   if (target.segments.back() == "logs") {
     const std::string say = VariableOf(at->second->body, "SAY");
     return http::JsonResponse(
-        200, Json({{"content", "the program starts\ncannot go on: " + say + "\nbye\n"}}).dump());
+        200, DumpJson({{"content", "the program starts\ncannot go on: " + say + "\nbye\n"}}));
   }
   return Show(*at->second);
 }
 
 http::Response FakeAzure::Put(const std::string& name, const http::Request& request) {
-  const Json body = Json::parse(request.body);
+  const Json body = testing::ParsedJson(request.body);
   const std::string label = body.at("properties").at("ipAddress").value("dnsNameLabel", "");
   for (const auto& [other, group] : groups_) {
     if (other != name &&
@@ -218,7 +219,7 @@ http::Response FakeAzure::Put(const std::string& name, const http::Request& requ
   const auto port = body.at("properties").at("ipAddress").at("ports").at(0).at("port");
   if (mode == "ok" || mode == "wrong") {
     http::ServerOptions options;
-    options.listen = {group->host + ":" + port.dump()};
+    options.listen = {group->host + ":" + DumpJson(port)};
     group->server = StartServer(
         std::move(options),
         [mode, say = VariableOf(body, "SAY")](http::Request& r) { return Score(r, mode, say); });
@@ -238,7 +239,7 @@ http::Response FakeAzure::Show(const Group& group) const {
   properties["containers"][0]["properties"]["instanceView"] =
       InstanceView(VariableOf(group.body, "FAKE"));
   for (Json& credential : properties["imageRegistryCredentials"]) credential.erase("password");
-  return http::JsonResponse(200, answer.dump());
+  return http::JsonResponse(200, DumpJson(answer));
 }
 
 }  // namespace slipway::testing

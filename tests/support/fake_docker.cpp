@@ -6,14 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "tests/support/http_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::testing {
 namespace {
 
 http::Response Message(int status, const std::string& message) {
-  return http::JsonResponse(status, Json({{"message", message}}).dump());
+  return http::JsonResponse(status, DumpJson({{"message", message}}));
 }
 
 http::Response NoContent() { return {.status = 204}; }
@@ -162,11 +164,10 @@ http::Response FakeDocker::Handle(http::Request& request) {
 
 http::Response FakeDocker::Answer(const std::string& operation, const http::Request& request) {
   if (operation == "GET /version") {
-    return http::JsonResponse(200, Json({{"ApiVersion", newest_},
-                                         {"MinAPIVersion", oldest_},
-                                         {"Arch", architecture_},
-                                         {"Os", "linux"}})
-                                       .dump());
+    return http::JsonResponse(200, DumpJson({{"ApiVersion", newest_},
+                                             {"MinAPIVersion", oldest_},
+                                             {"Arch", architecture_},
+                                             {"Os", "linux"}}));
   }
   if (operation.find("/images/") != std::string::npos) return Images(operation, request);
   return Containers(operation, request);
@@ -177,7 +178,7 @@ http::Response FakeDocker::Images(const std::string& operation, const http::Requ
   if (operation.ends_with("/images/load")) {
     const auto words = Split(request.body, ' ');
     images_[words[0]] = words.at(1);
-    return http::JsonResponse(200, Json({{"stream", "Loaded image: " + words[0] + "\n"}}).dump());
+    return http::JsonResponse(200, DumpJson({{"stream", "Loaded image: " + words[0] + "\n"}}));
   }
   if (operation.ends_with("/images/create")) {
     images_[target.Query("fromImage")] = architecture_;
@@ -198,7 +199,7 @@ http::Response FakeDocker::Images(const std::string& operation, const http::Requ
     return http::JsonResponse(200, "[]");
   }
   return http::JsonResponse(
-      200, Json({{"Id", "sha256:0"}, {"Architecture", at->second}, {"Os", "linux"}}).dump());
+      200, DumpJson({{"Id", "sha256:0"}, {"Architecture", at->second}, {"Os", "linux"}}));
 }
 
 http::Response FakeDocker::Create(const http::Request& request) {
@@ -206,7 +207,7 @@ http::Response FakeDocker::Create(const http::Request& request) {
   const std::string name = target.Query("name");
   if (containers_.contains(name)) return Message(409, "the name is in use");
   auto container = std::make_unique<Container>();
-  container->body = Json::parse(request.body);
+  container->body = testing::ParsedJson(request.body);
   if (!images_.contains(container->body.at("Image"))) {
     return Message(404, "No such image: " + container->body.at("Image").get<std::string>());
   }
@@ -241,14 +242,13 @@ http::Response FakeDocker::Start(Container& container) {
 }
 
 http::Response FakeDocker::Inspect(const std::string& name, const Container& container) const {
-  return http::JsonResponse(200, Json({{"Id", "id-" + name},
-                                       {"RestartCount", container.restarts},
-                                       {"State",
-                                        {{"Status", container.status},
-                                         {"OOMKilled", container.out_of_memory},
-                                         {"ExitCode", container.exit_code},
-                                         {"Error", ""}}}})
-                                     .dump());
+  return http::JsonResponse(200, DumpJson({{"Id", "id-" + name},
+                                           {"RestartCount", container.restarts},
+                                           {"State",
+                                            {{"Status", container.status},
+                                             {"OOMKilled", container.out_of_memory},
+                                             {"ExitCode", container.exit_code},
+                                             {"Error", ""}}}}));
 }
 
 http::Response FakeDocker::Containers(const std::string& operation, const http::Request& request) {
@@ -266,7 +266,7 @@ http::Response FakeDocker::Containers(const std::string& operation, const http::
   if (verb == "start") return Start(container);
   if (verb == "json") return Inspect(name, container);
   if (verb == "update") {
-    container.body["HostConfig"].update(Json::parse(request.body));
+    container.body["HostConfig"].update(testing::ParsedJson(request.body));
     return http::JsonResponse(200, R"({"Warnings":[]})");
   }
   if (verb == "logs") {

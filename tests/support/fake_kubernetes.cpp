@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "tests/support/fake_kubernetes_place.h"
 #include "tests/support/http_fixture.h"
+#include "tests/support/json.h"
 #include "tests/support/json_schema.h"
 
 namespace slipway::testing {
@@ -101,8 +102,7 @@ std::string FakeKubernetes::CheckSchema(const Json& object) {
   const auto file = schema_files_.find(kind);
   if (file == schema_files_.end()) return "no schema for kind " + kind;
   if (!schemas_.contains(kind)) {
-    std::ifstream in(file->second);
-    schemas_[kind] = json::parse(in);
+    schemas_[kind] = ParsedJsonFile(file->second);
   }
   // The schemas are of the newest versions; older ones have the same shape.
   Json newest = object;
@@ -161,7 +161,7 @@ http::Response FakeKubernetes::Apply(const Place& place, const http::Request& re
                             "the body of the request was in an unknown format");
   }
   const std::string manager = place.Query("fieldManager");
-  const Json wanted = Json::parse(request.body, nullptr, false);
+  const Json wanted = ParsedJson(request.body);
   if (manager.empty() || wanted.is_discarded()) {
     return KubeStatusAnswer(400, "BadRequest", "fieldManager and an object are needed");
   }

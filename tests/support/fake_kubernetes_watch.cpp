@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/json.h"
 #include "tests/support/fake_kubernetes.h"
 #include "tests/support/fake_kubernetes_place.h"
 
@@ -23,7 +24,7 @@ std::optional<std::int64_t> NumberOf(const std::string& text) {
 }
 
 std::string Line(const std::string& type, const json& object) {
-  return json{{"type", type}, {"object", object}}.dump() + "\n";
+  return DumpJson(json{{"type", type}, {"object", object}}) + "\n";
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ bool KubeFieldsMatch(const json& object, const std::string& selector) {
 }
 
 http::Response KubeJsonAnswer(int status, const json& body) {
-  return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = body.dump()};
+  return {
+      .status = status, .headers = {{"Content-Type", "application/json"}}, .body = DumpJson(body)};
 }
 
 json KubeStatus(int code, const std::string& reason, const std::string& message, json details) {

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "tests/support/http_fixture.h"
+#include "tests/support/json.h"
 
 namespace slipway::testing {
 namespace {
@@ -13,9 +15,10 @@ namespace {
 using nlohmann::json;
 
 http::Response Refuse(int status, const std::string& code, const std::string& message) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json"}},
-          .body = json{{"errors", json::array({{{"code", code}, {"message", message}}})}}.dump()};
+  return {
+      .status = status,
+      .headers = {{"Content-Type", "application/json"}},
+      .body = DumpJson(json{{"errors", json::array({{{"code", code}, {"message", message}}})}})};
 }
 
 std::string Basic(const std::string& username, const std::string& password) {
@@ -82,7 +85,7 @@ http::Response FakeRegistry::Token(const http::Request& request) {
     return Refuse(401, "UNAUTHORIZED", "incorrect username or password");
   }
   return {.headers = {{"Content-Type", "application/json"}},
-          .body = json{{"token", "token-" + std::to_string(++state_.tokens)}}.dump()};
+          .body = DumpJson(json{{"token", "token-" + std::to_string(++state_.tokens)}})};
 }
 
 http::Response FakeRegistry::Upload(const Part& part, const http::Request& request) {
@@ -154,7 +157,7 @@ http::Response FakeRegistry::Blob(const Part& part, const http::Request& request
 }
 
 http::Response FakeRegistry::PutManifest(const Part& part, const http::Request& request) {
-  const json manifest = json::parse(request.body, nullptr, false);
+  const json manifest = testing::ParsedJson(request.body);
   if (manifest.is_discarded()) return Refuse(400, "MANIFEST_INVALID", "manifest invalid");
   json parts = manifest.value("layers", json::array());
   parts.push_back(manifest["config"]);

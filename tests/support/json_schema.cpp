@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json.h"
+
 namespace slipway::testing {
 namespace {
 
@@ -25,11 +27,11 @@ class Checker {
     }
     if (schema.contains("$ref")) return Check(Resolve(schema["$ref"]), value, at);
     if (schema.contains("type") && !HasType(schema["type"], value)) {
-      return at + ": is no " + schema["type"].dump();
+      return at + ": is no " + DumpJson(schema["type"]);
     }
     if (schema.contains("enum") &&
         std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end()) {
-      return at + ": is none of " + schema["enum"].dump();
+      return at + ": is none of " + DumpJson(schema["enum"]);
     }
     if (schema.contains("oneOf")) {
       const auto fits =

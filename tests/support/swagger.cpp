@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/json.h"
 #include "base/text.h"
+#include "tests/support/json.h"
 #include "tests/support/pattern.h"
 
 namespace slipway::testing {
@@ -19,7 +21,7 @@ Json Scalar(const YAML::Node& node) {
   const std::string text = node.Scalar();
   if (node.Tag() == "!") return text;
   static const Pattern number(R"(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)");
-  if (text == "true" || text == "false" || number.MatchesAll(text)) return Json::parse(text);
+  if (text == "true" || text == "false" || number.MatchesAll(text)) return ParsedJson(text);
   if (text.empty() || text == "null" || text == "~") return nullptr;
   return text;
 }
@@ -69,7 +71,7 @@ bool Fits(std::string_view path_template, std::string_view path,
 std::optional<Swagger> Swagger::Load(const std::filesystem::path& file) {
   std::ifstream in(file);
   if (!in) return std::nullopt;
-  if (file.extension() == ".json") return Swagger(Json::parse(in));
+  if (file.extension() == ".json") return Swagger(ParsedJsonFile(file));
   return Swagger(FromYaml(YAML::Load(in)));
 }
 
@@ -138,7 +140,7 @@ void Swagger::CheckValue(const Json& schema_in, const Json& value, const std::st
     const bool open =
         schema.contains("x-ms-enum") && schema.at("x-ms-enum").value("modelAsString", false);
     if (!open && std::find(words.begin(), words.end(), value) == words.end()) {
-      wrong.push_back(where + " " + value.dump() + " is none of " + words.dump());
+      wrong.push_back(where + " " + DumpJson(value) + " is none of " + DumpJson(words));
     }
   }
   if (type == "object") CheckObject(schema, value, where, wrong);
@@ -177,7 +179,7 @@ void Swagger::CheckText(const Json& parameter, const std::string& value, const s
   const bool docker_flag = type == "boolean" && (value == "1" || value == "0");
   if (docker_flag) typed = value == "1";
   if (type != "string" && type != "array" && !docker_flag) {
-    typed = Json::parse(value, nullptr, false);
+    typed = ParsedJson(value);
     if (typed.is_discarded()) typed = value;
   }
   if (type == "array") return;
@@ -238,7 +240,7 @@ std::vector<std::string> Swagger::Violations(const http::Request& request,
         if (required) wrong.emplace_back("the body is missing");
         continue;
       }
-      const Json body = Json::parse(request.body, nullptr, false);
+      const Json body = ParsedJson(request.body);
       if (body.is_discarded()) {
         wrong.emplace_back("the body is no JSON");
       } else {

@@ -263,7 +263,7 @@ TEST_F(Asking, AWorkspaceIsNotDeletedFromUnderAModel) {
   const std::string digest = Digest::OfText(testing::MakeTinyOnnx()).text();
   for (int i = 0; i < 30; ++i) {
     const std::string name = "w-" + std::to_string(i);
-    ASSERT_EQ(Ask("POST", "/api/v1/workspaces", Json{{"name", name}}.dump()).status, 201);
+    ASSERT_EQ(Ask("POST", "/api/v1/workspaces", DumpJson(Json{{"name", name}})).status, 201);
     http::Response deleted;
     std::thread other([&] { deleted = Ask("DELETE", "/api/v1/workspaces/" + name); });
     const Json model{{"name", "m"},

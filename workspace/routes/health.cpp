@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "workspace/answers.h"
 #include "workspace/metrics.h"
 #include "workspace/openapi.h"
@@ -26,7 +27,7 @@ Result<http::Response> Measure(Call&, Workspace& workspace) {
 }
 
 Result<http::Response> OpenApi(Call&, Workspace&) {
-  return http::JsonResponse(200, DescribeApi().dump(2));
+  return http::JsonResponse(200, DumpJson(DescribeApi(), 2));
 }
 
 }  // namespace

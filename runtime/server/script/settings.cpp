@@ -103,7 +103,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ReadConfigFile(const fs
     }
     if (value.is_null()) continue;
     if (value.is_structured()) return bad("the value of " + name + " is no text or number");
-    variables.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+    variables.emplace_back(name, value.is_string() ? value.get<std::string>() : DumpJson(value));
   }
   return variables;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "tests/support/fake_docker.h"
 #include "tests/support/http_fixture.h"
 #include "tests/support/tempdir.h"
@@ -28,8 +29,7 @@ std::string PathAsked(const std::string& newest, const std::string& oldest) {
     const std::lock_guard lock(mutex);
     asked = request.target;
     if (request.target != "/version") return http::JsonResponse(404, "{}");
-    return http::JsonResponse(200,
-                              Json({{"ApiVersion", newest}, {"MinAPIVersion", oldest}}).dump());
+    return http::JsonResponse(200, DumpJson({{"ApiVersion", newest}, {"MinAPIVersion", oldest}}));
   });
   DockerEngine engine = EngineAt(testing::UrlOf(*server));
   const auto found = engine.FindImage("a:1");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "deployer/deployer.h"
 #include "deployer/docker/record.h"
@@ -269,7 +270,7 @@ TEST_F(DockerTargetTest, KeysGoToTheContainerAndNowhereElse) {
   ASSERT_TRUE(driver_->Apply(spec));
   ASSERT_TRUE(Wait());
   const Json env = docker_.body_of(docker_.containers()[0])["Env"];
-  EXPECT_NE(env.dump().find("SLIPWAY_AUTH_KEYS=primary-secret,secondary-secret"),
+  EXPECT_NE(DumpJson(env).find("SLIPWAY_AUTH_KEYS=primary-secret,secondary-secret"),
             std::string::npos);
   auto text = ReadFile(state_ / "run/docker/w.s.json", 1 << 20);
   ASSERT_TRUE(text);

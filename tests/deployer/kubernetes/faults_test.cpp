@@ -6,6 +6,7 @@
 #include <optional>
 #include <ostream>
 
+#include "base/json.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "deployer/causes.h"
@@ -115,7 +116,7 @@ Arrange Answers(std::string verb_and_kind, int status, const std::string& messag
   return [=](Scene& s) {
     const http::Response answer{
         .status = status,
-        .body = Json({{"kind", "Status"}, {"message", message}, {"code", status}}).dump()};
+        .body = DumpJson({{"kind", "Status"}, {"message", message}, {"code", status}})};
     s.cluster.Change([&](State& state) {
       state.faults_of[verb_and_kind] = std::vector<http::Response>(20, answer);
     });

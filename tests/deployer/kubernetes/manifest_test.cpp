@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "deployer/kubernetes/pod.h"
 #include "tests/deployer/kubernetes/spec.h"
+#include "tests/support/json.h"
 #include "tests/support/json_schema.h"
 
 namespace slipway::deployer {
@@ -49,7 +50,7 @@ void ExpectGolden(const std::vector<KubeObject>& objects, const std::string& nam
   const fs::path file = fs::path(SLIPWAY_SOURCE_DIR) / "tests/golden" / name;
   std::string text;
   for (const KubeObject& object : objects) {
-    text += object.path + "\n" + Parsed(object).dump(1) + "\n";
+    text += object.path + "\n" + DumpJson(Parsed(object), 1) + "\n";
   }
   if (std::getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(file) << text;
   const auto golden = ReadFile(file, 1 << 20);
@@ -71,9 +72,8 @@ TEST(KubernetesManifest, FitsThePublishedSchemas) {
   std::map<std::string, Json> schemas;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.path().string().ends_with(".strict.schema.json")) continue;
-    std::ifstream in(entry.path());
     const std::string name = entry.path().filename().string();
-    schemas[name.substr(0, name.find('-'))] = Json::parse(in);
+    schemas[name.substr(0, name.find('-'))] = testing::ParsedJsonFile(entry.path());
   }
   DeploySpec many = KubeTestSpec();
   many.deployment.replicas = 3;

@@ -91,7 +91,7 @@ Result<std::vector<Value>> RunKernel(const OpCase& problem, const NodeFacts& nod
   return context.outputs();
 }
 
-class OpTest : public testing::TestWithParam<std::filesystem::path> {
+class OpTest : public ::testing::TestWithParam<std::filesystem::path> {
  protected:
   void SetUp() override {
     auto device = runtime::MakeDeviceContext(runtime::Device::kCpu, 2);
@@ -168,7 +168,7 @@ std::vector<std::filesystem::path> CaseFiles() {
   return files;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, OpTest, testing::ValuesIn(CaseFiles()),
+INSTANTIATE_TEST_SUITE_P(Cases, OpTest, ::testing::ValuesIn(CaseFiles()),
                          [](const auto& file) { return file.param.stem().string(); });
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "runtime/tools/element.h"
 #include "runtime/tools/test_folder.h"
 #include "tests/runtime/model_files.h"
+#include "tests/support/json.h"
 #include "tests/support/tempdir.h"
 
 namespace slipway::runtime {
@@ -132,22 +133,24 @@ TEST(TensorFile, JsonKeepsWhatItCanHold) {
 
 TEST(TensorFile, JsonForms) {
   const TypeInfo floats = TensorType(DType::kFloat32);
-  auto value = ValueFromJson(Json::parse(R"({"dims": [2, 1], "data": [1, "NaN"]})"), floats);
+  auto value =
+      ValueFromJson(testing::ParsedJson(R"({"dims": [2, 1], "data": [1, "NaN"]})"), floats);
   ASSERT_TRUE(value);
   EXPECT_EQ(value->tensor()->shape(), (Shape{2, 1}));
-  EXPECT_EQ(*ValueToJson(*value), Json::parse(R"([[1.0], ["NaN"]])"));
-  value = ValueFromJson(Json::parse("[]"), {.dtype = DType::kFloat32, .shape = Shape{-1, 3}});
+  EXPECT_EQ(*ValueToJson(*value), testing::ParsedJson(R"([[1.0], ["NaN"]])"));
+  value =
+      ValueFromJson(testing::ParsedJson("[]"), {.dtype = DType::kFloat32, .shape = Shape{-1, 3}});
   ASSERT_TRUE(value);
   EXPECT_EQ(value->tensor()->shape(), (Shape{0, 3}));
-  value = ValueFromJson(Json::parse("2.0"), TensorType(DType::kInt64));
+  value = ValueFromJson(testing::ParsedJson("2.0"), TensorType(DType::kInt64));
   ASSERT_TRUE(value);
   EXPECT_EQ(value->tensor()->data<std::int64_t>()[0], 2);
   const TypeInfo map{.kind = TypeInfo::Kind::kMap, .dtype = DType::kInt64, .element = {floats}};
   const TypeInfo maps{.kind = TypeInfo::Kind::kSequence, .element = {map}};
-  value = ValueFromJson(Json::parse(R"([{"1": 0.5, "2": 0.25}])"), maps);
+  value = ValueFromJson(testing::ParsedJson(R"([{"1": 0.5, "2": 0.25}])"), maps);
   ASSERT_TRUE(value) << value.error().message;
   EXPECT_EQ(value->sequence()->items[0].map()->keys.data<std::int64_t>()[1], 2);
-  EXPECT_EQ(*ValueToJson(*value), Json::parse(R"([{"1": 0.5, "2": 0.25}])"));
+  EXPECT_EQ(*ValueToJson(*value), testing::ParsedJson(R"([{"1": 0.5, "2": 0.25}])"));
 }
 
 TEST(TensorFile, WrongJsonIsNamed) {
@@ -165,7 +168,7 @@ TEST(TensorFile, WrongJsonIsNamed) {
         Case{R"({"dims": [-1], "data": [1]})", DType::kFloat32, "negative"},
         Case{R"({"dims": [1], "date": [1]})", DType::kFloat32, "date"},
         Case{"null", DType::kString, "null"}}) {
-    const auto value = ValueFromJson(Json::parse(test.json), TensorType(test.dtype));
+    const auto value = ValueFromJson(testing::ParsedJson(test.json), TensorType(test.dtype));
     ASSERT_FALSE(value) << test.json;
     EXPECT_THAT(value.error().message, HasSubstr(test.says));
   }
