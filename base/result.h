@@ -3,10 +3,11 @@
 
 #include <cassert>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace slipway {
 
@@ -85,42 +86,74 @@ class ErrorBox {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error&& error) : state_(std::in_place_index<1>, std::move(error)) {}
-  Result(const Error& error) : state_(std::in_place_index<1>, error) {}
-  Result(ErrorBox error) : state_(std::in_place_index<1>, std::move(error)) {}
-  bool has_value() const { return state_.index() == 0; }
-  explicit operator bool() const { return has_value(); }
+  Result(T value) : has_value_(true), value_(std::move(value)) {}
+  Result(Error&& error) : has_value_(false), error_(std::move(error)) {}
+  Result(const Error& error) : has_value_(false), error_(error) {}
+  Result(ErrorBox error) : has_value_(false), error_(std::move(error)) {}
+  Result(const Result& other) requires std::is_copy_constructible_v<T>
+      : has_value_(other.has_value_) {
+    Construct(other);
+  }
+  Result(Result&& other) noexcept : has_value_(other.has_value_) { Construct(std::move(other)); }
+  Result& operator=(Result other) noexcept {
+    Destroy();
+    has_value_ = other.has_value_;
+    Construct(std::move(other));
+    return *this;
+  }
+  ~Result() { Destroy(); }
+  bool has_value() const { return has_value_; }
+  explicit operator bool() const { return has_value_; }
   T& operator*() & {
     assert(has_value());
-    return *std::get_if<0>(&state_);
+    return value_;
   }
   const T& operator*() const& {
     assert(has_value());
-    return *std::get_if<0>(&state_);
+    return value_;
   }
   T&& operator*() && {
     assert(has_value());
-    return std::move(*std::get_if<0>(&state_));
+    return std::move(value_);
   }
   T* operator->() { return &**this; }
   const T* operator->() const { return &**this; }
   const Error& error() const& {
     assert(!has_value());
-    return **std::get_if<1>(&state_);
+    return *error_;
   }
   Error&& error() && {
     assert(!has_value());
-    return std::move(**std::get_if<1>(&state_));
+    return std::move(*error_);
   }
   /// The error as it is handed on; what TRY returns.
   ErrorBox&& box() && {
     assert(!has_value());
-    return std::move(*std::get_if<1>(&state_));
+    return std::move(error_);
   }
 
  private:
-  std::variant<T, ErrorBox> state_;
+  template <class Other>
+  void Construct(Other&& other) {
+    if (has_value_) {
+      std::construct_at(&value_, std::forward<Other>(other).value_);
+    } else {
+      std::construct_at(&error_, std::forward<Other>(other).error_);
+    }
+  }
+  void Destroy() {
+    if (has_value_) {
+      value_.~T();
+    } else {
+      error_.~ErrorBox();
+    }
+  }
+
+  bool has_value_;
+  union {
+    T value_;
+    ErrorBox error_;
+  };
 };
 
 template <>

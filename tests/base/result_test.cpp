@@ -88,6 +88,43 @@ TEST(ResultTest, TryGivesTheValueOrReturnsTheError) {
   EXPECT_FALSE(NeedEven(3));
 }
 
+/// Counts the ones that live.
+struct Counted {
+  explicit Counted(int* counter) : living(counter) { ++*living; }
+  Counted(const Counted& other) : living(other.living) { ++*living; }
+  Counted& operator=(const Counted&) = default;
+  ~Counted() { --*living; }
+  int* living;
+};
+
+TEST(ResultTest, HoldsTheValueOrTheErrorAndEndsItOnce) {
+  int living = 0;
+  const Error odd{.code = Code::kInvalidArgument, .message = "odd"};
+  {
+    Result<Counted> value = Counted(&living);
+    EXPECT_EQ(living, 1);
+    Result<Counted> copy = value;
+    EXPECT_EQ(living, 2);
+    copy = odd;
+    EXPECT_EQ(living, 1);
+    ASSERT_FALSE(copy);
+    EXPECT_EQ(copy.error().message, "odd");
+    const Result<Counted> other = copy;
+    EXPECT_EQ(other.error().message, "odd");
+    EXPECT_EQ(copy.error().message, "odd") << "copies are deep";
+    copy = std::move(value);
+    EXPECT_TRUE(copy);
+    value = std::move(copy);
+    value = Result<Counted>(value);
+    EXPECT_TRUE(value);
+    EXPECT_EQ(value->living, &living);
+  }
+  EXPECT_EQ(living, 0);
+}
+
+static_assert(!std::is_copy_constructible_v<Result<std::unique_ptr<int>>>);
+static_assert(std::is_nothrow_move_constructible_v<Result<std::unique_ptr<int>>>);
+
 TEST(ResultDeathTest, CheckStopsTheProgram) {
   const int two = 2;
   EXPECT_DEATH(SLIPWAY_CHECK(two == 3), "check failed: two == 3");
