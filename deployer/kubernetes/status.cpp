@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/text.h"
 #include "deployer/causes.h"
@@ -55,16 +55,16 @@ Status ReadStatus(std::string_view body) {
 /// `… cannot patch resource "deployments" in API group "apps" in the namespace "lab"`: the rule
 /// that would allow it.
 std::string RuleFor(const std::string& message) {
-  static const std::regex pattern(
+  static const RE2 pattern(
       R"re(cannot (\w+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?)re");
-  std::smatch found;
-  if (!std::regex_search(message, found, pattern)) {
+  std::string verb, resource, group, space;
+  if (!RE2::PartialMatch(message, pattern, &verb, &resource, &group, &space)) {
     return "ask the cluster's administrator for a role that allows it";
   }
   return fmt::format(
       "add to a Role {}the rule {{apiGroups: [\"{}\"], resources: [\"{}\"], verbs: [\"{}\"]}}",
-      found[4].matched ? fmt::format("in namespace {} ", found[4].str()) : std::string(),
-      found[3].str(), found[2].str(), found[1].str());
+      space.empty() ? std::string() : fmt::format("in namespace {} ", space), group, resource,
+      verb);
 }
 
 Error ConflictError(const std::string& what, const Status& status) {
