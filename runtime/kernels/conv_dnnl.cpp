@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "runtime/bounds.h"
@@ -166,6 +168,16 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   return {desc, attributes, engine};
 }
 
+std::vector<DnnlCall::Argument> ArgumentsOf(const convolution_forward::primitive_desc& desc,
+                                            bool has_bias) {
+  std::vector<DnnlCall::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
+                                               {DNNL_ARG_WEIGHTS, desc.weights_desc()},
+                                               {DNNL_ARG_DST, desc.dst_desc()},
+                                               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
+  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
+  return arguments;
+}
+
 /// The primitive of all parts that are alike, and where it works.
 class PartKernel {
  public:
@@ -175,16 +187,19 @@ class PartKernel {
       : engine_(engine),
         part_(part),
         desc_(desc),
-        primitive_(desc),
-        x_(PartDesc(node.shape(0), part.items, part.input_rows)),
-        w_(PlainDesc(WeightDims(shape, node.shape(1)))),
+        call_(convolution_forward(desc), engine, ArgumentsOf(desc, node.Has(2))),
         y_(PartDesc(*node.outputs[0].shape, part.items, part.rows)),
+        x_change_(PartDesc(node.shape(0), part.items, part.input_rows), desc.src_desc(), engine),
+        y_change_(desc.dst_desc(), y_, engine),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)),
         has_sum_(node.Has(3)) {
-    x_at_ = scratch_.Add(desc_.src_desc() == x_ ? 0 : desc_.src_desc().get_size());
-    w_at_ = scratch_.Add(packed_ ? 0 : desc_.weights_desc().get_size());
-    y_at_ = scratch_.Add(desc_.dst_desc() == y_ ? 0 : desc_.dst_desc().get_size());
+    if (!packed_) {
+      w_change_.emplace(PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc(), engine);
+    }
+    x_at_ = scratch_.Add(x_change_.room_bytes());
+    w_at_ = scratch_.Add(w_change_ ? w_change_->room_bytes() : 0);
+    y_at_ = scratch_.Add(y_change_.needed() ? desc_.dst_desc().get_size() : 0);
     pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
   }
 
@@ -195,40 +210,32 @@ class PartKernel {
   void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
     const float* from = context.input(0)->data<float>().data() + x_offset;
-    memory x = Brought(x_, desc_.src_desc(), engine_, from, room + x_at_);
-    memory w =
-        packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
-                : Brought(w_, desc_.weights_desc(), engine_, context.input(1)->raw(), room + w_at_);
+    const void* x = x_change_.Bring(from, room + x_at_);
+    const void* w =
+        packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_);
     float* out = context.output(0).data<float>().data() + y_offset;
-    const bool same = desc_.dst_desc() == y_;
-    memory y = Over(desc_.dst_desc(), engine_, same ? static_cast<void*>(out) : room + y_at_);
+    const bool same = !y_change_.needed();
+    void* y = same ? static_cast<void*>(out) : room + y_at_;
     if (has_sum_) {
       const float* added = context.input(3)->data<float>().data() + y_offset;
       memory z = Over(y_, engine_, added);
-      if (!same || out != added) Reorder(z, y, engine_);
+      memory sum = Over(desc_.dst_desc(), engine_, y);
+      if (!same || out != added) Reorder(z, sum, engine_);
     }
-    std::unordered_map<int, memory> arguments = {
-        {DNNL_ARG_SRC, x},
-        {DNNL_ARG_WEIGHTS, w},
-        {DNNL_ARG_DST, y},
-        {DNNL_ARG_SCRATCHPAD, Over(desc_.scratchpad_desc(), engine_, room + pad_at_)}};
-    if (has_bias_) {
-      arguments[DNNL_ARG_BIAS] = Over(desc_.bias_desc(), engine_, context.input(2)->raw());
-    }
-    dnnl::stream& stream = CpuStream(engine_);
-    primitive_.execute(stream, arguments);
-    stream.wait();
-    if (same) return;
-    memory plain = Over(y_, engine_, out);
-    Reorder(y, plain, engine_);
+    const void* bias = has_bias_ ? context.input(2)->raw() : nullptr;
+    const std::array<const void*, 5> data = {x, w, y, room + pad_at_, bias};
+    call_.Run(std::span(data).first(has_bias_ ? 5 : 4));
+    if (!same) y_change_.Bring(y, out);
   }
 
  private:
   dnnl::engine engine_;
   Part part_;
   convolution_forward::primitive_desc desc_;
-  convolution_forward primitive_;
-  memory::desc x_, w_, y_;
+  DnnlCall call_;
+  memory::desc y_;
+  LayoutChange x_change_, y_change_;
+  std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
   std::optional<Tensor> packed_;
   bool has_bias_, has_sum_;
   ScratchLayout scratch_;

@@ -31,21 +31,20 @@ constexpr double kWork = 64;
 struct Flat {
   Flat(std::int64_t count, EltwiseFunction function, const dnnl::engine& engine)
       : desc(PlainDesc({count})),
-        primitive({{dnnl::prop_kind::forward_inference, AlgorithmOf(function), desc},
-                   UserScratchpad(),
-                   engine}) {}
+        call(dnnl::eltwise_forward(
+                 {{dnnl::prop_kind::forward_inference, AlgorithmOf(function), desc},
+                  UserScratchpad(),
+                  engine}),
+             engine, {{DNNL_ARG_SRC, desc}, {DNNL_ARG_DST, desc}}) {}
   dnnl::memory::desc desc;
-  dnnl::eltwise_forward primitive;
+  DnnlCall call;
 };
 
 /// Elements some at a time. Input and output may be the same memory.
 class EltwiseExecutable final : public Executable {
  public:
   EltwiseExecutable(std::int64_t count, EltwiseFunction function, const dnnl::engine& engine)
-      : engine_(engine),
-        count_(count),
-        part_(StepsOf(count, kWork)),
-        flat_(part_, function, engine) {
+      : count_(count), part_(StepsOf(count, kWork)), flat_(part_, function, engine) {
     if (const std::int64_t rest = count % part_; rest > 0) rest_.emplace(rest, function, engine);
   }
 
@@ -53,14 +52,10 @@ class EltwiseExecutable final : public Executable {
     try {
       const float* x = context.input(0)->data<float>().data();
       const float* y = context.output(0).data<float>().data();
-      dnnl::stream& stream = CpuStream(engine_);
       for (std::int64_t at = 0; at < count_; at += part_) {
         if (part_ < count_ && MustStop()) break;
         const Flat& flat = at + part_ <= count_ ? flat_ : *rest_;
-        dnnl::memory from = Over(flat.desc, engine_, x + at);
-        dnnl::memory to = Over(flat.desc, engine_, y + at);
-        flat.primitive.execute(stream, {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}});
-        stream.wait();
+        flat.call.Run({x + at, y + at});
       }
     } catch (const dnnl::error& error) {
       return DnnlError("eltwise", error);
@@ -69,7 +64,6 @@ class EltwiseExecutable final : public Executable {
   }
 
  private:
-  dnnl::engine engine_;
   std::int64_t count_, part_;
   Flat flat_;
   std::optional<Flat> rest_;

@@ -76,13 +76,66 @@ void Reorder(dnnl::memory& from, dnnl::memory& to, const dnnl::engine& engine) {
   stream.wait();
 }
 
-dnnl::memory Brought(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
-                     const dnnl::engine& engine, const void* data, std::byte* room) {
-  dnnl::memory plain = Over(have, engine, data);
-  if (have == want) return plain;
-  dnnl::memory wanted = Over(want, engine, room);
-  Reorder(plain, wanted, engine);
-  return wanted;
+DnnlCall::DnnlCall(dnnl::primitive primitive, const dnnl::engine& engine,
+                   std::vector<Argument> arguments)
+    : primitive_(std::move(primitive)),
+      engine_(engine),
+      arguments_(std::move(arguments)),
+      idle_(std::make_unique<Idle>()) {}
+
+DnnlCall::Objects DnnlCall::Take() const {
+  {
+    const std::lock_guard lock(idle_->mutex);
+    if (!idle_->objects.empty()) {
+      Objects objects = std::move(idle_->objects.back());
+      idle_->objects.pop_back();
+      return objects;
+    }
+  }
+  Objects objects;
+  for (const Argument& argument : arguments_) {
+    objects.memories.push_back(Over(argument.desc, engine_, nullptr));
+    objects.arguments.push_back({argument.which, objects.memories.back().get()});
+  }
+  return objects;
+}
+
+void DnnlCall::Run(std::span<const void* const> data) const {
+  SLIPWAY_CHECK(data.size() == arguments_.size());
+  Objects objects = Take();
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (data[i] != nullptr) objects.memories[i].set_data_handle(const_cast<void*>(data[i]));
+  }
+  dnnl::stream& stream = CpuStream(engine_);
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive_.get(), stream.get(),
+                             static_cast<int>(objects.arguments.size()), objects.arguments.data()),
+      "could not execute a primitive");
+  stream.wait();
+  const std::lock_guard lock(idle_->mutex);
+  idle_->objects.push_back(std::move(objects));
+}
+
+LayoutChange::LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
+                           const dnnl::engine& engine)
+    : engine_(engine), have_(have), want_(want), needed_(have != want) {
+  if (!needed_) return;
+  const dnnl::reorder::primitive_desc desc(engine, have, engine, want, UserScratchpad());
+  if (desc.scratchpad_desc().get_size() > 0) return;
+  reorder_.emplace(dnnl::reorder(desc), engine,
+                   std::vector<DnnlCall::Argument>{{DNNL_ARG_FROM, have}, {DNNL_ARG_TO, want}});
+}
+
+const void* LayoutChange::Bring(const void* data, void* room) const {
+  if (!needed_) return data;
+  if (reorder_) {
+    reorder_->Run({data, room});
+    return room;
+  }
+  dnnl::memory from = Over(have_, engine_, data);
+  dnnl::memory to = Over(want_, engine_, room);
+  Reorder(from, to, engine_);
+  return room;
 }
 
 }  // namespace slipway::runtime

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <dnnl.hpp>
+#include <initializer_list>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "runtime/bounds.h"
 #include "runtime/device/cpu.h"
@@ -66,9 +70,54 @@ Result<Tensor> PackedFor(CpuContext& cpu, const Tensor& constant, const dnnl::me
 /// Runs a reorder between two layouts on the calling thread's stream.
 void Reorder(dnnl::memory& from, dnnl::memory& to, const dnnl::engine& engine);
 
-/// `data`, laid out as `have`, in the layout `want`: as it is where these agree, else brought into
-/// `room`.
-dnnl::memory Brought(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
-                     const dnnl::engine& engine, const void* data, std::byte* room);
+/// A primitive with memory objects for its arguments: to make these takes longer than a small
+/// primitive takes to run. Thread-safe: runs at one time have objects of their own.
+class DnnlCall {
+ public:
+  struct Argument {
+    int which = 0;  ///< DNNL_ARG_…
+    dnnl::memory::desc desc = {};
+  };
+  DnnlCall(dnnl::primitive primitive, const dnnl::engine& engine, std::vector<Argument> arguments);
+  /// Runs it over the data of each argument, in their order, until it is done. The primitive only
+  /// reads what it has as a source. Throws dnnl::error.
+  void Run(std::span<const void* const> data) const;
+  void Run(std::initializer_list<const void*> data) const { Run(std::span(data)); }
+
+ private:
+  struct Objects {
+    std::vector<dnnl::memory> memories;
+    std::vector<dnnl_exec_arg_t> arguments;
+  };
+  struct Idle {
+    std::mutex mutex;  // guards objects
+    std::vector<Objects> objects;
+  };
+  Objects Take() const;
+
+  dnnl::primitive primitive_;
+  dnnl::engine engine_;
+  std::vector<Argument> arguments_;
+  std::unique_ptr<Idle> idle_;
+};
+
+/// From one layout to another. Thread-safe.
+class LayoutChange {
+ public:
+  LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
+               const dnnl::engine& engine);
+  bool needed() const { return needed_; }
+  /// What the data takes in the layout wanted; 0 where the layouts agree.
+  std::size_t room_bytes() const { return needed() ? want_.get_size() : 0; }
+  /// Where `data` is in the layout wanted: where it was if the layouts agree, else brought into
+  /// `room`.
+  const void* Bring(const void* data, void* room) const;
+
+ private:
+  dnnl::engine engine_;
+  dnnl::memory::desc have_, want_;
+  bool needed_;
+  std::optional<DnnlCall> reorder_;  // nothing where it wants scratch memory of its own
+};
 
 }  // namespace slipway::runtime

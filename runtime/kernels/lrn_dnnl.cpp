@@ -11,11 +11,14 @@ constexpr double kWork = 64;
 class LrnExecutable final : public Executable {
  public:
   LrnExecutable(const dnnl::lrn_forward::primitive_desc& desc, const dnnl::engine& engine)
-      : engine_(engine), desc_(desc), primitive_(desc) {}
+      : part_(desc.src_desc().dims()[0]),
+        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
+        call_(dnnl::lrn_forward(desc), engine,
+              {{DNNL_ARG_SRC, desc.src_desc()},
+               {DNNL_ARG_DST, desc.dst_desc()},
+               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
 
-  std::int64_t scratch_bytes() const override {
-    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
-  }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
   Result<void> Run(KernelContext& context) const override {
     try {
@@ -23,14 +26,8 @@ class LrnExecutable final : public Executable {
       const float* y = context.output(0).data<float>().data();
       const std::int64_t batch = context.output(0).dim(0);
       const std::int64_t item = context.output(0).size() / batch;
-      dnnl::stream& stream = CpuStream(engine_);
-      ForParts(batch, desc_.src_desc().dims()[0], [&](std::int64_t first) {
-        primitive_.execute(stream,
-                           {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, x + first * item)},
-                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * item)},
-                            {DNNL_ARG_SCRATCHPAD,
-                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-        stream.wait();
+      ForParts(batch, part_, [&](std::int64_t first) {
+        call_.Run({x + first * item, y + first * item, context.scratch().data()});
       });
     } catch (const dnnl::error& error) {
       return DnnlError("local response normalisation", error);
@@ -39,9 +36,8 @@ class LrnExecutable final : public Executable {
   }
 
  private:
-  dnnl::engine engine_;
-  dnnl::lrn_forward::primitive_desc desc_;
-  dnnl::lrn_forward primitive_;
+  std::int64_t part_, scratch_bytes_;
+  DnnlCall call_;
 };
 
 }  // namespace

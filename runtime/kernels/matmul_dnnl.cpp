@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
 
 #include "runtime/bounds.h"
 #include "runtime/kernels/dnnl_helpers.h"
@@ -112,22 +114,31 @@ class Parts {
   memory::dims a_, b_, y_;
 };
 
+/// `plain`: of one part.
+std::vector<DnnlCall::Argument> ArgumentsOf(const dnnl::matmul::primitive_desc& desc,
+                                            const Descs& plain, bool packed, bool has_bias) {
+  std::vector<DnnlCall::Argument> arguments = {
+      {DNNL_ARG_SRC, plain.a},
+      {DNNL_ARG_WEIGHTS, packed ? desc.weights_desc() : plain.b},
+      {DNNL_ARG_DST, plain.y},
+      {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
+  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, plain.bias});
+  return arguments;
+}
+
 /// A product with the layouts of its tensors; B packed where it is constant.
 class MatMulExecutable final : public Executable {
  public:
   MatMulExecutable(Parts parts, const dnnl::matmul::primitive_desc& desc,
                    std::optional<Tensor> packed, bool has_bias, const dnnl::engine& engine)
-      : engine_(engine),
-        parts_(std::move(parts)),
-        plain_(parts_.descs()),
-        desc_(desc),
-        primitive_(desc),
+      : parts_(std::move(parts)),
+        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
+        call_(dnnl::matmul(desc), engine,
+              ArgumentsOf(desc, parts_.descs(), packed.has_value(), has_bias)),
         packed_(std::move(packed)),
         has_bias_(has_bias) {}
 
-  std::int64_t scratch_bytes() const override {
-    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
-  }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
   Result<void> Run(KernelContext& context) const override {
     try {
@@ -144,27 +155,20 @@ class MatMulExecutable final : public Executable {
 
  private:
   void Execute(KernelContext& context, const Parts::Offsets& at) const {
-    const auto part = [&](const memory::desc& desc, const Tensor& tensor, std::int64_t offset) {
-      return Over(desc, engine_, static_cast<const float*>(tensor.raw()) + offset);
+    const auto part = [](const Tensor& tensor, std::int64_t offset) -> const void* {
+      return static_cast<const float*>(tensor.raw()) + offset;
     };
-    const memory b = packed_ ? Over(desc_.weights_desc(), engine_, packed_->raw())
-                             : part(plain_.b, *context.input(1), at.b);
-    std::unordered_map<int, memory> arguments = {
-        {DNNL_ARG_SRC, part(plain_.a, *context.input(0), at.a)},
-        {DNNL_ARG_WEIGHTS, b},
-        {DNNL_ARG_DST, part(plain_.y, context.output(0), at.y)},
-        {DNNL_ARG_SCRATCHPAD, Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}};
-    if (has_bias_) arguments[DNNL_ARG_BIAS] = part(plain_.bias, *context.input(2), at.bias);
-    dnnl::stream& stream = CpuStream(engine_);
-    primitive_.execute(stream, arguments);
-    stream.wait();
+    const void* b = packed_ ? packed_->raw() : part(*context.input(1), at.b);
+    const void* bias = has_bias_ ? part(*context.input(2), at.bias) : nullptr;
+    const std::array<const void*, 5> data = {part(*context.input(0), at.a), b,
+                                             part(context.output(0), at.y),
+                                             context.scratch().data(), bias};
+    call_.Run(std::span(data).first(has_bias_ ? 5 : 4));
   }
 
-  dnnl::engine engine_;
   Parts parts_;
-  Descs plain_;  ///< of one part
-  dnnl::matmul::primitive_desc desc_;
-  dnnl::matmul primitive_;
+  std::int64_t scratch_bytes_;
+  DnnlCall call_;
   std::optional<Tensor> packed_;
   bool has_bias_;
 };

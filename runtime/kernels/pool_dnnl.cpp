@@ -25,11 +25,15 @@ class PoolExecutable final : public Executable {
  public:
   PoolExecutable(const pooling_v2_forward::primitive_desc& desc, std::int64_t planes,
                  const dnnl::engine& engine)
-      : engine_(engine), planes_(planes), desc_(desc), primitive_(desc) {}
+      : planes_(planes),
+        part_(desc.src_desc().dims()[0] * desc.src_desc().dims()[1]),
+        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
+        call_(pooling_v2_forward(desc), engine,
+              {{DNNL_ARG_SRC, desc.src_desc()},
+               {DNNL_ARG_DST, desc.dst_desc()},
+               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
 
-  std::int64_t scratch_bytes() const override {
-    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
-  }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
   Result<void> Run(KernelContext& context) const override {
     try {
@@ -37,15 +41,8 @@ class PoolExecutable final : public Executable {
       const float* y = context.output(0).data<float>().data();
       const std::int64_t x_plane = context.input(0)->size() / planes_;
       const std::int64_t y_plane = context.output(0).size() / planes_;
-      const std::int64_t part = desc_.src_desc().dims()[0] * desc_.src_desc().dims()[1];
-      dnnl::stream& stream = CpuStream(engine_);
-      ForParts(planes_, part, [&](std::int64_t first) {
-        primitive_.execute(stream,
-                           {{DNNL_ARG_SRC, Over(desc_.src_desc(), engine_, x + first * x_plane)},
-                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * y_plane)},
-                            {DNNL_ARG_SCRATCHPAD,
-                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-        stream.wait();
+      ForParts(planes_, part_, [&](std::int64_t first) {
+        call_.Run({x + first * x_plane, y + first * y_plane, context.scratch().data()});
       });
     } catch (const dnnl::error& error) {
       return DnnlError("pooling", error);
@@ -54,10 +51,8 @@ class PoolExecutable final : public Executable {
   }
 
  private:
-  dnnl::engine engine_;
-  std::int64_t planes_;
-  pooling_v2_forward::primitive_desc desc_;
-  pooling_v2_forward primitive_;
+  std::int64_t planes_, part_, scratch_bytes_;
+  DnnlCall call_;
 };
 
 /// Of one plane. Reading is what it costs: counted as some operations each.

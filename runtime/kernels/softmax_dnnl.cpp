@@ -14,25 +14,23 @@ class SoftmaxExecutable final : public Executable {
  public:
   SoftmaxExecutable(const typename Primitive::primitive_desc& desc, std::int64_t outer,
                     const dnnl::engine& engine)
-      : engine_(engine), outer_(outer), desc_(desc), primitive_(desc) {}
+      : outer_(outer),
+        part_(desc.dst_desc().dims()[0]),
+        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
+        call_(Primitive(desc), engine,
+              {{DNNL_ARG_SRC, desc.dst_desc()},
+               {DNNL_ARG_DST, desc.dst_desc()},
+               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
 
-  std::int64_t scratch_bytes() const override {
-    return static_cast<std::int64_t>(desc_.scratchpad_desc().get_size());
-  }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
   Result<void> Run(KernelContext& context) const override {
     try {
       const float* x = context.input(0)->data<float>().data();
       const float* y = context.output(0).data<float>().data();
       const std::int64_t plane = context.output(0).size() / outer_;
-      dnnl::stream& stream = CpuStream(engine_);
-      ForParts(outer_, desc_.dst_desc().dims()[0], [&](std::int64_t first) {
-        primitive_.execute(stream,
-                           {{DNNL_ARG_SRC, Over(desc_.dst_desc(), engine_, x + first * plane)},
-                            {DNNL_ARG_DST, Over(desc_.dst_desc(), engine_, y + first * plane)},
-                            {DNNL_ARG_SCRATCHPAD,
-                             Over(desc_.scratchpad_desc(), engine_, context.scratch().data())}});
-        stream.wait();
+      ForParts(outer_, part_, [&](std::int64_t first) {
+        call_.Run({x + first * plane, y + first * plane, context.scratch().data()});
       });
     } catch (const dnnl::error& error) {
       return DnnlError("softmax", error);
@@ -41,10 +39,8 @@ class SoftmaxExecutable final : public Executable {
   }
 
  private:
-  dnnl::engine engine_;
-  std::int64_t outer_;
-  typename Primitive::primitive_desc desc_;
-  Primitive primitive_;
+  std::int64_t outer_, part_, scratch_bytes_;
+  DnnlCall call_;
 };
 
 template <class Primitive>
