@@ -23,12 +23,11 @@ struct Arguments {
 
 Result<void> Update(Context& context, const Arguments& arguments) {
   const VersionedName name = TRY(ParseVersionedName(arguments.name));
-  const api::UpdateModel update{
-      .has_description = arguments.description.given(),
-      .description = arguments.labels.description,
-      .add_tags = TRY(ParsePairs("--tag", arguments.labels.tags)),
-      .add_properties = TRY(ParsePairs("--property", arguments.labels.properties)),
-      .remove_tags = arguments.remove_tags};
+  api::UpdateModel update{.has_description = arguments.description.given(),
+                          .description = arguments.labels.description,
+                          .remove_tags = arguments.remove_tags};
+  update.add_tags = TRY(ParsePairs("--tag", arguments.labels.tags));
+  update.add_properties = TRY(ParsePairs("--property", arguments.labels.properties));
   Remote* remote = TRY(context.remote());
   const std::string path = remote->InWorkspace(VersionPath(arguments.collection, name));
   const Json updated = TRY(remote->Patch(path, api::ToJson(update)));

@@ -105,7 +105,8 @@ Result<Closure> FindClosure(const fs::path& program_file, const LibraryPlaces& p
   std::error_code failed;
   const fs::path real = fs::canonical(program_file, failed);
   if (failed) return SystemError(program_file.string(), failed.value());
-  const Object program{.path = real, .facts = TRY(ReadElf(real))};
+  ElfFacts facts = TRY(ReadElf(real));
+  const Object program{.path = real, .facts = std::move(facts)};
   Closure closure{
       .machine = program.facts.machine, .interpreter = program.facts.interpreter, .libraries = {}};
   const Finder finder(places, program);

@@ -207,7 +207,8 @@ Result<void> RegistryClient::FindProgress(const std::string& doing, const Descri
       if (upload.sent <= blob.size) return {};
     }
   }
-  upload = {.url = TRY(BeginUpload(doing, blob)), .sent = 0};
+  upload.url = TRY(BeginUpload(doing, blob));
+  upload.sent = 0;
   return {};
 }
 

@@ -54,9 +54,10 @@ Error BadConfig(std::string_view why) {
 }
 
 Result<RegistryLogin> ReadEntry(const Json& entry) {
-  RegistryLogin login{.username = TRY(GetStringOr(entry, "username", "")),
-                      .password = TRY(GetStringOr(entry, "password", "")),
-                      .identity_token = TRY(GetStringOr(entry, "identitytoken", ""))};
+  RegistryLogin login;
+  login.username = TRY(GetStringOr(entry, "username", ""));
+  login.password = TRY(GetStringOr(entry, "password", ""));
+  login.identity_token = TRY(GetStringOr(entry, "identitytoken", ""));
   const std::string packed = TRY(GetStringOr(entry, "auth", ""));
   if (packed.empty()) return login;
   const auto pair = DecodeBase64(packed);

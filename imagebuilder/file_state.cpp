@@ -36,7 +36,8 @@ bool IsSettled(const FileState& state) {
 }
 
 Result<StatedDigest> DigestOf(const std::filesystem::path& file, const FileState& before) {
-  StatedDigest stated{.digest = TRY(Digest::OfFile(file))};
+  const Digest digest = TRY(Digest::OfFile(file));
+  StatedDigest stated{.digest = digest};
   const FileState after = TRY(StateOf(file));
   if (before == after && IsSettled(after)) stated.state = after;
   return stated;

@@ -123,8 +123,8 @@ Result<ParsedManifest> ParseManifest(std::string_view text) {
   }
   for (const Json& layer : layers) {
     const std::string what = fmt::format("layer {}", manifest.layers.size());
-    manifest.layers.push_back({.blob = TRY(ReadDescriptor(layer, what, kLayerType)),
-                               .unpacked_size = UnpackedSize(layer)});
+    Descriptor blob = TRY(ReadDescriptor(layer, what, kLayerType));
+    manifest.layers.push_back({.blob = std::move(blob), .unpacked_size = UnpackedSize(layer)});
   }
   return manifest;
 }

@@ -85,8 +85,9 @@ Result<void> ApplyOne(Database& database, std::string_view module, const Embedde
   if (auto ran = run(file.text); !ran) {
     return Within(fmt::format("applying {}/{}", module, file.name), std::move(ran).error());
   }
-  const std::vector<SqlValue> values = {std::string(module), TRY(NumberOf(file.name)),
-                                        std::string(file.name), Digest::OfText(file.text).text(),
+  const std::int64_t number = TRY(NumberOf(file.name));
+  const std::vector<SqlValue> values = {std::string(module), number, std::string(file.name),
+                                        Digest::OfText(file.text).text(),
                                         std::string(SLIPWAY_VERSION)};
   TRY(
       database.Execute("INSERT INTO schema_migrations (module, number, name, checksum, release) "

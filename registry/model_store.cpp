@@ -50,18 +50,11 @@ Result<std::int64_t> ModelStore::NextVersion(const ModelKey& key) {
 
 Result<void> ModelStore::Insert(const ModelVersion& model) {
   std::int64_t row = 0;
-  const Values values = {model.workspace,
-                         model.name,
-                         model.version,
-                         model.digest,
-                         model.size,
-                         model.main_file,
-                         TRY(SignatureText(model.signature)),
-                         model.framework,
-                         model.framework_version,
-                         model.description,
-                         model.created_time,
-                         model.updated_time};
+  const std::string signature = TRY(SignatureText(model.signature));
+  const Values values = {model.workspace,   model.name,         model.version,
+                         model.digest,      model.size,         model.main_file,
+                         signature,         model.framework,    model.framework_version,
+                         model.description, model.created_time, model.updated_time};
   TRY(database_.Query(
       "INSERT INTO models (workspace, name, version, digest, size, main_file, signature, "
       "framework, framework_version, description, created_time, updated_time, revision) "

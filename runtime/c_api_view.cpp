@@ -153,7 +153,8 @@ slipway_status slipway_map_items(const slipway_value* value, slipway_value** ite
   return Guarded([&]() -> Result<void> {
     const Map* map = value == nullptr ? nullptr : value->value.map();
     if (map == nullptr || items == nullptr) return Refused("the value is no map");
-    *items = new slipway_value{Value(TRY(StackItems(map->items)))};
+    Tensor stacked = TRY(StackItems(map->items));
+    *items = new slipway_value{Value(std::move(stacked))};
     return {};
   });
 }

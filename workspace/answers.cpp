@@ -22,8 +22,8 @@ Result<std::int64_t> ReadNumber(const Call& call, std::string_view name, std::in
 
 Result<PageRequest> ReadPage(const Call& call) {
   constexpr std::int64_t kUsual = 100;
-  PageRequest page{.limit = TRY(ReadNumber(call, "limit", kUsual)),
-                   .next = call.target.Query("next")};
+  const std::int64_t limit = TRY(ReadNumber(call, "limit", kUsual));
+  PageRequest page{.limit = limit, .next = call.target.Query("next")};
   if (page.limit >= 1 && page.limit <= limits::kPageItems) return page;
   return Error{.code = Code::kInvalidArgument,
                .message = "limit " + std::to_string(page.limit) + " is not in 1 to " +

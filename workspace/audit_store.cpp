@@ -19,9 +19,10 @@ Result<void> Store::InsertAudit(const api::AuditEntry& entry) {
 
 Result<Page<api::AuditEntry>> Store::ListAudit(std::string_view workspace, std::string_view actor,
                                                const PageRequest& page) {
-  const std::array<SqlValue, 6> values{std::string(workspace),     std::string(workspace),
-                                       std::string(actor),         std::string(actor),
-                                       TRY(DecodeNext(page.next)), page.limit + 1};
+  const std::int64_t next = TRY(DecodeNext(page.next));
+  const std::array<SqlValue, 6> values{
+      std::string(workspace), std::string(workspace), std::string(actor), std::string(actor), next,
+      page.limit + 1};
   Rows<api::AuditEntry> rows;
   TRY(database_.Query(
       "SELECT a.seq, a.time, a.actor, a.token_id, a.role, a.peer, a.method, a.path, a.workspace,"

@@ -78,8 +78,8 @@ Result<api::Environment> Store::GetEnvironment(std::string_view workspace, std::
 
 Result<Page<api::Environment>> Store::ListEnvironments(std::string_view workspace,
                                                        const PageRequest& page) {
-  const std::array<SqlValue, 3> values{std::string(workspace), TRY(DecodeNext(page.next)),
-                                       page.limit + 1};
+  const std::int64_t next = TRY(DecodeNext(page.next));
+  const std::array<SqlValue, 3> values{std::string(workspace), next, page.limit + 1};
   return CutPage(
       TRY(QueryEnvironments("WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT ?", values)),
       page);

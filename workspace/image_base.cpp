@@ -54,7 +54,9 @@ Result<imagebuilder::Image> FetchBase(Workspace& workspace, const std::string& b
     }
     hooks.Say("base: reading " + base);
     if (!imagebuilder::IsRootfs(base)) {
-      return imagebuilder::ImportLayout(base, workspace.blobs(), "amd64", scratch);
+      auto image = imagebuilder::ImportLayout(base, workspace.blobs(), "amd64", scratch);
+      if (!image) return Within("the base", std::move(image).error());
+      return image;
     }
     imagebuilder::BuildContext context{.blobs = workspace.blobs(),
                                        .cache = workspace.layer_cache(),
@@ -64,12 +66,10 @@ Result<imagebuilder::Image> FetchBase(Workspace& workspace, const std::string& b
   }
   const auto reference = TRY(imagebuilder::ParseRegistryReference(base));
   hooks.Say("base: fetching " + base);
-  imagebuilder::RegistryOptions options{
-      .login = TRY(imagebuilder::FindRegistryLogin(reference.host, Workspace::surroundings())),
-      .trust =
-          TRY(imagebuilder::FindRegistryTrust(reference.host, imagebuilder::CertificateFolders())),
-      .progress = hooks.say,
-      .cancelled = hooks.cancelled};
+  imagebuilder::RegistryOptions options{.progress = hooks.say, .cancelled = hooks.cancelled};
+  options.login = TRY(imagebuilder::FindRegistryLogin(reference.host, Workspace::surroundings()));
+  options.trust =
+      TRY(imagebuilder::FindRegistryTrust(reference.host, imagebuilder::CertificateFolders()));
   const auto registry =
       imagebuilder::Registry::Open(reference, std::move(options), workspace.clock());
   return registry->Pull(workspace.blobs());

@@ -25,8 +25,9 @@ Result<imagebuilder::BuildSpec> MakeSpec(Workspace& workspace,
         .name = model.name, .version = model.version, .main_file = model.main_file, .files = {}};
     for (const registry::ModelFile& file : model.files) {
       const Digest digest = TRY(Digest::Parse(file.digest));
+      std::filesystem::path source = TRY(workspace.blobs().Path(digest));
       input.files.push_back({.path = file.path,
-                             .source = TRY(workspace.blobs().Path(digest)),
+                             .source = std::move(source),
                              .digest = file.digest,
                              .size = file.size});
     }

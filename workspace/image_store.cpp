@@ -172,8 +172,9 @@ Result<api::Image> Store::GetReadyImage(std::string_view workspace, const Versio
 
 Result<Page<api::Image>> Store::ListImages(std::string_view workspace, std::string_view name,
                                            const PageRequest& page) {
+  const std::int64_t next = TRY(DecodeNext(page.next));
   const std::array<SqlValue, 5> values{std::string(workspace), std::string(name), std::string(name),
-                                       TRY(DecodeNext(page.next)), page.limit + 1};
+                                       next, page.limit + 1};
   return CutPage(TRY(QueryImages("WHERE workspace = ? AND (? = '' OR name = ?) AND seq < ?"
                                  " ORDER BY seq DESC LIMIT ?",
                                  values)),

@@ -28,8 +28,9 @@ struct Peer {
 
 Result<Peer> ReadPeer(const std::string& reference, const std::string& username,
                       const std::string& password, const std::string& ca) {
-  Peer peer{.reference = TRY(imagebuilder::ParseRegistryReference(reference)),
-            .login = {.username = username, .password = password}};
+  Peer peer;
+  peer.reference = TRY(imagebuilder::ParseRegistryReference(reference));
+  peer.login = {.username = username, .password = password};
   if (username.empty() != password.empty()) {
     return Error{.code = Code::kInvalidArgument,
                  .message = "username and password must both be given, or neither",
@@ -44,10 +45,8 @@ Result<Peer> ReadPeer(const std::string& reference, const std::string& username,
 Result<std::unique_ptr<imagebuilder::Registry>> Open(const Peer& peer, Progress& progress) {
   const std::string& host = peer.reference.host;
   auto percent = std::make_shared<std::int64_t>(0);
-  RegistryOptions options{
-      .login = peer.login,
-      .trust = TRY(imagebuilder::FindRegistryTrust(host, imagebuilder::CertificateFolders())),
-      .plain_http = peer.plain_http};
+  RegistryOptions options{.login = peer.login, .plain_http = peer.plain_http};
+  options.trust = TRY(imagebuilder::FindRegistryTrust(host, imagebuilder::CertificateFolders()));
   options.trust.ca_pem += peer.trust.ca_pem;
   if (options.login.username.empty()) {
     options.login = TRY(imagebuilder::FindRegistryLogin(host, Workspace::surroundings()));

@@ -98,8 +98,8 @@ Result<std::vector<OperationEvent>> Store::OperationEvents(std::string_view id,
 
 Result<Page<api::Operation>> Store::ListOperations(std::string_view workspace,
                                                    const PageRequest& page) {
-  const std::array<SqlValue, 3> values{std::string(workspace), TRY(DecodeNext(page.next)),
-                                       page.limit + 1};
+  const std::int64_t next = TRY(DecodeNext(page.next));
+  const std::array<SqlValue, 3> values{std::string(workspace), next, page.limit + 1};
   return CutPage(
       TRY(QueryOperations("WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT ?", values)),
       page);

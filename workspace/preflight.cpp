@@ -30,7 +30,8 @@ Result<PreflightInput> MakeInput(Workspace& workspace, const api::CreateImage& w
                                  const std::vector<registry::ModelVersion>& models,
                                  const imagebuilder::PythonLock& lock) {
   const Digest digest = TRY(Digest::Parse(wanted.script.digest));
-  PreflightInput input{.script = TRY(workspace.blobs().ReadVerified(digest, kScriptBytes))};
+  PreflightInput input;
+  input.script = TRY(workspace.blobs().ReadVerified(digest, kScriptBytes));
   for (const registry::ModelVersion& model : models) {
     input.models.push_back({.name = model.name,
                             .version = model.version,

@@ -111,9 +111,9 @@ Result<api::Promotion> Store::GetPromotion(std::string_view workspace, std::stri
 Result<Page<api::Promotion>> Store::ListPromotions(std::string_view workspace,
                                                    std::string_view environment,
                                                    const PageRequest& page) {
+  const std::int64_t next = TRY(DecodeNext(page.next));
   const std::array<SqlValue, 5> values{std::string(workspace), std::string(environment),
-                                       std::string(environment), TRY(DecodeNext(page.next)),
-                                       page.limit + 1};
+                                       std::string(environment), next, page.limit + 1};
   return CutPage(TRY(QueryPromotions("WHERE workspace = ? AND (? = '' OR environment = ?)"
                                      " AND seq < ? ORDER BY seq DESC LIMIT ?",
                                      values)),

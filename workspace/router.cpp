@@ -89,9 +89,10 @@ Result<Principal> Authenticate(Workspace& workspace, const http::Request& reques
         .id = "Auth.Expired",
         .fix = "ask an owner for a new one: slipway token create"};
   }
+  const Role role = TRY(RoleFromName(row->token.role));
   return Principal{.name = row->token.name,
                    .token_id = row->token.id,
-                   .role = TRY(RoleFromName(row->token.role)),
+                   .role = role,
                    .workspace = row->token.workspace};
 }
 

@@ -176,8 +176,8 @@ Result<ServiceRow> Store::GetService(std::string_view workspace, std::string_vie
 }
 
 Result<Page<ServiceRow>> Store::ListServices(std::string_view workspace, const PageRequest& page) {
-  const std::array<SqlValue, 3> values{std::string(workspace), TRY(DecodeNext(page.next)),
-                                       page.limit + 1};
+  const std::int64_t next = TRY(DecodeNext(page.next));
+  const std::array<SqlValue, 3> values{std::string(workspace), next, page.limit + 1};
   return CutPage(
       TRY(QueryServices("WHERE s.workspace = ? AND s.seq < ? ORDER BY s.seq DESC LIMIT ?", values)),
       page);

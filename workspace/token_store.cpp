@@ -83,9 +83,9 @@ Result<TokenRow> Store::FindToken(std::string_view id_or_name) {
 
 Result<Page<api::Token>> Store::ListTokens(std::string_view workspace, bool of_all,
                                            const PageRequest& page) {
-  const std::array<SqlValue, 4> values{std::string(workspace),
-                                       static_cast<std::int64_t>(of_all ? 1 : 0),
-                                       TRY(DecodeNext(page.next)), page.limit + 1};
+  const std::int64_t next = TRY(DecodeNext(page.next));
+  const std::array<SqlValue, 4> values{
+      std::string(workspace), static_cast<std::int64_t>(of_all ? 1 : 0), next, page.limit + 1};
   Rows<TokenRow> found =
       TRY(QueryTokens("WHERE (workspace = ? OR (? = 1 AND workspace IS NULL)) AND seq < ?"
                       " ORDER BY seq DESC LIMIT ?",

@@ -123,9 +123,10 @@ Result<std::vector<Asset>> ReadAssets(const Json& json, std::string_view workspa
   for (const Json& item : *found) {
     TRY(OnlyKnownFields(item, {"id", "url", "mimeType", "unpack"}));
     const std::string url = TRY(GetString(item, "url"));
-    Asset asset{.id = TRY(GetString(item, "id")),
-                .url = TRY(ReadUrl(url, workspace)),
-                .unpack = TRY(GetBoolOr(item, "unpack", false))};
+    Asset asset;
+    asset.id = TRY(GetString(item, "id"));
+    asset.url = TRY(ReadUrl(url, workspace));
+    asset.unpack = TRY(GetBoolOr(item, "unpack", false));
     if (asset.url.path.empty()) asset.url.path = asset.id;
     const bool twice = std::ranges::find(assets, asset.id, &Asset::id) != assets.end();
     if (asset.id.empty() || twice)
@@ -278,10 +279,10 @@ Result<V1ImageRequest> ReadV1Image(std::string_view body, std::string_view works
     return NotThere("autoDelete is not there: images stay until they are deleted",
                     "leave it out, and DELETE the image");
   }
-  V1ImageRequest request{
-      .image = {.name = TRY(GetString(json, "name")), .models = TRY(GetList(json, "modelIds"))},
-      .archives = {}};
+  V1ImageRequest request;
   api::CreateImage& image = request.image;
+  image.name = TRY(GetString(json, "name"));
+  image.models = TRY(GetList(json, "modelIds"));
   image.description = TRY(GetStringOr(json, "description", ""));
   image.tags = TRY(GetTags(json));
   image.properties = TRY(GetTexts(json, "properties"));
@@ -321,7 +322,8 @@ Result<api::CreateService> ReadV1Service(std::string_view body) {
                  .id = "Service.CreationMode",
                  .fix = "POST the image to …/images, then the service with its imageId"};
   }
-  api::CreateService service{.name = TRY(GetString(json, "name"))};
+  api::CreateService service;
+  service.name = TRY(GetString(json, "name"));
   service.image = TRY(GetStringOr(json, "imageId", ""));
   const auto dependencies = json.find("dependencies");
   if (service.image.empty() && dependencies != json.end() && dependencies->is_object()) {
@@ -343,8 +345,10 @@ Result<api::CreateService> ReadV1Service(std::string_view body) {
 Result<api::SetServiceKey> ReadV1Key(std::string_view body) {
   const Json json = TRY(ReadObject(body));
   TRY(OnlyKnownFields(json, {"keyType", "keyValue"}));
-  return api::SetServiceKey{.key = ToLower(TRY(GetString(json, "keyType"))),
-                            .value = TRY(GetStringOr(json, "keyValue", ""))};
+  api::SetServiceKey key;
+  key.key = ToLower(TRY(GetString(json, "keyType")));
+  key.value = TRY(GetStringOr(json, "keyValue", ""));
+  return key;
 }
 
 Result<api::UpdateModel> ReadV1Patch(std::string_view body, const V1Labels& now) {

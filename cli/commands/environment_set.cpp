@@ -45,8 +45,8 @@ Body Bind(Options& options) {
   options
       .add_option(
           "--gate", environment.gates,
-          "What must hold, may be given again: samples, verify, endpoint; none for nothing; "
-          "endpoint if not given")
+          "What must hold, may be given again: samples, verify, verify-exact, endpoint; none for "
+          "nothing; endpoint if not given")
       .one_each_time();
   options
       .add_option("--approver", environment.approvers,

@@ -176,9 +176,10 @@ Result<std::string> AciClient::Token() {
 
 Result<http::Response> AciClient::SendOnce(const Call& call) {
   const bool whole = call.path.starts_with("http");
+  const std::string token = TRY(Token());
   http::Request request{.method = call.method,
                         .target = whole ? call.path : access_.endpoint + call.path,
-                        .headers = {{"Authorization", "Bearer " + TRY(Token())}},
+                        .headers = {{"Authorization", "Bearer " + token}},
                         .body = call.body};
   if (!call.body.empty()) request.headers.Set("Content-Type", "application/json");
   auto response = http_->Send(request);
@@ -220,7 +221,8 @@ Result<AciOperation> AciClient::Follow(std::string_view doing, const std::string
   if (!json || !json->is_object() || !json->contains("status")) {
     return AciOperation{.status = "Succeeded"};
   }
-  AciOperation result{.status = TRY(GetString(*json, "status"))};
+  AciOperation result;
+  result.status = TRY(GetString(*json, "status"));
   if (result.status == "Failed" || result.status == "Canceled") {
     const CloudError error = ReadCloudError(*json);
     result.error =

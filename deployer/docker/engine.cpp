@@ -190,8 +190,8 @@ Result<DockerEngine::Version> DockerEngine::Negotiate() {
                                   "to 1.{}",
                                   name_, oldest, newest, kOldestMinor, kNewestMinor));
   }
-  version_ = Version{.api = fmt::format("/v1.{}", minor),
-                     .architecture = TRY(GetStringOr(*json, "Arch", ""))};
+  std::string architecture = TRY(GetStringOr(*json, "Arch", ""));
+  version_ = Version{.api = fmt::format("/v1.{}", minor), .architecture = std::move(architecture)};
   return *version_;
 }
 
@@ -234,9 +234,11 @@ Result<std::optional<EngineImage>> DockerEngine::FindImage(const std::string& re
     return CauseError("EngineFailed", fmt::format("the Docker Engine cannot look at image {}: {}",
                                                   reference, MessageOf(response)));
   }
-  return std::optional(EngineImage{.id = TRY(GetString(*json, "Id")),
-                                   .architecture = TRY(GetStringOr(*json, "Architecture", "")),
-                                   .os = TRY(GetStringOr(*json, "Os", ""))});
+  EngineImage image;
+  image.id = TRY(GetString(*json, "Id"));
+  image.architecture = TRY(GetStringOr(*json, "Architecture", ""));
+  image.os = TRY(GetStringOr(*json, "Os", ""));
+  return std::optional(std::move(image));
 }
 
 Result<std::string> DockerEngine::Load(const std::filesystem::path& archive) {
@@ -361,12 +363,14 @@ Result<std::optional<ContainerState>> DockerEngine::Inspect(const std::string& n
                                                   name, MessageOf(response)));
   }
   const Json& state = json->at("State");
-  return std::optional(ContainerState{.id = TRY(GetString(*json, "Id")),
-                                      .status = TRY(GetString(state, "Status")),
-                                      .out_of_memory = TRY(GetBoolOr(state, "OOMKilled", false)),
-                                      .exit_code = TRY(GetIntOr(state, "ExitCode", 0)),
-                                      .error = TRY(GetStringOr(state, "Error", "")),
-                                      .restarts = TRY(GetIntOr(*json, "RestartCount", 0))});
+  ContainerState container;
+  container.id = TRY(GetString(*json, "Id"));
+  container.status = TRY(GetString(state, "Status"));
+  container.out_of_memory = TRY(GetBoolOr(state, "OOMKilled", false));
+  container.exit_code = TRY(GetIntOr(state, "ExitCode", 0));
+  container.error = TRY(GetStringOr(state, "Error", ""));
+  container.restarts = TRY(GetIntOr(*json, "RestartCount", 0));
+  return std::optional(std::move(container));
 }
 
 Result<std::string> DockerEngine::Logs(const std::string& name, std::int64_t lines) {

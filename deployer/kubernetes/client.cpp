@@ -341,9 +341,11 @@ Result<KubeApis> KubeClient::Apis() {
     }
     return std::string();
   };
-  return KubeApis{.autoscaling = TRY(first({"autoscaling/v2", "autoscaling/v2beta2"})),
-                  .policy = TRY(first({"policy/v1", "policy/v1beta1"})),
-                  .networking = TRY(first({"networking.k8s.io/v1"}))};
+  KubeApis apis;
+  apis.autoscaling = TRY(first({"autoscaling/v2", "autoscaling/v2beta2"}));
+  apis.policy = TRY(first({"policy/v1", "policy/v1beta1"}));
+  apis.networking = TRY(first({"networking.k8s.io/v1"}));
+  return apis;
 }
 
 }  // namespace slipway::deployer

@@ -172,9 +172,10 @@ Result<KubeCredential> ParseExecCredential(std::string_view text) {
   }
   const auto status = json.find("status");
   if (status == json.end() || !status->is_object()) return bad("its output has no status");
-  KubeCredential made{.token = TRY(GetStringOr(*status, "token", "")),
-                      .certificate_pem = TRY(GetStringOr(*status, "clientCertificateData", "")),
-                      .key_pem = TRY(GetStringOr(*status, "clientKeyData", ""))};
+  KubeCredential made;
+  made.token = TRY(GetStringOr(*status, "token", ""));
+  made.certificate_pem = TRY(GetStringOr(*status, "clientCertificateData", ""));
+  made.key_pem = TRY(GetStringOr(*status, "clientKeyData", ""));
   if (made.certificate_pem.empty() != made.key_pem.empty()) {
     return bad("it gave a certificate without its key, or the key alone");
   }

@@ -24,14 +24,14 @@ Result<KubeRecord> Parse(std::string_view text) {
   TRY(OnlyKnownFields(json, {"workspace", "service", "kubeconfig", "context", "namespace",
                              "autoscaling", "policy", "networking"}));
   KubeRecord record;
-  record.key = {.workspace = TRY(GetString(json, "workspace")),
-                .service = TRY(GetString(json, "service"))};
+  record.key.workspace = TRY(GetString(json, "workspace"));
+  record.key.service = TRY(GetString(json, "service"));
   record.kubeconfig = TRY(GetString(json, "kubeconfig"));
   record.context = TRY(GetString(json, "context"));
   record.name_space = TRY(GetString(json, "namespace"));
-  record.apis = {.autoscaling = TRY(GetString(json, "autoscaling")),
-                 .policy = TRY(GetString(json, "policy")),
-                 .networking = TRY(GetString(json, "networking"))};
+  record.apis.autoscaling = TRY(GetString(json, "autoscaling"));
+  record.apis.policy = TRY(GetString(json, "policy"));
+  record.apis.networking = TRY(GetString(json, "networking"));
   return record;
 }
 

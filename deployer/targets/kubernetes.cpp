@@ -46,13 +46,14 @@ class KubernetesDriver final : public Driver {
     const KubernetesSettings& wanted = spec.deployment.kubernetes;
     const ServiceKey key{.workspace = spec.workspace, .service = spec.service};
     const auto client = TRY(Connect({wanted.kubeconfig, wanted.context}, true));
+    KubeApis apis = TRY(client->Apis());
     const KubeRecord record{.key = key,
                             .kubeconfig = wanted.kubeconfig,
                             .context = wanted.context,
                             .name_space = wanted.name_space.empty()
                                               ? client->access().default_namespace
                                               : wanted.name_space,
-                            .apis = TRY(client->Apis())};
+                            .apis = std::move(apis)};
     const auto before = TRY(Find(key));
     TRY(CheckSamePlace(before, record));
     if (record.apis.policy.empty()) {

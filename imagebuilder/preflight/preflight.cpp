@@ -78,12 +78,14 @@ Result<std::vector<Finding>> ReadFindings(std::string_view text) {
   if (!json || !json->is_array()) return CheckerFailed("its answer is no list of findings");
   std::vector<Finding> findings;
   for (const Json& item : *json) {
-    findings.push_back({.code = TRY(GetString(item, "code")),
-                        .message = TRY(GetString(item, "message")),
-                        .fix = TRY(GetStringOr(item, "fix", "")),
-                        .error = TRY(GetString(item, "severity")) == "error",
-                        .line = TRY(GetIntOr(item, "line", 0)),
-                        .column = TRY(GetIntOr(item, "column", 0))});
+    Finding finding;
+    finding.code = TRY(GetString(item, "code"));
+    finding.message = TRY(GetString(item, "message"));
+    finding.fix = TRY(GetStringOr(item, "fix", ""));
+    finding.error = TRY(GetString(item, "severity")) == "error";
+    finding.line = TRY(GetIntOr(item, "line", 0));
+    finding.column = TRY(GetIntOr(item, "column", 0));
+    findings.push_back(std::move(finding));
   }
   return findings;
 }

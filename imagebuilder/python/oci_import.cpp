@@ -25,7 +25,7 @@ constexpr int kIndexDepth = 3;
 
 Error NoLayout(const fs::path& place, std::string_view why) {
   return {.code = Code::kInvalidArgument,
-          .message = fmt::format("the base {} is no OCI image: {}", place.string(), why),
+          .message = fmt::format("{} is no OCI image: {}", place.string(), why),
           .id = "Image.Base",
           .fix =
               "give an OCI layout or archive (skopeo copy … oci-archive:base.tar), the folder of a "

@@ -27,10 +27,10 @@ Error BadReport(std::string_view why) {
 Result<LockedFile> ReadInstall(const Json& item) {
   const Json metadata = item.value("metadata", Json::object());
   const Json download = item.value("download_info", Json::object());
-  LockedFile file{.name = NormalName(TRY(GetString(metadata, "name"))),
-                  .version = TRY(GetString(metadata, "version")),
-                  .file = {},
-                  .url = TRY(GetString(download, "url"))};
+  LockedFile file;
+  file.name = NormalName(TRY(GetString(metadata, "name")));
+  file.version = TRY(GetString(metadata, "version"));
+  file.url = TRY(GetString(download, "url"));
   const std::string path = file.url.substr(0, file.url.find_first_of("?#"));
   file.file = TRY(DecodePercent(path.substr(path.rfind('/') + 1)));
   const Json archive = download.value("archive_info", Json::object());

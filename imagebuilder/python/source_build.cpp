@@ -126,10 +126,11 @@ Result<SourceArchive> FetchSource(const Pip& pip, const std::string& requirement
   if (outcome.status != 0) return ExplainPipFailure(pip, outcome, options);
   const std::string text = TRY(ReadFile(found, limits::kJsonBytes));
   const Json json = TRY(ParseJson(text));
-  SourceArchive source{.file = {.name = NormalName(TRY(GetString(json, "name"))),
-                                .version = TRY(GetString(json, "version")),
-                                .file = TRY(GetString(json, "file")),
-                                .url = TRY(GetString(json, "url"))}};
+  SourceArchive source;
+  source.file.name = NormalName(TRY(GetString(json, "name")));
+  source.file.version = TRY(GetString(json, "version"));
+  source.file.file = TRY(GetString(json, "file"));
+  source.file.url = TRY(GetString(json, "url"));
   const bool plain = !source.file.file.empty() && source.file.file.find('/') == std::string::npos &&
                      !source.file.file.starts_with('.');
   if (!plain) {

@@ -194,9 +194,10 @@ Result<fs::path> PythonTools::PipWheel(const fs::path& scratch, const WorkHooks&
 
 Result<Pip> PythonTools::MakePip(const fs::path& root, const PythonPlace& python,
                                  const fs::path& scratch, const WorkHooks& hooks) {
+  fs::path wheel = TRY(PipWheel(scratch, hooks));
   return Pip{.root = root,
              .python = python,
-             .wheel = TRY(PipWheel(scratch, hooks)),
+             .wheel = std::move(wheel),
              .cache = options_.folder / "pip-cache",
              .scratch = scratch,
              .environment = options_.environment,

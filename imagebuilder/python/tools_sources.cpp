@@ -84,12 +84,13 @@ Result<BuiltWheel> PythonTools::FindSource(const Pip& pip, const std::string& re
 
 Result<fs::path> PythonTools::BuildSource(const Pip& pip, BuiltWheel& built) {
   const fs::path folder = TRY(MakeTempFolder(pip.scratch, "build-"));
+  fs::path source = TRY(Place(blobs_, built.source, folder));
   SourceBuild build{.root = pip.root,
                     .python = pip.python,
                     .pip = pip.wheel,
                     .name = built.source.name,
                     .version = built.source.version,
-                    .source = TRY(Place(blobs_, built.source, folder)),
+                    .source = std::move(source),
                     .needs = {},
                     .scratch = folder};
   for (const LockedFile& need : built.needs) {

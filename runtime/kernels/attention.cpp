@@ -342,8 +342,8 @@ Result<void> RunAttention(const NodeFacts& node, KernelContext& context) {
   Settings settings{.scale = scale,
                     .softcap = node.attributes.Float("softcap", 0),
                     .mode = node.attributes.Int("qk_matmul_output_mode", 0),
-                    .round = RoundingOf(node.dtype(0)),
-                    .soften = TRY(SofteningOf(node))};
+                    .round = RoundingOf(node.dtype(0))};
+  settings.soften = TRY(SofteningOf(node));
   Operands operands = given;
   if (settings.round != Exact && scale >= 0) {
     operands.q = TRY(Scaled(context, given.q, std::sqrt(scale), settings.round));

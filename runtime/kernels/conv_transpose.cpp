@@ -79,10 +79,9 @@ Result<ConvShape> TransposeShapeOf(const NodeFacts& node) {
   if (groups < 1 || x[1] % groups != 0) {
     return Invalid("attribute `group` is ", groups, " for ", x[1], " channels");
   }
-  ConvShape shape{.batch = x[0],
-                  .in_channels = x[1],
-                  .out_channels = TRY(CheckedMul(w[1], groups, "the output's channels")),
-                  .groups = groups};
+  const std::int64_t out_channels = TRY(CheckedMul(w[1], groups, "the output's channels"));
+  ConvShape shape{
+      .batch = x[0], .in_channels = x[1], .out_channels = out_channels, .groups = groups};
   if (node.Has(2) && node.shape(2) != Shape{shape.out_channels}) {
     return Invalid("bias of ", node.shape(2), " does not fit weights of ", w);
   }

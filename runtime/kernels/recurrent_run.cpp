@@ -181,10 +181,14 @@ Result<void> RunRecurrence(const NodeFacts& node, KernelContext& context) {
   std::int64_t wanted = 0;
   for (std::size_t i = 0; i < 3; ++i) wanted += Wanted(node, i) ? context.output(i).size() : 0;
   if (wanted == 0) return {};
-  Weights weights{TRY(Doubled(context, node, 0)), TRY(Doubled(context, node, 1)),
-                  TRY(Doubled(context, node, 2)), TRY(Doubled(context, node, 3)),
-                  TRY(Doubled(context, node, 5)), TRY(Doubled(context, node, 6)),
-                  TRY(Doubled(context, node, 7))};
+  Weights weights;
+  weights.x = TRY(Doubled(context, node, 0));
+  weights.w = TRY(Doubled(context, node, 1));
+  weights.r = TRY(Doubled(context, node, 2));
+  weights.b = TRY(Doubled(context, node, 3));
+  weights.h = TRY(Doubled(context, node, 5));
+  weights.c = TRY(Doubled(context, node, 6));
+  weights.p = TRY(Doubled(context, node, 7));
   const std::vector<std::int64_t> lengths = TRY(LengthsOf(node, context, recurrence));
   std::optional<Tensor> results[3];
   results[0] = TRY(Zeros(node, 0, recurrence.y_shape()));

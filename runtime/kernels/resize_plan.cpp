@@ -244,7 +244,8 @@ Result<std::vector<Line>> LinesOf(const NodeFacts& node, const ResizeOptions& op
 }  // namespace
 
 Result<ResizeOptions> ResizeOptionsOf(const NodeFacts& node) {
-  ResizeOptions options{.mode = TRY(Choose(node, "mode", kModes))};
+  ResizeOptions options;
+  options.mode = TRY(Choose(node, "mode", kModes));
   if (node.op->type == "Upsample" || node.op->since < 11) return options;
   options.coordinates = TRY(Choose(node, "coordinate_transformation_mode", kCoordinates));
   options.rounding = TRY(Choose(node, "nearest_mode", kRoundings));
@@ -280,7 +281,8 @@ Result<void> ReadResizeInputs(const NodeFacts& node,
 
 Result<ResizePlan> PlanResize(const NodeFacts& node, const Shape& shape,
                               const ResizeInputs& inputs) {
-  ResizePlan plan{.options = TRY(ResizeOptionsOf(node)), .output = {}, .axes = {}};
+  ResizePlan plan;
+  plan.options = TRY(ResizeOptionsOf(node));
   const std::vector<Line> lines = TRY(LinesOf(node, plan.options, shape, inputs));
   for (const Line& line : lines) plan.output.push_back(line.out);
   const std::int64_t count = TRY(ElementCount(plan.output));

@@ -28,7 +28,8 @@ Result<Folding> FoldingOf(const NodeFacts& node, const std::vector<std::int64_t>
     if (dim < 0) return Invalid("input `image_shape` is ", image);
   }
   TRY(ElementCount(image));
-  Folding folding{.window = TRY(MakeWindow(node, image, block)), .shape = {}};
+  Folding folding;
+  folding.window = TRY(MakeWindow(node, image, block));
   const Window& window = folding.window;
   const std::int64_t block_size = TRY(ElementCount(block));
   if (x[1] % block_size != 0 || TRY(ElementCount(window.output)) != x[2]) {

@@ -36,7 +36,8 @@ Result<Problem> ProblemOf(const NodeFacts& node) {
   if (node.attributes.Ints("kernel_shape", kernel) != kernel) {
     return Invalid("attribute `kernel_shape` does not fit weights of ", w);
   }
-  Problem p{.window = TRY(MakeWindow(node, spatial, kernel)),
+  Window window = TRY(MakeWindow(node, spatial, kernel));
+  Problem p{.window = std::move(window),
             .batch = x[0],
             .channels = x[1],
             .filters = w[0],

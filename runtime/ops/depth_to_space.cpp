@@ -26,9 +26,9 @@ Result<Facts> InferDepthToSpace(const NodeFacts& node) {
   if (x[1] % (block * block) != 0) {
     return Invalid(x[1], " channels do not make blocks of ", block, " by ", block);
   }
-  return Facts{TensorFacts(
-      node.dtype(0), {x[0], x[1] / (block * block), TRY(CheckedMul(x[2], block, "the height")),
-                      TRY(CheckedMul(x[3], block, "the width"))})};
+  const std::int64_t height = TRY(CheckedMul(x[2], block, "the height"));
+  const std::int64_t width = TRY(CheckedMul(x[3], block, "the width"));
+  return Facts{TensorFacts(node.dtype(0), {x[0], x[1] / (block * block), height, width})};
 }
 
 Result<Facts> InferSpaceToDepth(const NodeFacts& node) {
@@ -37,8 +37,8 @@ Result<Facts> InferSpaceToDepth(const NodeFacts& node) {
   if (x[2] % block != 0 || x[3] % block != 0) {
     return Invalid("image of ", x, " does not divide into blocks of ", block);
   }
-  return Facts{TensorFacts(node.dtype(0), {x[0], TRY(CheckedMul(x[1], block * block, "channels")),
-                                           x[2] / block, x[3] / block})};
+  const std::int64_t channels = TRY(CheckedMul(x[1], block * block, "channels"));
+  return Facts{TensorFacts(node.dtype(0), {x[0], channels, x[2] / block, x[3] / block})};
 }
 
 /// Both go between [N, C b b, H, W] and [N, C, H b, W b].

@@ -122,7 +122,9 @@ Result<Mapping> OldMapping(const NodeFacts& node) {
 
 Result<Mapping> LabelMapping(const NodeFacts& node) {
   if (node.op->since < 2) return OldMapping(node);
-  Mapping mapping{TRY(SideOf(node, "keys")), TRY(SideOf(node, "values")), {}};
+  Mapping mapping;
+  mapping.keys = TRY(SideOf(node, "keys"));
+  mapping.values = TRY(SideOf(node, "values"));
   mapping.fallback = TypeDefault(node, mapping.values.dtype());
   if (const Tensor* given = node.attributes.TensorOrNull("default_tensor")) {
     if (given->size() != 1 || given->dtype() != mapping.values.dtype()) {

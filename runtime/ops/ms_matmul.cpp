@@ -99,9 +99,10 @@ Result<void> RunBlas(const NodeFacts& node, KernelContext& context) {
   const Tensor b = TRY(Ordered(batched, context, 1));
   const Shape a_shape = Permuted(node.shape(0), OrderOf(node, 0));
   const Shape b_shape = Permuted(node.shape(1), OrderOf(node, 1));
+  MatMulShape shape = TRY(MatMulShapeOf(a_shape, b_shape));
   return RunBatchedSgemm({.a = &a,
                           .b = &b,
-                          .shape = TRY(MatMulShapeOf(a_shape, b_shape)),
+                          .shape = std::move(shape),
                           .trans_a = trans_a,
                           .trans_b = trans_b,
                           .alpha = node.attributes.Float("alpha", 1)},

@@ -126,7 +126,9 @@ class Runner {
   }
 
   Result<http::Response> Send(const ScriptStep& step) const {
-    http::Request request{.method = step.method, .target = TRY(Fill(step.target))};
+    http::Request request;
+    request.method = step.method;
+    request.target = TRY(Fill(step.target));
     request.headers = options_.headers;
     for (const auto& [name, value] : step.headers) {
       const std::string filled = TRY(Fill(value));
