@@ -13,6 +13,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/temporary_file.h"
 #include "base/text.h"
 
 namespace slipway {
@@ -161,7 +162,7 @@ Result<void> WriteAll(int fd, std::span<const std::byte> bytes) {
 
 Result<void> WriteFileAtomic(const fs::path& path, std::string_view content,
                              const WriteOptions& options) {
-  const fs::path temporary = FolderOf(path) / fmt::format(".tmp-{}", RandomHex(8));
+  const fs::path temporary = FolderOf(path) / fmt::format("{}{}", kTemporaryPrefix, RandomHex(8));
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return FileError("cannot write", path, errno);
   Result<void> filled = Fill(fd, content, options.mode);

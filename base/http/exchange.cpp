@@ -42,14 +42,17 @@ bool Exchange::ParseHeader() {
   return true;
 }
 
-bool Exchange::WantsStream() {
+/// Whether what the server's options ask about the request holds; not if it cannot be told.
+bool Exchange::Is(const std::function<bool(const Request&)>& asked) const {
   try {
-    return shared_.options.streams && shared_.options.streams(parser_->request());
+    return asked && asked(parser_->request());
   } catch (const std::exception& error) {
     log::Failure("request could not be classified", {{"error", error.what()}});
     return false;
   }
 }
+
+bool Exchange::IsQuick() const { return !streams() && Is(shared_.options.quick); }
 
 void Exchange::Admit() {
   const ServerOptions& options = shared_.options;
@@ -58,7 +61,7 @@ void Exchange::Admit() {
   context_ = {.is_head = request.method == "HEAD",
               .is_http_1_0 = parser_->is_http_1_0(),
               .close = !parser_->keep_alive()};
-  const bool streams = WantsStream();
+  const bool streams = Is(options.streams);
   const std::int64_t max = streams ? options.stream_bytes_max : options.body_bytes_max;
   if (parser_->content_length() > max) {
     RefuseBodySize(max);

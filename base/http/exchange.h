@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,8 +31,8 @@ struct ServerShared {
 };
 
 /// The requests of one connection and their responses, one after the other: what is read is
-/// parsed into a request, what is to be sent lies in a buffer. Waits for nothing except in the
-/// functions for pool threads. Not thread-safe.
+/// parsed into a request, what is to be sent lies in a buffer. Waits for nothing except in Answer
+/// and in PumpOnPool. Not thread-safe.
 class Exchange {
  public:
   Exchange(int fd, std::string peer, ServerShared& shared);
@@ -57,8 +58,10 @@ class Exchange {
   void RefuseTimeout(std::string message);
   void AnswerBusy();
 
-  /// For a pool thread: asks the handler and sends what the socket takes at once.
-  void AnswerOnPool();
+  /// Whether the I/O thread may ask the handler itself.
+  bool IsQuick() const;
+  /// Asks the handler and sends what the socket takes at once.
+  void Answer();
   /// For a pool thread: reads and sends the streamed response until it ends, the socket is full,
   /// or other work should have its turn.
   void PumpOnPool();
@@ -74,7 +77,7 @@ class Exchange {
  private:
   void Refuse(const Refusal& refusal);
   void RefuseBodySize(std::int64_t max);
-  bool WantsStream();
+  bool Is(const std::function<bool(const Request&)>& asked) const;
   Response CallHandler();
   void Prepare(Response response);
   bool NextPiece();

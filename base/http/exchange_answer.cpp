@@ -25,7 +25,7 @@ Response InternalError(std::string_view why) {
 
 }  // namespace
 
-void Exchange::AnswerOnPool() {
+void Exchange::Answer() {
   Response response = CallHandler();
   if (body_reader_) {
     parser_->request().body_reader.reset();

@@ -31,6 +31,7 @@
 
 #include "base/http/address.h"
 #include "base/http/exchange.h"
+#include "base/http/io_loop.h"
 #include "base/http/rate_guard.h"
 #include "base/log.h"
 
@@ -57,12 +58,14 @@ std::int64_t Nanoseconds(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-/// One client's connection. Its coroutine runs on the executor of its socket; while a pool thread
-/// has the request, the coroutine sleeps and that thread alone uses the exchange.
+/// One client's connection. Its coroutine runs on the executor of its socket, and may answer a
+/// quick request there; while a pool thread has the request, the coroutine sleeps and that thread
+/// alone uses the exchange.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Socket socket, std::string peer, ServerShared& shared)
-      : socket_(std::move(socket)),
+  Connection(Socket socket, std::string peer, ServerShared& shared, IoLoop& loop)
+      : loop_(loop),
+        socket_(std::move(socket)),
         pool_done_timer_(socket_.get_executor(), asio::steady_timer::time_point::max()),
         shared_(shared),
         exchange_(socket_.native_handle(), std::move(peer), shared) {}
@@ -86,6 +89,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   asio::awaitable<void> ReadBody();
   asio::awaitable<void> ReadSome(std::size_t room);
   asio::awaitable<void> Answer();
+  asio::awaitable<void> AnswerHere();
   asio::awaitable<void> StreamOut();
   asio::awaitable<void> WriteOut();
   asio::awaitable<void> WaitForPool();
@@ -96,6 +100,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void ClearDeadline() { deadline_ns_ = kNoDeadline; }
   void ShutDown();
 
+  IoLoop& loop_;
   Socket socket_;
   asio::steady_timer pool_done_timer_;
   ServerShared& shared_;
@@ -185,9 +190,24 @@ asio::awaitable<void> Connection::ReadSome(std::size_t room) {
   if (error && !timed_out_) exchange_.Break();
 }
 
+asio::awaitable<void> Connection::AnswerHere() {
+  {
+    const IoLoop::Turn turn(loop_);
+    exchange_.Answer();
+  }
+  // Requests that lie ready behind this one must not keep other connections waiting.
+  if (!exchange_.input().empty()) {
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+  }
+}
+
 asio::awaitable<void> Connection::Answer() {
+  if (loop_.MayAnswer() && exchange_.IsQuick()) {
+    co_await AnswerHere();
+    co_return;
+  }
   HandlerPool& pool = exchange_.streams() ? shared_.streams : shared_.handlers;
-  if (StartOnPool(pool, &Exchange::AnswerOnPool)) {
+  if (StartOnPool(pool, &Exchange::Answer)) {
     co_await WaitForPool();
   } else {
     exchange_.AnswerBusy();
@@ -330,12 +350,27 @@ Result<void> CheckOptions(const ServerOptions& options) {
                .message = "a server needs an address, threads and connections"};
 }
 
+std::vector<std::unique_ptr<IoLoop>> MakeLoops(const ServerOptions& options) {
+  std::vector<std::unique_ptr<IoLoop>> loops;
+  const bool answers = options.quick != nullptr;
+  for (int i = 0; i < std::max(1, options.io_threads); ++i) {
+    loops.push_back(std::make_unique<IoLoop>(answers));
+  }
+  return loops;
+}
+
+/// For one connection: what runs there never runs at the same time as itself.
+asio::any_io_executor NewExecutor(IoLoop& loop) {
+  if (!loop.answers()) return loop.context().get_executor();
+  return asio::make_strand(loop.context());
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(ServerOptions options, Handler handler)
       : shared_(std::move(options), std::move(handler)),
-        io_(shared_.options.io_threads),
-        control_(asio::make_strand(io_)),
+        loops_(MakeLoops(shared_.options)),
+        control_(asio::make_strand(loops_.front()->context())),
         tick_(control_) {}
   ~ServerImpl() override;
   ServerImpl(const ServerImpl&) = delete;
@@ -358,13 +393,11 @@ class ServerImpl final : public Server {
   asio::awaitable<void> Accept(Acceptor& acceptor);
   asio::awaitable<void> Serve(ConnectionList::iterator place);
   asio::awaitable<void> WatchDeadlines();
-  asio::any_io_executor NewExecutor();
-  void Begin(Socket socket);
-  void RunIo();
+  void Begin(Socket socket, IoLoop& loop);
   void ClosePorts();
 
   ServerShared shared_;
-  asio::io_context io_;
+  const std::vector<std::unique_ptr<IoLoop>> loops_;
   asio::strand<asio::io_context::executor_type> control_;  // of ports_ and tick_
   asio::steady_timer tick_;
   std::vector<Port> ports_;
@@ -374,7 +407,7 @@ class ServerImpl final : public Server {
   ConnectionList connections_;
   bool ports_closed_ = false;
   bool drained_ = false;
-  std::vector<std::thread> threads_;
+  bool started_ = false;
 };
 
 ServerImpl::~ServerImpl() {
@@ -382,7 +415,7 @@ ServerImpl::~ServerImpl() {
   shared_.handlers.Stop();
   shared_.streams.Stop();
   asio::post(control_, [this] { tick_.cancel(); });
-  for (std::thread& thread : threads_) thread.join();
+  for (const auto& loop : loops_) loop->Finish();
 }
 
 Result<void> ServerImpl::Open() {
@@ -398,9 +431,8 @@ Result<void> ServerImpl::Open() {
   }
   for (Port& port : ports_) asio::co_spawn(control_, Accept(*port.acceptor), asio::detached);
   asio::co_spawn(control_, WatchDeadlines(), asio::detached);
-  for (int i = 0; i < shared_.options.io_threads; ++i) {
-    threads_.emplace_back([this] { RunIo(); });
-  }
+  for (const auto& loop : loops_) loop->Start();
+  started_ = true;
   return {};
 }
 
@@ -417,30 +449,15 @@ Result<ServerImpl::Port> ServerImpl::OpenPort(const std::string& address, bool i
   return port;
 }
 
-void ServerImpl::RunIo() {
-  while (true) {
-    try {
-      io_.run();
-      return;
-    } catch (const std::exception& error) {
-      log::Failure("HTTP server loop failed", {{"error", error.what()}});
-    }
-  }
-}
-
-asio::any_io_executor ServerImpl::NewExecutor() {
-  if (shared_.options.io_threads == 1) return io_.get_executor();
-  return asio::make_strand(io_);
-}
-
 asio::awaitable<void> ServerImpl::Accept(Acceptor& acceptor) {
-  while (!shared_.draining) {
-    Socket socket(NewExecutor());
+  for (std::size_t next = 0; !shared_.draining; ++next) {
+    IoLoop& loop = *loops_[next % loops_.size()];
+    Socket socket(NewExecutor(loop));
     ErrorCode error;
     co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted) co_return;
     if (!error) {
-      Begin(std::move(socket));
+      Begin(std::move(socket), loop);
     } else if (error != asio::error::connection_aborted) {
       log::Warn("cannot accept a connection", {{"error", error.message()}});
       asio::steady_timer pause(control_, kAcceptPause);
@@ -449,7 +466,7 @@ asio::awaitable<void> ServerImpl::Accept(Acceptor& acceptor) {
   }
 }
 
-void ServerImpl::Begin(Socket socket) {
+void ServerImpl::Begin(Socket socket, IoLoop& loop) {
   const int on = 1;
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (connections() >= shared_.options.connections_max) {
@@ -458,7 +475,7 @@ void ServerImpl::Begin(Socket socket) {
   }
   const asio::any_io_executor executor = socket.get_executor();
   std::string peer = PeerOf(socket);
-  auto connection = std::make_shared<Connection>(std::move(socket), std::move(peer), shared_);
+  auto connection = std::make_shared<Connection>(std::move(socket), std::move(peer), shared_, loop);
   ConnectionList::iterator place;
   {
     const std::lock_guard lock(mutex_);
@@ -513,7 +530,7 @@ void ServerImpl::Drain() {
     asio::post(control_, [this] { ClosePorts(); });
   }
   std::unique_lock lock(mutex_);
-  if (!threads_.empty()) changed_.wait(lock, [this] { return ports_closed_; });
+  if (started_) changed_.wait(lock, [this] { return ports_closed_; });
   for (const std::shared_ptr<Connection>& connection : connections_) connection->CloseIfIdle();
   const auto is_empty = [this] { return connections_.empty(); };
   if (!changed_.wait_for(lock, shared_.options.drain_timeout, is_empty)) {

@@ -17,7 +17,7 @@ namespace slipway::http {
 /// `fd:N`, an inherited TCP socket that listens already; the server closes it.
 struct ServerOptions {
   std::vector<std::string> listen;
-  int io_threads = 1;
+  int io_threads = 1;  ///< each waits for a share of the connections
   int handler_threads = 8;
   /// Requests waiting for a handler thread beyond this get 503 with Retry-After.
   int queue_max = 1024;
@@ -33,9 +33,14 @@ struct ServerOptions {
   std::chrono::milliseconds drain_timeout{10'000};
   /// Whether the body of this request (its `body` is still empty) is to be streamed.
   std::function<bool(const Request&)> streams = {};
+  /// Whether this request, whose body has come, is likely to be answered in less time than it
+  /// takes to wake another thread: the I/O thread that has it asks the handler then. Others of
+  /// its connections go on without it if that proves wrong.
+  std::function<bool(const Request&)> quick = {};
 };
 
-/// Answers one request. Called on a pool thread, concurrently. What it throws becomes 500.
+/// Answers one request. Called on a pool thread or an I/O thread, concurrently. What it throws
+/// becomes 500.
 using Handler = std::function<Response(Request&)>;
 
 /// An HTTP/1.1 server: keep-alive, pipelining, chunked and streamed bodies, `Expect:

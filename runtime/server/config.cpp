@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/byte_size.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -95,8 +97,35 @@ Result<std::vector<ModelConfig>> ReadModels(const Json& json, const fs::path& ba
   return models;
 }
 
+/// A number of bytes, as a number or as text such as `512M`; 0 where the member is not there.
+Result<std::int64_t> ReadMemoryLimit(const Json& json) {
+  const auto found = json.find("memory_limit");
+  if (found == json.end() || found->is_null()) return std::int64_t{0};
+  if (!found->is_string() && !found->is_number_integer()) {
+    return Bad("member 'memory_limit' must be a number of bytes, or text such as \"512M\"");
+  }
+  const std::string text = found->is_string() ? found->get<std::string>() : found->dump();
+  auto bytes = ParseBytes("member 'memory_limit'", text);
+  if (bytes) return bytes;
+  Error error = std::move(bytes).error();
+  error.id = "Config.Invalid";
+  return error;
+}
+
+Result<void> ReadLimits(const Json& json, ServeConfig& config) {
+  config.memory_bytes = TRY(ReadMemoryLimit(json));
+  if (const auto time = json.find("time_limit"); time != json.end() && !time->is_null()) {
+    if (!time->is_number()) return Bad("member 'time_limit' must be a number of seconds");
+    config.time_limit = TRY(TimeLimit("member 'time_limit'", time->get<double>()));
+  }
+  if (!config.script || (config.memory_bytes == 0 && !config.time_limit)) return {};
+  Error error = Bad("members 'memory_limit' and 'time_limit' are of models, and a script answers");
+  error.fix = "bound a script by SLIPWAY_WORKER_MEMORY_MB, WORKER_TIMEOUT and SCORING_TIMEOUT_MS";
+  return error;
+}
+
 Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
-  TRY(OnlyKnownFields(json, {"models", "port", "script"}));
+  TRY(OnlyKnownFields(json, {"models", "port", "script", "memory_limit", "time_limit"}));
   ServeConfig config;
   const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
   if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
@@ -106,6 +135,7 @@ Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::p
     if (!read) return Within("member 'script'", std::move(read).error());
     config.script = *std::move(read);
   }
+  TRY(ReadLimits(json, config));
   const auto models = json.find("models");
   const bool listed = models != json.end() && models->is_array();
   if (listed) config.models = TRY(ReadModels(*models, base, root));
@@ -145,6 +175,17 @@ Result<Environment> WithTimeout(Environment environment, std::string_view text) 
   return environment;
 }
 
+Result<std::int64_t> ModelMemory(const std::string& text) {
+  constexpr std::int64_t kMegabytesMax = std::int64_t{1} << 40;
+  if (text.empty()) return std::int64_t{0};
+  std::int64_t megabytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), megabytes);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (whole && megabytes >= 0 && megabytes <= kMegabytesMax) return megabytes << 20;
+  return Bad(fmt::format("SLIPWAY_MODEL_MEMORY_MB must be 0 to {} megabytes, not '{}'",
+                         kMegabytesMax, text));
+}
+
 Result<std::chrono::milliseconds> StopDelay(const std::string& text) {
   constexpr std::int64_t kMsMax = 600'000;
   if (text.empty()) return std::chrono::milliseconds(0);
@@ -165,6 +206,15 @@ fs::path Rooted(const fs::path& path, const fs::path& root) {
   const fs::path relative = path.lexically_normal().lexically_relative(normal_root);
   if (!relative.empty() && *relative.begin() != "..") return path;
   return root / path.relative_path();
+}
+
+Result<std::chrono::milliseconds> TimeLimit(std::string_view what, double seconds) {
+  constexpr double kSecondsMax = 1e9;
+  if (seconds > 0 && seconds <= kSecondsMax) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+  }
+  return Bad(fmt::format("{} must be more than 0 and at most {} seconds, not {}", what, kSecondsMax,
+                         seconds));
 }
 
 Result<ServeConfig> ReadConfig(const fs::path& file, const fs::path& root) {
@@ -246,6 +296,7 @@ Result<Environment> ReadEnvironment(const GetVariable& get) {
   environment.model_folder = read("AZUREML_MODEL_DIR");
   environment.cors_origins = read("AML_CORS_ORIGINS");
   environment.stop_delay = TRY(StopDelay(read("SLIPWAY_STOP_DELAY_MS")));
+  environment.model_memory_bytes = TRY(ModelMemory(read("SLIPWAY_MODEL_MEMORY_MB")));
   const std::string timeout = read("SCORING_TIMEOUT_MS");
   if (timeout.empty()) return environment;
   return WithTimeout(std::move(environment), timeout);

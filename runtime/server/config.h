@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -38,9 +39,13 @@ struct ScriptConfig {
 /// `{"models": [{"name": "mnist", "version": "1", "path": "/…/mnist.onnx"}], "port": 5001}` and,
 /// where a script answers instead of the models, `"script": {"entry": "/…/score.py",
 /// "source_directory": …, "python": …, "python_path": […], "library_path": […], "loader": …}`.
+/// Models may be bounded: `"memory_limit": "2G"` (or a number of bytes), `"time_limit": 0.5`
+/// (seconds); a script has bounds of its own.
 struct ServeConfig {
   std::vector<ModelConfig> models;
   int port = 5001;
+  std::int64_t memory_bytes = 0;  ///< of each model; 0: what the process may use
+  std::optional<std::chrono::milliseconds> time_limit = {};  ///< of one run; nothing: no bound
   std::optional<ScriptConfig> script = {};
 };
 
@@ -59,6 +64,10 @@ Result<std::vector<ModelConfig>> FindModels(const std::filesystem::path& folder)
 /// The one `.onnx` file that `path` is or holds at its top or one folder down.
 Result<std::filesystem::path> ModelFile(const std::filesystem::path& path);
 
+/// What a number of seconds is as a bound, to the next millisecond. kInvalidArgument (id
+/// `Config.Invalid`) unless it is above 0 and no more than 1e9.
+Result<std::chrono::milliseconds> TimeLimit(std::string_view what, double seconds);
+
 /// What the environment of a scoring container says.
 struct Environment {
   std::string service_name = "slipway-serve";
@@ -67,6 +76,7 @@ struct Environment {
   std::filesystem::path model_folder = {};
   std::string cors_origins = {};
   std::optional<std::chrono::milliseconds> scoring_timeout = {};
+  std::int64_t model_memory_bytes = 0;  ///< of each model; 0: it does not say
   /// How long it goes on serving after it was told to stop, until whoever sends requests has heard.
   std::chrono::milliseconds stop_delay{0};
 };

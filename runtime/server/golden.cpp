@@ -128,7 +128,8 @@ bool HoldsTensors(const fs::path& folder) {
          !fs::exists(folder / "request.json", error);
 }
 
-Result<void> CheckSet(const ServedModel& model, const fs::path& folder) {
+Result<void> CheckSet(const ServedModel& model, const fs::path& folder,
+                      const std::optional<std::chrono::milliseconds>& time_limit) {
   std::error_code error;
   runtime::Feeds feeds;
   for (std::size_t i = 0; i < model.model().inputs().size(); ++i) {
@@ -137,7 +138,9 @@ Result<void> CheckSet(const ServedModel& model, const fs::path& folder) {
     if (!fs::exists(file, error)) break;
     feeds.emplace_back(input.name, TRY(ReadSample(file, input.type)));
   }
-  const std::vector<Value> got = TRY(model.session->Run(feeds));
+  runtime::RunLimits limits;
+  if (time_limit) limits.deadline = std::chrono::steady_clock::now() + *time_limit;
+  const std::vector<Value> got = TRY(model.SessionFor(feeds).Run(feeds, {}, limits));
   for (std::size_t i = 0; i < model.model().outputs().size(); ++i) {
     const runtime::ValueInfo& output = model.model().outputs()[i];
     const fs::path file = folder / fmt::format("output_{}.pb", i);
@@ -170,7 +173,8 @@ Result<void> Agree(const Value& got, const Value& want, const Tolerance& toleran
   return {};
 }
 
-Result<std::int64_t> CheckGoldenSamples(const ServedModel& model) {
+Result<std::int64_t> CheckGoldenSamples(
+    const ServedModel& model, const std::optional<std::chrono::milliseconds>& time_limit) {
   std::vector<fs::path> sets;
   std::error_code error;
   for (auto it = fs::directory_iterator(model.file.parent_path(), error);
@@ -181,7 +185,7 @@ Result<std::int64_t> CheckGoldenSamples(const ServedModel& model) {
   }
   std::sort(sets.begin(), sets.end());
   for (const fs::path& folder : sets) {
-    if (auto checked = CheckSet(model, folder); !checked) {
+    if (auto checked = CheckSet(model, folder, time_limit); !checked) {
       Error failed =
           Within("golden sample " + folder.filename().string(), std::move(checked).error());
       failed.id = "Model.WrongAnswer";

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "runtime/value.h"
@@ -23,7 +25,8 @@ Result<void> Agree(const runtime::Value& got, const runtime::Value& want,
 
 /// Runs every `test_data_set_*` folder beside the model (`input_N.pb`, `output_N.pb`) and
 /// compares; says how many were reproduced. kFailedPrecondition (id `Model.WrongAnswer`) naming
-/// folder, output and element.
-Result<std::int64_t> CheckGoldenSamples(const ServedModel& model);
+/// folder, output and element, or that a run took longer than `time_limit`.
+Result<std::int64_t> CheckGoldenSamples(
+    const ServedModel& model, const std::optional<std::chrono::milliseconds>& time_limit = {});
 
 }  // namespace slipway::server

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/byte_size.h"
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/log.h"
@@ -25,6 +26,8 @@ struct Arguments {
   std::string model, config, root, name, version = "1";
   std::string script, python = "/usr/bin/python3", model_dir;
   std::vector<std::string> listen, health_listen, python_path;
+  std::string memory_limit;
+  double time_limit = 0;
   int port = -1, threads = 0;
   bool access_log = false;
 };
@@ -49,6 +52,14 @@ void Describe(CommandLine& line, Arguments& arguments) {
   app.add_option("--health-listen", arguments.health_listen,
                  "Another address, answered from the first moment on");
   app.add_option("--threads", arguments.threads, "Cores to use; 0: all").within(0, 4096);
+  app.add_option("--memory-limit", arguments.memory_limit,
+                 "Most memory of a model, its weights and runs, such as 512M or 2G; by default "
+                 "what this process may use")
+      .type_name("BYTES");
+  app.add_option("--time-limit", arguments.time_limit,
+                 "Give up on a run of a model after so long; 0: never")
+      .type_name("SECONDS")
+      .within(0.0, 1e9);
   app.add_flag("--access-log", arguments.access_log, "Log each request");
   line.footer(
       "Examples:\n"
@@ -152,6 +163,29 @@ Result<ServeConfig> ConfigOf(const Arguments& arguments, const Environment& envi
   return config;
 }
 
+/// What bounds the models: an argument comes before the environment, that before the file.
+Result<void> SetLimits(const Arguments& arguments, const ServeConfig& config,
+                       ScorerOptions& options) {
+  options.memory_bytes = config.memory_bytes;
+  options.time_limit = config.time_limit;
+  if (const std::int64_t bytes = options.environment.model_memory_bytes; bytes > 0) {
+    options.memory_bytes = bytes;
+  }
+  const bool given = !arguments.memory_limit.empty() || arguments.time_limit > 0;
+  if (config.script && given) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "--memory-limit and --time-limit are of models, and a script answers",
+                 .fix = "SLIPWAY_WORKER_MEMORY_MB and WORKER_TIMEOUT bound a script"};
+  }
+  if (!arguments.memory_limit.empty()) {
+    options.memory_bytes = TRY(ParseBytes("--memory-limit", arguments.memory_limit));
+  }
+  if (arguments.time_limit > 0) {
+    options.time_limit = TRY(TimeLimit("--time-limit", arguments.time_limit));
+  }
+  return {};
+}
+
 Result<ServeOptions> OptionsOf(const Arguments& arguments) {
   ServeOptions options;
   TRY(ApplyConfigFile(arguments.root));
@@ -171,6 +205,7 @@ Result<ServeOptions> OptionsOf(const Arguments& arguments) {
                     .threads = arguments.threads,
                     .timeout = environment.scoring_timeout,
                     .environment = environment};
+  TRY(SetLimits(arguments, config, options.scorer));
   return options;
 }
 

@@ -11,9 +11,21 @@ namespace {
 constexpr std::size_t kIdChars = 100;
 constexpr std::string_view kServerVersion = "slipway/" SLIPWAY_VERSION;
 
+constexpr std::size_t kIdBytes = 16;
+constexpr std::size_t kIdsDrawn = 32;
+
+/// Random digits of one id. Many are drawn at a time: each time is a call of the system.
+std::string NewDigits() {
+  thread_local std::string drawn;
+  if (drawn.empty()) drawn = RandomHex(kIdsDrawn * kIdBytes);
+  std::string digits = drawn.substr(drawn.size() - 2 * kIdBytes);
+  drawn.resize(drawn.size() - digits.size());
+  return digits;
+}
+
 /// A random UUID. Source: RFC 9562 section 5.4.
 std::string NewId() {
-  std::string hex = RandomHex(16);
+  std::string hex = NewDigits();
   hex[12] = '4';
   hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) & 3U];
   for (std::size_t at : {20U, 16U, 12U, 8U}) hex.insert(at, "-");

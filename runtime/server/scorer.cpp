@@ -2,10 +2,10 @@
 #include "runtime/server/scorer.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 
+#include "runtime/device/device.h"
 #include "runtime/server/golden.h"
 
 namespace slipway::server {
@@ -13,11 +13,11 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-int UsableCores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
+constexpr Steady::duration kQuickRun = std::chrono::microseconds(250);
+/// What a run counts at most, so that one that was interrupted does not decide, but two do; and
+/// what counts until there have been some.
+constexpr Steady::duration kRunTimeMost = 6 * kQuickRun;
+constexpr int kRunsRemembered = 8;
 
 std::string ModelList(std::span<const ServedModel> models) {
   std::string out;
@@ -27,11 +27,24 @@ std::string ModelList(std::span<const ServedModel> models) {
   return out;
 }
 
+Error TimedOut(std::chrono::milliseconds after) {
+  return {.code = Code::kDeadlineExceeded,
+          .message = fmt::format("Scoring timeout after {} ms", after.count()),
+          .id = "Scoring.Timeout"};
+}
+
 }  // namespace
+
+runtime::Session& ServedModel::SessionFor(const runtime::Feeds& feeds) const {
+  if (!light.session) return *session;
+  const std::int64_t elements = ElementsOf(feeds);
+  return elements >= 0 && elements <= light.elements_max ? *light.session : *session;
+}
 
 Scorer::Scorer(ScorerOptions options)
     : options_(std::move(options)),
-      slots_(options_.threads > 0 ? options_.threads : UsableCores()) {}
+      slots_(options_.threads > 0 ? options_.threads : runtime::UsableCores()),
+      run_time_(kRunTimeMost) {}
 
 Scorer::~Scorer() {
   Stop();
@@ -59,12 +72,16 @@ ReadyState Scorer::ready() const {
 Result<void> Scorer::LoadOne(const ModelConfig& config) {
   const auto began = Steady::now();
   std::filesystem::path file = TRY(ModelFile(config.path));
-  const runtime::Model model = TRY(runtime::Model::Load(file));
-  auto session = TRY(runtime::Session::Create(model, {.threads = options_.threads}));
+  const runtime::Model model =
+      TRY(runtime::Model::Load(file, {.memory_bytes = options_.memory_bytes}));
+  runtime::SessionOptions options{.threads = slots_};
+  options.limits.memory_bytes = options_.memory_bytes;
+  auto session = TRY(runtime::Session::Create(model, options));
   models_.push_back({.name = config.name,
                      .version = config.version,
                      .file = std::move(file),
-                     .session = std::move(session)});
+                     .session = std::move(session),
+                     .light = MakeLight(model, options)});
   metrics_.ModelLoaded(config.name + ":" + config.version, Steady::now() - began);
   return {};
 }
@@ -86,7 +103,7 @@ Result<void> Scorer::Load() {
 Result<void> Scorer::CheckGolden() {
   std::int64_t reproduced = 0;
   for (const ServedModel& model : models_) {
-    auto checked = CheckGoldenSamples(model);
+    auto checked = CheckGoldenSamples(model, options_.time_limit);
     if (!checked) {
       Error error =
           Within(fmt::format("model {}:{}", model.name, model.version), std::move(checked).error());
@@ -134,12 +151,6 @@ std::span<const ServedModel> Scorer::models() const {
   return loaded ? std::span<const ServedModel>(models_) : std::span<const ServedModel>();
 }
 
-Error Scorer::TimedOut() const {
-  return {.code = Code::kDeadlineExceeded,
-          .message = fmt::format("Scoring timeout after {} ms", options_.timeout->count()),
-          .id = "Scoring.Timeout"};
-}
-
 Result<void> Scorer::Enter(std::optional<Time> deadline) {
   std::unique_lock lock(mutex_);
   if (waiting_ >= options_.waiting_max) {
@@ -157,8 +168,8 @@ Result<void> Scorer::Enter(std::optional<Time> deadline) {
     changed_.wait(lock, free);
   }
   --waiting_;
-  changed_.notify_all();
-  if (!in_time) return TimedOut();
+  if (stopping_) changed_.notify_all();
+  if (!in_time) return TimedOut(*options_.timeout);
   if (stopping_) {
     return Error{.code = Code::kUnavailable, .message = "the server is stopping"};
   }
@@ -172,16 +183,36 @@ void Scorer::Leave() {
   changed_.notify_one();
 }
 
+bool Scorer::IsQuick() const {
+  if (run_time_.load(std::memory_order_relaxed) > kQuickRun) return false;
+  const std::lock_guard lock(mutex_);
+  return running_ < slots_ && waiting_ == 0;
+}
+
+void Scorer::NoteRunTime(Time::duration took) {
+  const Time::duration before = run_time_.load(std::memory_order_relaxed);
+  const Time::duration change = (std::min(took, kRunTimeMost) - before) / kRunsRemembered;
+  run_time_.store(before + change, std::memory_order_relaxed);
+}
+
 Result<Scorer::Outcome> Scorer::RunNow(const ServedModel& model, const runtime::Feeds& feeds,
                                        const std::vector<std::string>& outputs,
                                        std::optional<Time> deadline) {
   const auto began = Steady::now();
-  auto values = model.session->Run(feeds, outputs, {.deadline = deadline});
+  std::optional<std::chrono::milliseconds> bound = options_.timeout;
+  if (options_.time_limit && (!deadline || began + *options_.time_limit < *deadline)) {
+    bound = options_.time_limit;
+    deadline = began + *bound;
+  }
+  auto values = model.SessionFor(feeds).Run(feeds, outputs, {.deadline = deadline});
   const auto took = Steady::now() - began;
-  if (!values && values.error().id == "Run.DeadlineExceeded") return TimedOut();
+  NoteRunTime(took);
+  if (bound && !values && values.error().id == "Run.DeadlineExceeded") return TimedOut(*bound);
   if (values) metrics_.RunEnded(model.name + ":" + model.version, took);
-  return Outcome{.values = TRY(std::move(values)),
-                 .run_ms = std::chrono::duration<double, std::milli>(took).count()};
+  Outcome outcome;
+  outcome.values = TRY(std::move(values));
+  outcome.run_ms = std::chrono::duration<double, std::milli>(took).count();
+  return outcome;
 }
 
 Result<Scorer::Outcome> Scorer::Run(const ServedModel& model, const runtime::Feeds& feeds,

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "runtime/runtime.h"
 #include "runtime/server/config.h"
+#include "runtime/server/light.h"
 #include "runtime/server/metrics.h"
 
 namespace slipway::server {
@@ -27,7 +28,10 @@ struct ServedModel {
   std::string name, version;
   std::filesystem::path file;
   std::unique_ptr<runtime::Session> session;
+  LightSession light = {};
   const runtime::Model& model() const { return session->model(); }
+  /// The session that runs such a request.
+  runtime::Session& SessionFor(const runtime::Feeds& feeds) const;
 };
 
 struct ScorerOptions {
@@ -35,9 +39,14 @@ struct ScorerOptions {
   int threads = 0;  ///< cores to use; 0: all this process may use
   /// Runs beyond `threads` at a time wait; beyond this many waiting, the answer is kUnavailable.
   int waiting_max = 256;
-  /// A request that takes longer, waiting included, gets an error once the model's node that runs
-  /// then is done; nothing: no bound.
+  /// A request that takes longer, waiting included, gets an error: while it waits at once, while
+  /// it runs some tens of milliseconds later (runtime::RunLimits). Nothing: no bound.
   std::optional<std::chrono::milliseconds> timeout = {};
+  /// The same of a run alone, from when its turn comes; golden samples keep to it too.
+  std::optional<std::chrono::milliseconds> time_limit = {};
+  /// Of each model, its weights and all runs at a time (runtime::SessionLimits::memory_bytes); 0:
+  /// what this process may use.
+  std::int64_t memory_bytes = 0;
   Environment environment = {};
 };
 
@@ -86,6 +95,12 @@ class Scorer {
   Result<Outcome> Run(const ServedModel& model, const runtime::Feeds& feeds,
                       const std::vector<std::string>& outputs);
 
+  /// Whether a run that is asked for now is likely to begin at once and to end in less time than
+  /// another thread takes to wake.
+  bool IsQuick() const;
+  /// How many runs there are at a time.
+  int slots() const { return slots_; }
+
   Metrics& metrics() { return metrics_; }
   const Environment& environment() const { return options_.environment; }
 
@@ -96,14 +111,15 @@ class Scorer {
   void Leave();
   Result<Outcome> RunNow(const ServedModel& model, const runtime::Feeds& feeds,
                          const std::vector<std::string>& outputs, std::optional<Time> deadline);
-  Error TimedOut() const;
+  void NoteRunTime(Time::duration took);
   void SetReady(Readiness readiness, std::string detail);
 
   const ScorerOptions options_;
-  int slots_;
+  const int slots_;
   Metrics metrics_;
-  std::vector<ServedModel> models_;  // written by Load before readiness leaves kLoading
-  mutable std::mutex mutex_;         // guards what follows
+  std::atomic<Time::duration> run_time_;  // a moving average
+  std::vector<ServedModel> models_;       // written by Load before readiness leaves kLoading
+  mutable std::mutex mutex_;              // guards what follows
   mutable std::condition_variable changed_;
   ReadyState ready_;
   int running_ = 0, waiting_ = 0;

@@ -7,20 +7,14 @@
 namespace slipway::server {
 namespace {
 
-constexpr int kScoringThreads = 32, kHealthThreads = 1, kSpareThreads = 8;
+constexpr int kScoringThreads = 32, kHealthThreads = 1, kSpareThreads = 8, kIoThreadsMax = 16;
+constexpr std::size_t kQuickBodyBytes = 64 << 10;
 /// What orchestrators grant between asking a service to stop and ending it is 30 s.
 constexpr std::chrono::milliseconds kScriptDrain{25'000};
 
 std::unique_ptr<ScriptHost> HostOf(const ServeOptions& options, Metrics& metrics) {
   if (!options.script) return nullptr;
   return std::make_unique<ScriptHost>(*options.script, metrics);
-}
-
-/// Requests that run or wait hold a thread each; health is to be answered beside them.
-int ThreadsOf(const ServeOptions& options) {
-  if (!options.script) return kScoringThreads;
-  const ScriptSettings& settings = options.script->settings;
-  return settings.workers + settings.waiting_max + kSpareThreads;
 }
 
 }  // namespace
@@ -36,13 +30,28 @@ Service::Service(ServeOptions options)
 Service::~Service() { Drain(); }
 
 Result<std::unique_ptr<http::Server>> Service::Listen(std::vector<std::string> addresses,
-                                                      int threads) {
-  http::ServerOptions options;
+                                                      http::ServerOptions options) {
   options.listen = std::move(addresses);
-  options.handler_threads = threads;
   if (script_) options.drain_timeout = kScriptDrain;
   return http::Server::Start(std::move(options),
                              [this](http::Request& request) { return router_.Handle(request); });
+}
+
+/// Requests that run or wait hold a thread each; health is to be answered beside them. Those to
+/// models that take no time to speak of hold an I/O thread.
+http::ServerOptions Service::ScoringOptions() {
+  http::ServerOptions options;
+  if (script_) {
+    const ScriptSettings& settings = options_.script->settings;
+    options.handler_threads = settings.workers + settings.waiting_max + kSpareThreads;
+    return options;
+  }
+  options.handler_threads = kScoringThreads;
+  options.io_threads = std::min(scorer_.slots(), kIoThreadsMax);
+  options.quick = [this](const http::Request& request) {
+    return request.body.size() <= kQuickBodyBytes && scorer_.IsQuick();
+  };
+  return options;
 }
 
 Result<std::unique_ptr<Service>> Service::Start(ServeOptions options) {
@@ -51,10 +60,13 @@ Result<std::unique_ptr<Service>> Service::Start(ServeOptions options) {
   for (const std::string& address : service->options_.listen) {
     (address.starts_with("fd:") ? service->inherited_ : own).push_back(address);
   }
-  if (!own.empty())
-    service->server_ = TRY(service->Listen(std::move(own), ThreadsOf(service->options_)));
+  if (!own.empty()) {
+    service->server_ = TRY(service->Listen(std::move(own), service->ScoringOptions()));
+  }
   if (!service->options_.health_listen.empty()) {
-    service->health_ = TRY(service->Listen(service->options_.health_listen, kHealthThreads));
+    http::ServerOptions health;
+    health.handler_threads = kHealthThreads;
+    service->health_ = TRY(service->Listen(service->options_.health_listen, std::move(health)));
   }
   return service;
 }
@@ -66,7 +78,7 @@ Result<void> Service::Load() {
     TRY(scorer_.Load());
     TRY(scorer_.CheckGolden());
   }
-  if (!inherited_.empty()) inherited_server_ = TRY(Listen(inherited_, ThreadsOf(options_)));
+  if (!inherited_.empty()) inherited_server_ = TRY(Listen(inherited_, ScoringOptions()));
   return {};
 }
 

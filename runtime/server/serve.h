@@ -54,7 +54,9 @@ class Service {
 
  private:
   explicit Service(ServeOptions options);
-  Result<std::unique_ptr<http::Server>> Listen(std::vector<std::string> addresses, int threads);
+  Result<std::unique_ptr<http::Server>> Listen(std::vector<std::string> addresses,
+                                               http::ServerOptions options);
+  http::ServerOptions ScoringOptions();
 
   ServeOptions options_;
   Scorer scorer_;

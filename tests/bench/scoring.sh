@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # scoring.sh BIN PEERS: answers a second of one script behind slipway-serve and behind
-# azureml-inference-server-http, of the digits model without a script, and what the server adds to
-# a bare inference. Exits with 1 if a target is missed. BIN holds slipway-serve, slipway and scoring_load.
+# azureml-inference-server-http, of the digits model without a script (every server as it comes), and
+# what the server adds to a bare inference. Exits with 1 if a target is missed. BIN holds slipway-serve, slipway and scoring_load.
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -51,7 +51,7 @@ serve slipway "$bin/slipway-serve" --script "$work/score.py" --python "$venv/bin
 ours=$port ours_pid=${servers[-1]}
 serve peer "$venv/bin/azmlinfsrv" --entry_script "$work/score.py" --port PORT
 theirs=$port theirs_pid=${servers[-1]}
-serve model "$bin/slipway-serve" "$root/templates/digits/digits.onnx" --threads 1 --listen 127.0.0.1:PORT
+serve model "$bin/slipway-serve" "$root/templates/digits/digits.onnx" --listen 127.0.0.1:PORT
 model=$port
 script_body='{"data": [1, 2, 3]}'
 digit=$(tr -d '\n' <"$root/templates/digits/samples/digits_0.json")

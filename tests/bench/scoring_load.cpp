@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /// `scoring_load PORT PATH BODY CONNECTIONS SECONDS`: asks a server on 127.0.0.1 from that many
 /// connections at once, each opened again where the server closes it, and prints one line of JSON:
-/// answers a second, percentiles in microseconds, failures.
+/// answers a second, percentiles in microseconds, failures. One thread asks for all of them, so
+/// that it leaves the server as much of the machine as it can.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -41,74 +45,127 @@ UniqueFd Connect(int port) {
   return socket;
 }
 
-/// One answer. `keep`: whether the connection goes on. False where there is no whole answer of 200.
-bool ReadAnswer(int fd, bool& keep) {
-  std::string text;
-  std::size_t wanted = std::string::npos;
-  keep = true;
-  char room[16 << 10];
-  while (text.size() < wanted) {
-    const ssize_t got = ::recv(fd, room, sizeof room, 0);
-    if (got <= 0) return false;
-    text.append(room, static_cast<std::size_t>(got));
-    const std::size_t end = text.find("\r\n\r\n");
-    if (wanted != std::string::npos || end == std::string::npos) continue;
-    const std::string head = ToLower(std::string_view(text).substr(0, end));
+/// An answer that comes in pieces.
+class Answer {
+ public:
+  /// True once the answer is whole.
+  bool Add(std::string_view piece) {
+    text_.append(piece);
+    if (wanted_ == std::string::npos) ReadHead();
+    return text_.size() >= wanted_;
+  }
+  bool is_200() const { return text_.starts_with("HTTP/1.1 200"); }
+  bool keeps() const { return keeps_; }  ///< the connection goes on
+
+ private:
+  void ReadHead() {
+    const std::size_t end = text_.find("\r\n\r\n");
+    if (end == std::string::npos) return;
+    const std::string head = ToLower(std::string_view(text_).substr(0, end));
     const std::size_t at = head.find("content-length: ");
     std::size_t size = 0;
     if (at != std::string::npos) {
       std::from_chars(head.data() + at + 16, head.data() + head.size(), size);
     }
-    wanted = end + 4 + size;
-    keep = head.find("connection: close") == std::string::npos;
+    wanted_ = end + 4 + size;
+    keeps_ = head.find("connection: close") == std::string::npos;
   }
-  return text.starts_with("HTTP/1.1 200");
-}
 
-struct Tally {
-  std::vector<double> microseconds;
-  std::int64_t failures = 0;
+  std::string text_;
+  std::size_t wanted_ = std::string::npos;
+  bool keeps_ = true;
 };
 
-void Ask(int port, const std::string& message, Steady::time_point end, Tally& tally) {
+struct Asker {
   UniqueFd socket;
+  Answer answer;
+  Steady::time_point began;
+};
+
+class Load {
+ public:
+  Load(int port, std::string message, std::size_t connections)
+      : port_(port), message_(std::move(message)), askers_(connections) {}
+
+  void Run(Steady::time_point end);
+  std::vector<double>& microseconds() { return microseconds_; }
+  std::int64_t failures() const { return failures_; }
+
+ private:
+  void Ask(Asker& asker);
+  bool Open(Asker& asker);
+  void Hear(Asker& asker);
+  void End(Asker& asker, bool good);
+
+  const int port_;
+  const std::string message_;
+  UniqueFd events_{::epoll_create1(EPOLL_CLOEXEC)};
+  std::vector<Asker> askers_;
+  std::vector<double> microseconds_;
+  std::int64_t failures_ = 0;
+};
+
+bool Load::Open(Asker& asker) {
+  asker.socket = Connect(port_);
+  if (!asker.socket) return false;
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &asker}};
+  return ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, asker.socket.get(), &event) == 0;
+}
+
+void Load::Ask(Asker& asker) {
+  asker.answer = {};
+  asker.began = Steady::now();
+  const bool open = asker.socket || Open(asker);
+  const bool sent = open && ::send(asker.socket.get(), message_.data(), message_.size(),
+                                   MSG_NOSIGNAL) == static_cast<ssize_t>(message_.size());
+  if (!sent) End(asker, false);
+}
+
+void Load::End(Asker& asker, bool good) {
+  if (good) {
+    microseconds_.push_back(
+        std::chrono::duration<double, std::micro>(Steady::now() - asker.began).count());
+  } else {
+    ++failures_;
+  }
+  if (!good || !asker.answer.keeps()) asker.socket = UniqueFd();
+}
+
+void Load::Hear(Asker& asker) {
+  std::array<char, 16 << 10> room;
+  const ssize_t got = ::recv(asker.socket.get(), room.data(), room.size(), MSG_DONTWAIT);
+  if (got > 0 && !asker.answer.Add({room.data(), static_cast<std::size_t>(got)})) return;
+  End(asker, got > 0 && asker.answer.is_200());
+  Ask(asker);
+}
+
+void Load::Run(Steady::time_point end) {
+  std::array<epoll_event, 64> ready;
+  for (Asker& asker : askers_) Ask(asker);
   while (Steady::now() < end) {
-    const auto began = Steady::now();
-    if (!socket) socket = Connect(port);
-    bool keep = false;
-    const bool sent = socket && ::send(socket.get(), message.data(), message.size(),
-                                       MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
-    const bool good = sent && ReadAnswer(socket.get(), keep);
-    if (!keep || !good) socket = UniqueFd();
-    if (good) {
-      tally.microseconds.push_back(
-          std::chrono::duration<double, std::micro>(Steady::now() - began).count());
-    } else {
-      ++tally.failures;
+    const int count =
+        ::epoll_wait(events_.get(), ready.data(), static_cast<int>(ready.size()), 100);
+    for (int i = 0; i < count; ++i) {
+      Hear(*static_cast<Asker*>(ready[static_cast<std::size_t>(i)].data.ptr));
+    }
+    for (Asker& asker : askers_) {
+      if (!asker.socket) Ask(asker);
     }
   }
 }
 
 int Main(char** argv) {
-  const int port = std::atoi(argv[1]), connections = std::atoi(argv[4]);
   const std::string body = argv[3];
-  const std::string message = fmt::format(
+  std::string message = fmt::format(
       "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       "Content-Length: {}\r\n\r\n{}",
       argv[2], body.size(), body);
+  Load load(std::atoi(argv[1]), std::move(message), static_cast<std::size_t>(std::atoi(argv[4])));
   const auto began = Steady::now();
-  const auto end = began + std::chrono::seconds(std::atoi(argv[5]));
-  std::vector<Tally> tallies(static_cast<std::size_t>(connections));
-  std::vector<std::thread> threads;
-  for (Tally& tally : tallies) threads.emplace_back([&, end] { Ask(port, message, end, tally); });
-  for (std::thread& thread : threads) thread.join();
+  load.Run(began + std::chrono::seconds(std::atoi(argv[5])));
   const double seconds = std::chrono::duration<double>(Steady::now() - began).count();
-  std::vector<double> all;
-  std::int64_t failures = 0;
-  for (const Tally& tally : tallies) {
-    all.insert(all.end(), tally.microseconds.begin(), tally.microseconds.end());
-    failures += tally.failures;
-  }
+  std::vector<double>& all = load.microseconds();
+  const double rate = static_cast<double>(all.size()) / seconds;
   if (all.empty()) all.push_back(0);
   std::sort(all.begin(), all.end());
   const auto at = [&all](double p) {
@@ -116,8 +173,8 @@ int Main(char** argv) {
   };
   fmt::print(R"({{"rps": {:.1f}, "p50_us": {:.1f}, "p99_us": {:.1f}, "failures": {}}})"
              "\n",
-             static_cast<double>(all.size()) / seconds, at(0.5), at(0.99), failures);
-  return failures == 0 ? 0 : 1;
+             rate, at(0.5), at(0.99), load.failures());
+  return load.failures() == 0 ? 0 : 1;
 }
 
 }  // namespace

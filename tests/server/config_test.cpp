@@ -58,6 +58,44 @@ TEST_F(ConfigTest, RefusesWhatMakesNoSense) {
   EXPECT_EQ(ReadConfig(folder_ / "none.json", {}).error().code, Code::kNotFound);
 }
 
+TEST_F(ConfigTest, ReadsWhatBoundsTheModels) {
+  const auto with = [this](const std::string& members) {
+    return Read(R"({"models": [{"name": "a", "path": "x"}])" + members + "}");
+  };
+  const auto none = with("");
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->memory_bytes, 0);
+  EXPECT_FALSE(none->time_limit);
+  const auto both = with(R"(, "memory_limit": "512M", "time_limit": 0.25)");
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ(both->memory_bytes, 512 << 20);
+  EXPECT_EQ(both->time_limit, std::chrono::milliseconds(250));
+  EXPECT_EQ(with(R"(, "memory_limit": 1000)")->memory_bytes, 1000);
+  EXPECT_EQ(with(R"(, "time_limit": 2)")->time_limit, std::chrono::seconds(2));
+  EXPECT_EQ(with(R"(, "time_limit": 1e-9)")->time_limit, std::chrono::milliseconds(1));
+  for (const char* bad :
+       {R"("memory_limit": 0)", R"("memory_limit": -1)", R"("memory_limit": 1.5)",
+        R"("memory_limit": "much")", R"("memory_limit": "")", R"("memory_limit": true)",
+        R"("memory_limit": 18446744073709551615)", R"("memory_limit": "9000000T")",
+        R"("time_limit": 0)", R"("time_limit": -1)", R"("time_limit": "1s")",
+        R"("time_limit": 1e300)"}) {
+    const auto refused = with(std::string(", ") + bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().id, "Config.Invalid") << bad;
+    EXPECT_NE(refused.error().message.find("_limit"), std::string::npos) << refused.error().message;
+  }
+  const auto misspelt = with(R"(, "memory_limits": 1)");
+  ASSERT_FALSE(misspelt);
+  EXPECT_NE(misspelt.error().fix.find("memory_limit"), std::string::npos) << misspelt.error().fix;
+}
+
+TEST_F(ConfigTest, AScriptHasBoundsOfItsOwn) {
+  const auto refused = Read(R"({"script": {"entry": "/a/score.py"}, "time_limit": 1})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "Config.Invalid");
+  EXPECT_NE(refused.error().fix.find("WORKER_TIMEOUT"), std::string::npos);
+}
+
 TEST_F(ConfigTest, RootIsPutBeforeAbsolutePathsOnce) {
   EXPECT_EQ(Rooted("/a/b", "/root"), "/root/a/b");
   EXPECT_EQ(Rooted("/root/a", "/root"), "/root/a");
@@ -107,6 +145,22 @@ TEST_F(ConfigTest, EnvironmentIsChecked) {
   for (const char* bad : {"0", "-5", "1s", "abc"}) {
     variables["SCORING_TIMEOUT_MS"] = bad;
     EXPECT_FALSE(ReadEnvironment(get)) << bad;
+  }
+}
+
+TEST_F(ConfigTest, TheEnvironmentBoundsTheMemoryOfModels) {
+  std::string value;
+  auto get = [&](const char* name) -> const char* {
+    return std::string_view(name) == "SLIPWAY_MODEL_MEMORY_MB" ? value.c_str() : nullptr;
+  };
+  EXPECT_EQ(ReadEnvironment(get)->model_memory_bytes, 0);
+  value = "300";
+  EXPECT_EQ(ReadEnvironment(get)->model_memory_bytes, 300 << 20);
+  for (const char* bad : {"-1", "1G", "1.5", "99999999999999999999", "2000000000000"}) {
+    value = bad;
+    const auto refused = ReadEnvironment(get);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_NE(refused.error().message.find("SLIPWAY_MODEL_MEMORY_MB"), std::string::npos);
   }
 }
 

@@ -98,6 +98,32 @@ TEST_F(ServeProgramTest, AModelThatCannotBeLoadedEndsWithThree) {
   EXPECT_EQ(Ends(Run({(folder_ / "none.onnx").string()})), 3);
 }
 
+TEST_F(ServeProgramTest, AModelThatWantsMoreMemoryThanItMayHaveEndsWithThree) {
+  const std::string digits = std::string(SLIPWAY_SOURCE_DIR) + "/templates/digits/digits.onnx";
+  Write("serve.json",
+        R"({"models": [{"name": "digits", "path": ")" + digits + R"("}], "memory_limit": "4K"})");
+  const std::string config = (folder_ / "serve.json").string();
+  EXPECT_EQ(Ends(Run({"--config", config, "--listen", "127.0.0.1:0"})), 3);
+  EXPECT_NE(Log().find("cause=Run.MemoryLimit"), std::string::npos) << Log();
+  EXPECT_EQ(Ends(Run({digits, "--memory-limit", "4K", "--listen", "127.0.0.1:0"})), 3);
+  // What is said later counts: the environment before the file, an option before that.
+  const ProcessId id =
+      Run({"--config", config, "--listen", "127.0.0.1:0"}, {"SLIPWAY_MODEL_MEMORY_MB=64"});
+  EXPECT_NE(Address(), "") << Log();
+  EXPECT_TRUE(Terminate(id, milliseconds(20'000)));
+  EXPECT_EQ(Ends(Run({"--config", config, "--memory-limit", "4K", "--listen", "127.0.0.1:0"},
+                     {"SLIPWAY_MODEL_MEMORY_MB=64"})),
+            3);
+}
+
+TEST_F(ServeProgramTest, BoundsOfModelsAreRefusedWithAScript) {
+  Write("score.py", "def init():\n  pass\ndef run(data):\n  return data\n");
+  const std::string script = (folder_ / "score.py").string();
+  EXPECT_EQ(Ends(Run({"--script", script, "--memory-limit", "1G"})), 2);
+  EXPECT_NE(Log().find("SLIPWAY_WORKER_MEMORY_MB"), std::string::npos) << Log();
+  EXPECT_EQ(Ends(Run({(folder_ / "tiny.onnx").string(), "--memory-limit", "much"})), 2);
+}
+
 TEST_F(ServeProgramTest, ATakenPortEndsWithOne) {
   http::ServerOptions options;
   options.listen = {"127.0.0.1:0"};
