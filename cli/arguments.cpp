@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/byte_size.h"
 #include "base/json.h"
 #include "cli/config_file.h"
 
@@ -92,11 +92,11 @@ void AddImageOptions(Options& options, ImageArguments& image) {
 }
 
 Result<api::CreateImage> ReadImageArguments(const ImageArguments& image) {
-  return api::CreateImage{.name = image.name,
-                          .models = image.models,
-                          .description = image.labels.description,
-                          .tags = TRY(ParsePairs("--tag", image.labels.tags)),
-                          .properties = TRY(ParsePairs("--property", image.labels.properties))};
+  api::CreateImage wanted{
+      .name = image.name, .models = image.models, .description = image.labels.description};
+  wanted.tags = TRY(ParsePairs("--tag", image.labels.tags));
+  wanted.properties = TRY(ParsePairs("--property", image.labels.properties));
+  return wanted;
 }
 
 void AddVersionedName(Options& options, const std::string& kind, std::string& name) {
@@ -141,35 +141,20 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
       .type_name("BYTES");
 }
 
-namespace {
-
-/// A number of bytes, which K, M, G or T may follow: powers of 1024.
-Result<std::int64_t> ReadBytes(const std::string& option, const std::string& text) {
-  constexpr std::string_view kUnits = "KMGT";
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-  const std::size_t power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
-  const bool known = unit.empty() || (unit.size() == 1 && power > 0);
-  if (error == std::errc() && number > 0 && known && number <= INT64_MAX >> (10 * power)) {
-    return number << (10 * power);
-  }
-  return Error{.code = Code::kInvalidArgument,
-               .message = option + " '" + text + "' is no number of bytes",
-               .id = "Usage",
-               .fix = "a number of 1 or more, and K, M, G or T behind it for powers of 1024"};
-}
-
-}  // namespace
-
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
-  runtime::SessionOptions options{.device = TRY(runtime::DeviceFromName(session.device)),
+  const runtime::Device device = TRY(runtime::DeviceFromName(session.device));
+  runtime::SessionOptions options{.device = device,
                                   .threads = session.threads,
                                   .passes = !session.no_passes,
                                   .reference = session.reference};
   if (!session.memory_limit.empty()) {
-    options.limits.memory_bytes = TRY(ReadBytes("--memory-limit", session.memory_limit));
+    Result<std::int64_t> bytes = ParseBytes("--memory-limit", session.memory_limit);
+    if (!bytes) {
+      Error error = std::move(bytes).error();
+      error.id = "Usage";
+      return error;
+    }
+    options.limits.memory_bytes = *bytes;
   }
   return options;
 }

@@ -10,9 +10,6 @@
 
 namespace slipway::cli {
 
-/// Where what can be made again is kept: the XDG cache folder.
-std::filesystem::path CacheFolder(const Context& context);
-
 struct ScriptEnvironmentRequest {
   std::filesystem::path script, conda;
   std::string model = {};  ///< name of the model that the script finds; empty: none

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/blob_store.h"
+#include "base/digest.h"
 #include "base/result.h"
 #include "imagebuilder/imagebuilder.h"
 
@@ -44,5 +46,10 @@ Result<std::vector<PartComparison>> CompareImages(const StoredImage& first,
 Result<std::optional<std::string>> FirstDifference(const BlobStore& first_blobs, const Layer& first,
                                                    const BlobStore& second_blobs,
                                                    const Layer& second);
+
+/// Digest of the file at an absolute `path` in a layer; nothing where the layer has no such file.
+/// kDataLoss where the layer is damaged.
+Result<std::optional<Digest>> FileDigest(const BlobStore& blobs, const Layer& layer,
+                                         std::string_view path);
 
 }  // namespace slipway::imagebuilder

@@ -32,7 +32,7 @@
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/lock
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/archive?format=oci-archive
 /// GET             /workspaces/{w}/images/{name}/versions/{v}/sbom?format=spdx|cyclonedx
-/// POST            /workspaces/{w}/images/{name}/versions/{v}/verify  -> 202 Operation
+/// POST            /workspaces/{w}/images/{name}/versions/{v}/verify[?exact=true]  -> 202 Operation
 /// POST            /workspaces/{w}/images/{name}/versions/{v}/push   PushImage -> 202 Operation
 /// POST            /workspaces/{w}/images/pull       PullImage -> 202 Operation
 /// GET POST        /workspaces/{w}/services          POST CreateService -> 202 Operation
@@ -267,7 +267,8 @@ struct Environment {
   std::string alias;    ///< moved to the version in the end; empty: the environment's name
   Object deployment;    ///< as of a service; told without its keys and passwords
   /// What must hold: `samples` (the model has golden samples), `verify` (the image, built again
-  /// from its recorded inputs, is the same), `endpoint` (the samples are reproduced through the
+  /// from its recorded inputs, is the same, but for Slipway's own programs if these are newer now),
+  /// `verify-exact` (the same without that), `endpoint` (the samples are reproduced through the
   /// scoring URI; without samples, the service says it is ready). Absent: `endpoint` alone.
   std::vector<std::string> gates;
   bool has_gates = false;              ///< whether the request said any, or that there are none

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -68,6 +70,12 @@ Result<void> AddForThisMachine(Workspace& workspace, const ServiceRow& row,
   for (std::string& line : deployer::ScoringEnvironment(row.deployment)) {
     spec.environment.push_back(std::move(line));
   }
+  if (spec.memory_gb > 0) {
+    // A process has no control group whose bound the runtime would find.
+    const auto megabytes = static_cast<std::int64_t>(spec.memory_gb * 1024);
+    spec.environment.push_back(
+        fmt::format("SLIPWAY_MODEL_MEMORY_MB={}", std::max<std::int64_t>(megabytes, 1)));
+  }
   return {};
 }
 
@@ -79,6 +87,7 @@ Result<deployer::DeploySpec> MakeDeploySpec(Workspace& workspace, const ServiceR
   const imagebuilder::Image image =
       TRY(imagebuilder::Load(workspace.blobs(), service.image_digest));
   const imagebuilder::RunConfig run = TRY(imagebuilder::ReadRunConfig(workspace.blobs(), image));
+  const int port = TRY(Narrow<int>(row.port));
   deployer::DeploySpec spec{.workspace = row.workspace,
                             .service = service.name,
                             .revision = service.revision,
@@ -87,7 +96,7 @@ Result<deployer::DeploySpec> MakeDeploySpec(Workspace& workspace, const ServiceR
                             .entrypoint = run.entrypoint,
                             .environment = run.environment,
                             .working_folder = run.working_folder,
-                            .port = TRY(Narrow<int>(row.port))};
+                            .port = port};
   spec.cpu_cores = std::max(deployment.cpu_cores, deployment.cpu_cores_limit);
   spec.memory_gb = std::max(deployment.memory_gb, deployment.memory_gb_limit);
   spec.deployment = deployment;

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "imagebuilder/compare.h"
 #include "imagebuilder/imagebuilder.h"
+#include "imagebuilder/places.h"
 #include "imagebuilder/python/tools.h"
 #include "workspace/image_inputs.h"
 #include "workspace/image_spec.h"
@@ -25,8 +26,10 @@ namespace {
 using imagebuilder::PartComparison;
 using State = imagebuilder::PartComparison::State;
 
-/// Layers made of Slipway's own programs and what these load.
-constexpr std::array<std::string_view, 4> kOwnLayers = {"server", "system", "modules", "config"};
+/// Layers made of Slipway's own programs and what these load, and of nothing that a user gave.
+constexpr std::array<std::string_view, 4> kOwnLayers = {"server", "system", "modules", "libraries"};
+
+constexpr const char* kOtherBuild = "other-build";
 
 /// The image again, in a store of its own.
 struct Rebuilt {
@@ -84,7 +87,8 @@ Result<imagebuilder::BuildSpec> SpecAgain(Workspace& workspace, const std::strin
 
 Result<Rebuilt> BuildAgain(Workspace& workspace, const imagebuilder::BuildSpec& spec,
                            const std::filesystem::path& scratch, Progress& progress) {
-  Rebuilt rebuilt{.blobs = TRY(BlobStore::Open(scratch / "blobs")), .image = {}};
+  Rebuilt rebuilt;
+  rebuilt.blobs = TRY(BlobStore::Open(scratch / "blobs"));
   TRY(CopyBase(workspace.blobs(), spec, *rebuilt.blobs));
   const auto cache = imagebuilder::MakeMemoryLayerCache();
   imagebuilder::PythonTools tools(
@@ -104,15 +108,41 @@ Result<Rebuilt> BuildAgain(Workspace& workspace, const imagebuilder::BuildSpec& 
   return rebuilt;
 }
 
-api::PartCheck CheckOf(const PartComparison& part, bool other_build) {
-  const bool own = std::ranges::find(kOwnLayers, part.name) != kOwnLayers.end();
-  const bool excused =
-      own && other_build && part.state != State::kSame && part.state != State::kRepacked;
+api::PartCheck CheckOf(const PartComparison& part) {
   return {.name = part.name,
-          .state = std::string(excused ? "other-build" : StateName(part.state)),
+          .state = std::string(StateName(part.state)),
           .digest = part.first,
           .rebuilt_digest = part.second,
           .difference = part.difference};
+}
+
+bool AsRebuilt(const api::PartCheck& part) {
+  return part.state == "same" || part.state == "repacked";
+}
+
+/// Excuses one part for each name of Slipway's own layers: those of the build that made the image.
+void ExcuseOtherBuild(std::vector<api::PartCheck>& parts) {
+  for (const std::string_view name : kOwnLayers) {
+    const auto found = std::ranges::find(parts, name, &api::PartCheck::name);
+    if (found != parts.end() && !AsRebuilt(*found)) found->state = kOtherBuild;
+  }
+}
+
+/// Whether the scoring server in the image is the one that went into it.
+Result<void> CheckServer(const BlobStore& blobs, const imagebuilder::Image& image,
+                         const ImageOrigin& origin, std::vector<api::PartCheck>& parts) {
+  constexpr std::string_view kServerLayer = "server";
+  const auto layer = std::ranges::find(image.layers, kServerLayer, &imagebuilder::Layer::name);
+  const auto part = std::ranges::find(parts, kServerLayer, &api::PartCheck::name);
+  if (part == parts.end()) return {};
+  if (layer != image.layers.end()) {
+    const auto digest = TRY(imagebuilder::FileDigest(blobs, *layer, imagebuilder::kServerProgram));
+    if (digest && digest->text() == origin.server_digest) return {};
+  }
+  part->state = "differs";
+  part->difference = std::string(imagebuilder::kServerProgram) +
+                     ": not the program that went into it, " + origin.server_digest;
+  return {};
 }
 
 bool Any(const api::Verification& verification, std::string_view state) {
@@ -120,21 +150,31 @@ bool Any(const api::Verification& verification, std::string_view state) {
          verification.parts.end();
 }
 
+std::string CountText(const api::Verification& verification) {
+  const auto same = std::ranges::count_if(verification.parts, AsRebuilt);
+  return std::to_string(same) + " of " + std::to_string(verification.parts.size()) +
+         " parts are what its inputs give";
+}
+
 void Judge(api::Verification& verification) {
   const bool differs =
       Any(verification, "differs") || Any(verification, "missing") || Any(verification, "extra");
-  verification.state = differs                            ? "differs"
-                       : Any(verification, "other-build") ? "other-build"
-                                                          : "verified";
-  const auto count = static_cast<std::int64_t>(verification.parts.size());
-  if (verification.state == "verified") {
-    verification.detail =
-        std::to_string(count) + " of " + std::to_string(count) + " parts are what its inputs give";
-  }
+  verification.state = differs                          ? "differs"
+                       : Any(verification, kOtherBuild) ? kOtherBuild
+                                                        : "verified";
+  if (!differs) verification.detail = CountText(verification);
+  std::string own;
   for (const api::PartCheck& part : verification.parts) {
-    if (part.state == "same" || part.state == "repacked" || !verification.detail.empty()) continue;
-    verification.detail =
-        part.name + ": " + (part.difference.empty() ? part.state : part.difference);
+    if (AsRebuilt(part)) continue;
+    if (part.state == kOtherBuild) {
+      own += (own.empty() ? "" : ", ") + part.name;
+    } else if (verification.detail.empty()) {
+      verification.detail =
+          part.name + ": " + (part.difference.empty() ? part.state : part.difference);
+    }
+  }
+  if (!differs && !own.empty()) {
+    verification.detail += "; " + own + " of another build of Slipway than this";
   }
 }
 
@@ -168,9 +208,12 @@ Result<void> Compare(Workspace& workspace, const std::string& workspace_name,
   progress.Phase("comparing", 90);
   const auto parts = TRY(
       imagebuilder::CompareImages({workspace.blobs(), stored}, {*rebuilt.blobs, rebuilt.image}));
-  for (const PartComparison& part : parts) {
-    verification.parts.push_back(CheckOf(part, server != origin.server_digest));
-    const api::PartCheck& check = verification.parts.back();
+  for (const PartComparison& part : parts) verification.parts.push_back(CheckOf(part));
+  if (server != origin.server_digest) {
+    ExcuseOtherBuild(verification.parts);
+    TRY(CheckServer(workspace.blobs(), stored, origin, verification.parts));
+  }
+  for (const api::PartCheck& check : verification.parts) {
     progress.Log(check.name + ": " + check.state +
                  (check.difference.empty() ? "" : " (" + check.difference + ")"));
   }
@@ -203,20 +246,22 @@ Result<api::Verification> VerifyByRebuilding(Workspace& workspace,
   return error;
 }
 
-Result<void> CheckVerified(const api::Image& image, const api::Verification& verification) {
+Result<void> CheckVerified(const api::Image& image, const api::Verification& verification,
+                           OwnPrograms programs) {
+  const bool other_build = verification.state == kOtherBuild;
   if (verification.state == "verified") return {};
+  if (other_build && programs == OwnPrograms::kAny) return {};
   if (verification.state == "not-rebuilt") {
     return NotRebuilt("image \"" + image.id +
                       "\" is whole, but cannot be built again: " + verification.detail);
   }
-  if (verification.state == "other-build") {
-    return Error{.code = Code::kFailedPrecondition,
-                 .message = "image \"" + image.id +
-                            "\" was made with other programs of Slipway than these; the rest is "
-                            "what its inputs give: " +
-                            verification.detail,
-                 .id = "Image.OtherBuild",
-                 .fix = "build the image again, or verify it with the Slipway that made it"};
+  if (other_build) {
+    return Error{
+        .code = Code::kFailedPrecondition,
+        .message = "image \"" + image.id +
+                   "\" was made with other programs of Slipway than these: " + verification.detail,
+        .id = "Image.OtherBuild",
+        .fix = "build the image again, or verify it with the Slipway that made it"};
   }
   return Error{
       .code = Code::kFailedPrecondition,
@@ -228,17 +273,17 @@ Result<void> CheckVerified(const api::Image& image, const api::Verification& ver
 }
 
 Result<api::Operation> StartImageVerify(Workspace& workspace, const std::string& workspace_name,
-                                        const api::Image& image) {
+                                        const api::Image& image, OwnPrograms programs) {
   Job job{.kind = "image.verify", .workspace = workspace_name};
   job.prepare = [workspace_name, image](const std::string&) -> Result<std::string> {
     return "/workspaces/" + workspace_name + "/images/" + image.name + "/versions/" +
            std::to_string(image.version);
   };
-  job.run = [&workspace, workspace_name, image](Progress& progress) -> Result<void> {
+  job.run = [&workspace, workspace_name, image, programs](Progress& progress) -> Result<void> {
     const std::shared_lock keep(workspace.keep_mutex());
     const api::Verification verification =
         TRY(VerifyByRebuilding(workspace, workspace_name, image, progress));
-    return CheckVerified(image, verification);
+    return CheckVerified(image, verification, programs);
   };
   job.succeed = []() -> Result<void> { return {}; };
   job.fail = [](const Error&) -> Result<void> { return {}; };

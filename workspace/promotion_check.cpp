@@ -17,7 +17,6 @@
 #include "runtime/runtime.h"
 #include "runtime/tools/tensor_file.h"
 #include "runtime/tools/test_folder.h"
-#include "workspace/image_verify.h"
 #include "workspace/script_sample.h"
 #include "workspace/workspace.h"
 
@@ -98,10 +97,11 @@ Result<Json> MakeRequest(const fs::path& folder, const runtime::Model& model) {
       return Wrong(fmt::format("input {} is no tensor and cannot be sent", info.name));
     }
     const runtime::Tensor& tensor = *value.tensor();
+    Json data = TRY(runtime::ValueToJson(value));
     inputs.push_back({{"name", info.name},
                       {"shape", tensor.shape()},
                       {"datatype", ProtocolName(tensor.dtype())},
-                      {"data", TRY(runtime::ValueToJson(value))}});
+                      {"data", std::move(data)}});
   }
   return Json{{"inputs", std::move(inputs)}};
 }
@@ -266,7 +266,7 @@ Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
 }
 
 Result<std::string> RebuildImage(Workspace& workspace, const std::string& workspace_name,
-                                 const api::Image& image, Progress& progress,
+                                 const api::Image& image, OwnPrograms programs, Progress& progress,
                                  api::Evidence& evidence) {
   evidence.digest = image.digest;
   const Result<api::Verification> verification =
@@ -280,9 +280,8 @@ Result<std::string> RebuildImage(Workspace& workspace, const std::string& worksp
     return verification.error();
   }
   evidence.verification = *verification;
-  TRY(CheckVerified(image, *verification));
-  return fmt::format("{} is what its inputs give, in {} of {} parts", image.digest,
-                     verification->parts.size(), verification->parts.size());
+  TRY(CheckVerified(image, *verification, programs));
+  return image.digest + ": " + verification->detail;
 }
 
 Result<std::string> CheckEndpoint(Workspace& workspace, const ServiceRow& row,

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "registry/registry.h"
+#include "workspace/image_verify.h"
 #include "workspace/operations.h"
 #include "workspace/store.h"
 
@@ -23,11 +24,11 @@ Result<std::string> FindSamples(const registry::ModelVersion& model);
 Result<std::string> VerifyImage(Workspace& workspace, const api::Image& image,
                                 const registry::ModelVersion& model);
 
-/// That the image, built again from its recorded inputs, is the same. What it was compared to is
-/// added to the evidence, also on failure. Hold keep_mutex() shared. Errors of VerifyByRebuilding
-/// and CheckVerified.
+/// That the image, built again from its recorded inputs, is the same, but for Slipway's own
+/// programs where any will do. What it was compared to is added to the evidence, also on failure.
+/// Hold keep_mutex() shared. Errors of VerifyByRebuilding and CheckVerified.
 Result<std::string> RebuildImage(Workspace& workspace, const std::string& workspace_name,
-                                 const api::Image& image, Progress& progress,
+                                 const api::Image& image, OwnPrograms programs, Progress& progress,
                                  api::Evidence& evidence);
 
 /// Sends every golden sample to the service over the network and compares what it answers; without

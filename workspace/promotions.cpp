@@ -20,7 +20,8 @@
 namespace slipway::workspace {
 namespace {
 
-constexpr std::array<std::string_view, 3> kGates = {"samples", "verify", "endpoint"};
+constexpr std::array<std::string_view, 4> kGates = {"samples", "verify", "verify-exact",
+                                                    "endpoint"};
 constexpr std::size_t kApproversMax = 100;
 
 /// One promotion on its way through its operation.
@@ -78,7 +79,7 @@ Result<void> CheckGates(const api::Environment& environment) {
     if (std::ranges::find(kGates, gate) != kGates.end()) continue;
     const std::string nearest = Nearest(gate, std::span<const std::string_view>(kGates));
     return Invalid("Environment.Gate", "there is no gate \"" + gate + "\"",
-                   nearest.empty() ? "the gates are samples, verify, endpoint"
+                   nearest.empty() ? "the gates are samples, verify, verify-exact, endpoint"
                                    : "did you mean \"" + nearest + "\"?");
   }
   return {};
@@ -137,9 +138,12 @@ Result<void> RunSteps(Workspace& workspace, PromotionWork& work, Progress& progr
   work.promotion.image = image.id;
   work.promotion.image_digest = image.digest;
   TRY(PassImage(workspace, work, progress, image));
-  TRY(PassGate(workspace, work, progress, "verify", [&](api::Evidence& evidence) {
-    return RebuildImage(workspace, work.promotion.workspace, image, progress, evidence);
-  }));
+  for (const auto& [gate, programs] :
+       {std::pair{"verify", OwnPrograms::kAny}, std::pair{"verify-exact", OwnPrograms::kSame}}) {
+    TRY(PassGate(workspace, work, progress, gate, [&](api::Evidence& evidence) {
+      return RebuildImage(workspace, work.promotion.workspace, image, programs, progress, evidence);
+    }));
+  }
   TRY(Deploy(workspace, work, progress));
   return PassGate(workspace, work, progress, "endpoint", [&](api::Evidence&) {
     return CheckEndpoint(workspace, work.service.after, image, work.model, progress);

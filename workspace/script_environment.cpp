@@ -107,7 +107,17 @@ void DropOldTrees(const fs::path& trees, const fs::path& shared) {
   static_cast<void>(RemoveTree(shared).has_value());
 }
 
-Result<fs::path> LayOut(Workspace& workspace, const imagebuilder::Image& image) {
+void Tell(const PythonLock& lock, ScriptEnvironment& made) {
+  made.python_version = lock.python.version;
+  for (const imagebuilder::LockedFile& wheel : lock.wheels) {
+    made.packages.push_back(wheel.name + " " + wheel.version);
+  }
+  made.provided = lock.provided;
+}
+
+}  // namespace
+
+Result<fs::path> LayOutTree(Workspace& workspace, const imagebuilder::Image& image) {
   const Digest digest = TRY(Digest::Parse(image.manifest.digest));
   const fs::path folder = workspace.run_folder() / "environments";
   const fs::path tree = folder / "trees" / digest.hex();
@@ -118,16 +128,6 @@ Result<fs::path> LayOut(Workspace& workspace, const imagebuilder::Image& image) 
   DropOldTrees(folder / "trees", folder / "layers");
   return root;
 }
-
-void Tell(const PythonLock& lock, ScriptEnvironment& made) {
-  made.python_version = lock.python.version;
-  for (const imagebuilder::LockedFile& wheel : lock.wheels) {
-    made.packages.push_back(wheel.name + " " + wheel.version);
-  }
-  made.provided = lock.provided;
-}
-
-}  // namespace
 
 Result<ScriptEnvironment> MakeScriptEnvironment(Workspace& workspace,
                                                 const ScriptEnvironmentRequest& wanted,
@@ -156,18 +156,20 @@ Result<ScriptEnvironment> MakeScriptEnvironment(Workspace& workspace,
   const auto found = TRY(CheckOwnScript(workspace, wanted, *spec.python, context));
   made.warnings.insert(made.warnings.end(), found.begin(), found.end());
   const imagebuilder::Image image = TRY(imagebuilder::Build(spec, context));
-  made.root = TRY(LayOut(workspace, image));
+  made.root = TRY(LayOutTree(workspace, image));
   made.config = fs::path(imagebuilder::kServerConfig);
   return made;
 }
 
+std::string ProblemText(const Error& error) {
+  const http::Response problem = http::Problem(error);
+  Json body = Json::object();
+  if (Result<Json> parsed = ParseJson(problem.body)) body = *std::move(parsed);
+  return DumpJson({{"status", problem.status}, {"problem", std::move(body)}});
+}
+
 std::string ScriptEnvironmentText(const Result<ScriptEnvironment>& made) {
-  if (!made) {
-    const http::Response problem = http::Problem(made.error());
-    Json body = Json::object();
-    if (Result<Json> parsed = ParseJson(problem.body)) body = *std::move(parsed);
-    return DumpJson({{"status", problem.status}, {"problem", std::move(body)}});
-  }
+  if (!made) return ProblemText(made.error());
   Json warnings = Json::array();
   for (const api::ImageWarning& warning : made->warnings) {
     warnings.push_back({{"code", warning.code},

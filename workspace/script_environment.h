@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "imagebuilder/imagebuilder.h"
 #include "imagebuilder/python/command.h"
 #include "workspace/api.h"
 
@@ -38,6 +39,12 @@ Result<ScriptEnvironment> MakeScriptEnvironment(Workspace& workspace,
                                                 const ScriptEnvironmentRequest& wanted,
                                                 const imagebuilder::WorkHooks& hooks);
 
+/// The image's tree below `run/environments`, made or found made; the trees that were used last
+/// stay.
+Result<std::filesystem::path> LayOutTree(Workspace& workspace, const imagebuilder::Image& image);
+
+/// An error as one piece of work of slipwayd's tells it.
+std::string ProblemText(const Error& error);
 /// The environment, or what it failed with, as `slipwayd environment` tells it.
 std::string ScriptEnvironmentText(const Result<ScriptEnvironment>& made);
 

@@ -13,10 +13,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/process_stat.h"
+#include "base/temporary_file.h"
 #include "base/text.h"
 
 namespace slipway::workspace {
@@ -78,6 +80,21 @@ Result<void> MakeStateFolder(const std::filesystem::path& state) {
   TRY(MakeFolders(state));
   if (is_new && ::chmod(state.c_str(), 0700) != 0) return SystemError(state.string(), errno);
   for (const char* name : {"blobs", "logs", "run"}) TRY(MakeFolders(state / name));
+  return {};
+}
+
+Result<void> SweepStateFolder(const std::filesystem::path& state) {
+  std::vector<std::filesystem::path> folders{state, state / "run"};
+  std::error_code error;
+  std::filesystem::directory_iterator at(state / "run", error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    std::error_code unseen;
+    if (at->symlink_status(unseen).type() == std::filesystem::file_type::directory) {
+      folders.push_back(at->path());
+    }
+  }
+  if (error) return SystemError("cannot list " + (state / "run").string(), error.value());
+  for (const std::filesystem::path& folder : folders) TRY(RemoveTemporaryFiles(folder));
   return {};
 }
 

@@ -12,6 +12,8 @@ namespace slipway::workspace {
 
 /// Makes the folder, for its owner alone, and the folders in it.
 Result<void> MakeStateFolder(const std::filesystem::path& state);
+/// Removes the temporary files that a program which was killed has left. Hold the folder's lock.
+Result<void> SweepStateFolder(const std::filesystem::path& state);
 /// Takes the folder for this program until the descriptor is closed. kFailedPrecondition (id
 /// `State.InUse`) naming who has it.
 Result<UniqueFd> LockStateFolder(const std::filesystem::path& state);

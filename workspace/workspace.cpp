@@ -52,6 +52,7 @@ Workspace::~Workspace() {
 Result<void> Workspace::OpenFolder() {
   TRY(MakeStateFolder(config_.state));
   lock_ = TRY(LockStateFolder(config_.state));
+  TRY(SweepStateFolder(config_.state));
   RemoveEndpoint(config_.state);
   token_ = TRY(ReadOrMakeToken(config_.state));
   TRY(RemoveTree(temp_folder()));

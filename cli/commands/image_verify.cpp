@@ -12,6 +12,7 @@ namespace {
 
 struct Arguments {
   std::string name;
+  bool exact = false;
   WaitOptions wait;
 };
 
@@ -33,8 +34,9 @@ Result<void> PrintVerification(Context& context, const Json& image) {
 Result<void> Verify(Context& context, const Arguments& arguments) {
   const VersionedName name = TRY(ParseVersionedName(arguments.name));
   Remote* remote = TRY(context.remote());
-  const Json operation = TRY(
-      remote->Post(remote->InWorkspace(VersionPath("images", name) + "/verify"), Json::object()));
+  const std::string path =
+      VersionPath("images", name) + "/verify" + Query({{"exact", arguments.exact ? "true" : ""}});
+  const Json operation = TRY(remote->Post(remote->InWorkspace(path), Json::object()));
   if (arguments.wait.no_wait) {
     return AwaitAndPrint(context, *remote, operation, arguments.wait, {});
   }
@@ -49,6 +51,8 @@ Result<void> Verify(Context& context, const Arguments& arguments) {
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
   AddVersionedName(options, "image", arguments->name);
+  options.add_flag("--exact", arguments->exact,
+                   "Fail also where Slipway's own programs in it are of another build than this");
   AddWaitOptions(options, arguments->wait);
   return [arguments](Context& context) { return Verify(context, *arguments); };
 }

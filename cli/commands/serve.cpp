@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <system_error>
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/daemon.h"
+#include "cli/one_shot.h"
 #include "cli/script_environment.h"
+#include "cli/served_image.h"
 
 namespace slipway::cli {
 namespace {
@@ -23,6 +32,8 @@ struct Arguments {
   std::string model, script, name, python, conda;
   std::vector<std::string> keep;
   bool fresh = false;
+  std::string memory_limit;
+  double time_limit = 0;
   int port = 5001, threads = 0;
 };
 
@@ -38,8 +49,8 @@ Error Usage(std::string message) {
                .message = std::move(message),
                .id = "Usage",
                .fix =
-                   "slipway serve model.onnx, or slipway serve model.onnx --script score.py "
-                   "[--conda env.yml]"};
+                   "slipway serve model.onnx, slipway serve model.onnx --script score.py "
+                   "[--conda env.yml], or slipway serve IMAGE"};
 }
 
 /// The first program of that name in the PATH, which is where a virtual environment puts its own.
@@ -87,7 +98,7 @@ Result<fs::path> ModelFolder(Context& context, const Arguments& arguments) {
   const fs::path model = TRY(FindGiven(context, arguments.model));
   const std::string name = TRY(ModelName(model, arguments));
   const std::string key(Digest::OfText(model.string() + "\n" + name).hex());
-  const fs::path named = CacheFolder(context) / "slipway" / "serve" / key / "azureml-models" / name;
+  const fs::path named = ServeFolder(context) / key / "azureml-models" / name;
   std::error_code error;
   if (fs::is_directory(model, error)) {
     TRY(MakeFolders(named));
@@ -108,6 +119,16 @@ Result<std::vector<std::string>> ModelWords(Context& context, const Arguments& a
   return words;
 }
 
+/// What bounds the model, which slipway-serve checks.
+void AddLimits(const Arguments& arguments, std::vector<std::string>& words) {
+  if (!arguments.memory_limit.empty()) {
+    words.insert(words.end(), {"--memory-limit", arguments.memory_limit});
+  }
+  if (arguments.time_limit > 0) {
+    words.insert(words.end(), {"--time-limit", fmt::format("{}", arguments.time_limit)});
+  }
+}
+
 Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& arguments) {
   if (!arguments.conda.empty() && !arguments.python.empty()) {
     return Usage("--conda brings its own Python, so that --python is of no use");
@@ -115,7 +136,8 @@ Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& 
   const fs::path script = TRY(FindGiven(context, arguments.script));
   std::vector<std::string> words{"--script", script.string()};
   if (arguments.conda.empty()) {
-    words.insert(words.end(), {"--python", TRY(FindPython(context, arguments.python))});
+    const std::string python = TRY(FindPython(context, arguments.python));
+    words.insert(words.end(), {"--python", python});
   } else {
     const fs::path conda = TRY(FindGiven(context, arguments.conda));
     std::string model;
@@ -135,25 +157,89 @@ Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& 
   return words;
 }
 
+/// Whether a variable says where things are, which in an image the image says.
+bool SaysWhere(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kPlaces = {
+      "AML_APP_ROOT",         "AML_ENTRY_SCRIPT",  "AZUREML_CONFIG_FILE",
+      "AZUREML_ENTRY_SCRIPT", "AZUREML_MODEL_DIR", "AZUREML_SOURCE_DIRECTORY"};
+  return name.starts_with("LD_") || name.starts_with("PYTHON") ||
+         std::ranges::find(kPlaces, name) != kPlaces.end();
+}
+
+/// What an image's server is started with: our environment, and then its own.
+std::vector<std::string> ImageEnvironment(const Context& context, const ServedImage& image) {
+  std::map<std::string, std::string> variables;
+  for (const auto& [name, value] : context.environment()) {
+    if (!SaysWhere(name)) variables[name] = value;
+  }
+  for (const std::string& variable : image.environment) {
+    const std::size_t equals = std::min(variable.find('='), variable.size());
+    variables[variable.substr(0, equals)] =
+        equals < variable.size() ? variable.substr(equals + 1) : std::string();
+  }
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+  return lines;
+}
+
+Result<ProcessSpec> ImageProcess(Context& context, const Arguments& arguments,
+                                 const GivenImage& given) {
+  const bool more = !arguments.name.empty() || !arguments.script.empty() ||
+                    !arguments.python.empty() || !arguments.conda.empty() ||
+                    !arguments.keep.empty() || arguments.fresh;
+  if (more) return Usage("an image brings its model, script and Python; give it alone");
+  const ServedImage image = TRY(LayOutImage(context, given));
+  return ProcessSpec{.argv = image.command,
+                     .environment = ImageEnvironment(context, image),
+                     .folder = image.folder};
+}
+
+Result<ProcessSpec> OwnProcess(Context& context, const Arguments& arguments) {
+  ProcessSpec process;
+  const fs::path program = TRY(FindProgram(context, "SLIPWAY_SERVE", "slipway-serve"));
+  const std::vector<std::string> words = arguments.script.empty()
+                                             ? TRY(ModelWords(context, arguments))
+                                             : TRY(ScriptWords(context, arguments));
+  process.argv.push_back(program.string());
+  process.argv.insert(process.argv.end(), words.begin(), words.end());
+  for (const auto& [name, value] : context.environment()) {
+    process.environment.push_back(name + "=" + value);
+  }
+  return process;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 /// Becomes slipway-serve; returns only if that fails.
 Result<void> Serve(Context& context, const Arguments& arguments) {
-  const auto program = TRY(FindProgram(context, "SLIPWAY_SERVE", "slipway-serve"));
-  std::vector<std::string> words = arguments.script.empty() ? TRY(ModelWords(context, arguments))
-                                                            : TRY(ScriptWords(context, arguments));
-  words.insert(words.begin(), program.string());
-  words.insert(words.end(), {"--listen", "127.0.0.1:" + std::to_string(arguments.port), "--threads",
-                             std::to_string(arguments.threads)});
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  context.Progress("http://127.0.0.1:" + std::to_string(arguments.port) + "/score");
-  ::execv(program.c_str(), argv.data());
-  return SystemError(program.string(), errno);
+  const std::optional<GivenImage> image =
+      arguments.model.empty() ? std::nullopt : FindGivenImage(context.folder(), arguments.model);
+  ProcessSpec process =
+      image ? TRY(ImageProcess(context, arguments, *image)) : TRY(OwnProcess(context, arguments));
+  const std::string address = "127.0.0.1:" + std::to_string(arguments.port);
+  process.argv.insert(process.argv.end(),
+                      {"--listen", address, "--threads", std::to_string(arguments.threads)});
+  AddLimits(arguments, process.argv);
+  if (!process.folder.empty() && ::chdir(process.folder.c_str()) != 0) {
+    return SystemError(process.folder.string(), errno);
+  }
+  const std::vector<char*> argv = Pointers(process.argv);
+  const std::vector<char*> environment = Pointers(process.environment);
+  context.Progress("http://" + address + "/score");
+  ::execve(argv.front(), argv.data(), environment.data());
+  return SystemError(argv.front(), errno);
 }
 
 Body Bind(Options& options) {
   auto arguments = std::make_shared<Arguments>();
-  options.add_option("FILE", arguments->model, "An .onnx file, or a folder that is the model");
+  options.add_option("FILE|IMAGE", arguments->model,
+                     "An .onnx file, or a folder that is the model; or an image: NAME[:VERSION] of "
+                     "the workspace, an OCI archive or layout by its path");
   options
       .add_option("--script", arguments->script,
                   "A scoring script with init() and run(); without --conda this machine's Python "
@@ -180,6 +266,16 @@ Body Bind(Options& options) {
       .type_name("NAME")
       .one_each_time();
   options.add_flag("--fresh", arguments->fresh, "With --conda: resolve anew");
+  options
+      .add_option("--memory-limit", arguments->memory_limit,
+                  "Most memory of a model, its weights and runs, such as 512M or 2G; by default "
+                  "what this process may use")
+      .type_name("BYTES");
+  options
+      .add_option("--time-limit", arguments->time_limit,
+                  "Give up on a run of a model after so long; 0: never")
+      .type_name("SECONDS")
+      .within(0.0, 1e9);
   options.add_option("--port", arguments->port, "Port on 127.0.0.1")
       .within(1, 65535)
       .capture_default_str();
@@ -192,11 +288,10 @@ Body Bind(Options& options) {
 }  // namespace
 
 Command commands_serve() {
-  return {
-      .path = "serve",
-      .summary = "Score a model or a scoring script at once, without a workspace, until stopped",
-      .example = "slipway serve model.onnx --script score.py --name MyONNXmodel",
-      .bind = Bind};
+  return {.path = "serve",
+          .summary = "Score a model, a scoring script or an image at once, here, until stopped",
+          .example = "slipway serve model.onnx --script score.py --name MyONNXmodel",
+          .bind = Bind};
 }
 
 }  // namespace slipway::cli

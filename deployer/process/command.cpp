@@ -49,8 +49,7 @@ ProcessSpec RelayFor(const DeploySpec& spec, const CommandOptions& options) {
 
 }  // namespace
 
-Result<ProcessSpec> CommandFor(const DeploySpec& spec, const CommandOptions& options) {
-  if (!spec.upstreams.empty()) return RelayFor(spec, options);
+Result<ProcessSpec> ImageCommand(const DeploySpec& spec) {
   if (spec.entrypoint.empty()) {
     return Error{.code = Code::kInvalidArgument,
                  .message = fmt::format("image {} has no entrypoint", spec.image_reference)};
@@ -64,21 +63,27 @@ Result<ProcessSpec> CommandFor(const DeploySpec& spec, const CommandOptions& opt
   for (const std::string& argument : spec.entrypoint) {
     process.argv.push_back(BelowRoot(spec.rootfs, argument));
   }
+  process.argv.insert(process.argv.end(), {"--root", spec.rootfs.string()});
+  process.environment = spec.environment;
+  if (!spec.working_folder.empty() && ExistsIn(spec.rootfs, spec.working_folder)) {
+    process.folder = spec.rootfs / fs::path(spec.working_folder).relative_path();
+  }
+  return process;
+}
+
+Result<ProcessSpec> CommandFor(const DeploySpec& spec, const CommandOptions& options) {
+  if (!spec.upstreams.empty()) return RelayFor(spec, options);
+  ProcessSpec process = TRY(ImageCommand(spec));
   auto add = [&process](std::string_view option, std::string value) {
     process.argv.emplace_back(option);
     process.argv.push_back(std::move(value));
   };
-  add("--root", spec.rootfs.string());
   add("--listen", fmt::format("fd:{}", options.listen_fd));
   add("--health-listen", fmt::format("fd:{}", options.health_fd));
   if (spec.cpu_cores > 0) {
     add("--threads", fmt::format("{}", static_cast<std::int64_t>(std::ceil(spec.cpu_cores))));
   }
-  process.environment = spec.environment;
   process.environment.push_back(fmt::format("{}={}", kMarkVariable, options.mark));
-  if (!spec.working_folder.empty() && ExistsIn(spec.rootfs, spec.working_folder)) {
-    process.folder = spec.rootfs / fs::path(spec.working_folder).relative_path();
-  }
   process.log = options.log;
   process.keep_fds = {options.listen_fd, options.health_fd};
   return process;

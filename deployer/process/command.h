@@ -17,10 +17,14 @@ struct CommandOptions {
 /// Environment variable by which a process is known as one of a service.
 inline constexpr std::string_view kMarkVariable = "SLIPWAY_INSTANCE";
 
-/// How to start the image's program, or the relay for a spec with upstreams, on this machine: its
-/// entrypoint with every absolute path that exists in the root file system put below it, and the
-/// sockets it inherits. kNotFound (id `Service.ProgramMissing`) if the program is not there,
-/// kInvalidArgument without entrypoint.
+/// How to start the image's program on this machine: its entrypoint with every absolute path that
+/// exists in the root file system put below it, `--root`, its environment and working folder.
+/// Errors as CommandFor.
+Result<ProcessSpec> ImageCommand(const DeploySpec& spec);
+
+/// The same as a process of a service, or the relay for a spec with upstreams: with the sockets it
+/// inherits and what it may use. kNotFound (id `Service.ProgramMissing`) if the program is not
+/// there, kInvalidArgument without entrypoint.
 Result<ProcessSpec> CommandFor(const DeploySpec& spec, const CommandOptions& options);
 
 }  // namespace slipway::deployer

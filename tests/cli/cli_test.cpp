@@ -126,39 +126,138 @@ TEST(CliCommands, SayWhatTheyDo) {
   }
 }
 
-TEST(CliServe, ScoresAModelFileUntilItIsStopped) {
-  const testing::TempDir folder;
-  const CliSurroundings around = SurroundingsIn(folder.path());
-  const fs::path digits = fs::path(SLIPWAY_SOURCE_DIR) / "templates" / "digits";
-  std::string port;
-  {
+/// A server that `slipway serve` became, until the end of the test.
+class CliServe : public ::testing::Test {
+ protected:
+  CliServe() {
     const auto free = http::Server::Start(
         {.listen = {"127.0.0.1:0"}}, [](http::Request&) { return http::Response{.status = 404}; });
-    ASSERT_TRUE(free) << free.error().message;
+    EXPECT_TRUE(free) << free.error().message;
     const std::string address = (*free)->addresses().front();
-    port = address.substr(address.rfind(':') + 1);
+    port_ = address.substr(address.rfind(':') + 1);
   }
-  std::vector<std::string> environment;
-  for (const auto& [name, value] : around.environment) environment.push_back(name + "=" + value);
-  const fs::path log = folder / "serve.log";
-  const auto process = Spawn({.argv = {around.program.string(), "serve",
-                                       (digits / "digits.onnx").string(), "--port", port},
-                              .environment = environment,
-                              .log = log});
-  ASSERT_TRUE(process) << process.error().message;
-  const auto client = http::MakeClient({.retries = 0});
-  http::Request request{.method = "POST", .target = "http://127.0.0.1:" + port + "/score"};
-  request.headers.Set("Content-Type", "application/json");
-  request.body = Text(digits / "samples" / "digits_7.json");
-  auto response = client->Send(request);
-  for (int i = 0; i < 500 && (!response || response->status != 200); ++i) {
-    SystemClock().Sleep(std::chrono::milliseconds(20));
-    response = client->Send(request);
+  void TearDown() override {
+    Stop();
+    (void)testing::RunCli({"slipway", "down"}, around_);
   }
-  EXPECT_TRUE(Terminate(*process, std::chrono::seconds(10)));
-  ASSERT_TRUE(response) << response.error().message << "\n" << Text(log);
-  EXPECT_EQ(response->status, 200) << response->body;
-  EXPECT_NE(response->body.find("["), std::string::npos) << response->body;
+  void Stop() {
+    if (process_.pid == 0) return;
+    EXPECT_TRUE(Terminate(process_, std::chrono::seconds(10)));
+    process_ = {};
+  }
+  void Serve(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {around_.program.string(), "serve"});
+    arguments.insert(arguments.end(), {"--port", port_});
+    std::vector<std::string> environment;
+    for (const auto& [name, value] : around_.environment) {
+      environment.push_back(name + "=" + value);
+    }
+    const auto process = Spawn({.argv = arguments,
+                                .environment = environment,
+                                .folder = around_.folder,
+                                .log = folder_ / "serve.log"});
+    ASSERT_TRUE(process) << process.error().message;
+    process_ = *process;
+  }
+  http::Response AskSeven() {
+    const auto client = http::MakeClient({.retries = 0});
+    http::Request request{.method = "POST", .target = "http://127.0.0.1:" + port_ + "/score"};
+    request.headers.Set("Content-Type", "application/json");
+    request.body = Text(Digits() / "samples" / "digits_7.json");
+    auto response = client->Send(request);
+    for (int i = 0; i < 1500 && IsRunning(process_) && (!response || response->status == 503);
+         ++i) {
+      SystemClock().Sleep(std::chrono::milliseconds(20));
+      response = client->Send(request);
+    }
+    EXPECT_TRUE(response) << response.error().message << "\n" << Log();
+    return response ? *std::move(response) : http::Response{.status = 0};
+  }
+  void Run(std::vector<std::string> words) {
+    words.insert(words.begin(), "slipway");
+    const auto outcome = testing::RunCli(words, around_);
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    ASSERT_EQ(outcome->status, 0) << outcome->err;
+  }
+  void BuildDigits() {
+    Run({"up", "-q"});
+    Run({"model", "register", (Digits() / "digits.onnx").string(), "--name", "digits", "-q"});
+    Run({"image", "create", "digits", "--model", "digits:1", "-q"});
+  }
+  static fs::path Digits() { return fs::path(SLIPWAY_SOURCE_DIR) / "templates" / "digits"; }
+  std::string Log() const { return Text(folder_ / "serve.log"); }
+
+  testing::TempDir folder_;
+  CliSurroundings around_ = SurroundingsIn(folder_.path());
+  std::string port_;
+  ProcessId process_;
+};
+
+TEST_F(CliServe, ScoresAModelFileUntilItIsStopped) {
+  Serve({(Digits() / "digits.onnx").string()});
+  const auto response = AskSeven();
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_NE(response.body.find("["), std::string::npos) << response.body;
+}
+
+TEST_F(CliServe, BoundsAModel) {
+  Serve({(Digits() / "digits.onnx").string(), "--memory-limit", "4K"});
+  EXPECT_EQ(WaitForExit(process_, std::chrono::seconds(30)), 3);
+  process_ = {};
+  EXPECT_NE(Log().find("cause=Run.MemoryLimit"), std::string::npos) << Log();
+}
+
+TEST_F(CliServe, ScoresAnImageOfTheWorkspaceAndKeepsIt) {
+  ASSERT_NO_FATAL_FAILURE(BuildDigits());
+  around_.environment["AZUREML_ENTRY_SCRIPT"] = "not-of-the-image.py";
+  ASSERT_NO_FATAL_FAILURE(Serve({"digits:1"}));
+  const auto first = AskSeven();
+  EXPECT_EQ(first.status, 200) << first.body << Log();
+  EXPECT_NE(Log().find("downloading digits:1"), std::string::npos) << Log();
+  const std::string program = fs::read_symlink("/proc/" + std::to_string(process_.pid) + "/exe");
+  EXPECT_NE(program.find(folder_.path().string()), std::string::npos) << "the image's own server";
+  Stop();
+  fs::remove(folder_ / "serve.log");
+  ASSERT_NO_FATAL_FAILURE(Serve({"digits"}));
+  EXPECT_EQ(AskSeven().body, first.body);
+  EXPECT_EQ(Log().find("downloading"), std::string::npos) << Log();
+}
+
+TEST_F(CliServe, ScoresAnArchiveWithoutAWorkspace) {
+  ASSERT_NO_FATAL_FAILURE(BuildDigits());
+  Run({"image", "save", "digits:1", "digits.tar"});
+  Run({"image", "save", "digits:1", "layout", "-f", "oci-dir"});
+  Run({"down"});
+  fs::remove_all(folder_ / "state");
+  for (const char* place : {"digits.tar", "layout"}) {
+    fs::remove_all(folder_ / ".cache");
+    ASSERT_NO_FATAL_FAILURE(Serve({place}));
+    EXPECT_EQ(AskSeven().status, 200) << place << Log();
+    Stop();
+  }
+}
+
+TEST_F(CliServe, RefusesArchivesThatAreNoImageOfSlipway) {
+  ASSERT_NO_FATAL_FAILURE(BuildDigits());
+  Run({"image", "save", "digits:1", "layout", "-f", "oci-dir"});
+  Run({"image", "save", "digits:1", "docker.tar", "-f", "docker-archive"});
+  const auto fails = [this](const std::string& place, int status, const std::string& cause) {
+    const auto outcome = testing::RunCli({"slipway", "serve", place, "--port", port_}, around_);
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->status, status) << place << outcome->err;
+    EXPECT_NE(outcome->err.find("cause: " + cause), std::string::npos) << place << outcome->err;
+  };
+  fails("docker.tar", 2, "Image.Archive");
+  for (const auto& entry : fs::directory_iterator(around_.folder / "layout/blobs/sha256")) {
+    if (fs::file_size(entry.path()) < 100'000) continue;
+    fs::permissions(entry.path(), fs::perms(0644));
+    std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary).seekp(99) << "X";
+  }
+  fails("layout", 2, "Image.Archive");
+  fs::create_directories(around_.folder / "empty");
+  std::ofstream(around_.folder / "empty/index.json") << "{";
+  fails("empty", 2, "Image.Archive");
+  fails("digits:9", 3, "Image.NotFound");
 }
 
 }  // namespace

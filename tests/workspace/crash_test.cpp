@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "base/temporary_file.h"
 #include "tests/workspace/daemon.h"
 
 namespace slipway::workspace {
@@ -144,6 +145,87 @@ TEST(Crash, KilledAtAnyMomentItStartsAgainWithAllThatWasFinished) {
   EXPECT_GT(states["Failed"], 0) << "nothing was cut off";
   RecordProperty("images_finished", states["Succeeded"]);
   RecordProperty("images_cut_off", states["Failed"]);
+}
+
+std::vector<std::string> TemporariesIn(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with(kTemporaryPrefix)) names.push_back(name);
+  }
+  return names;
+}
+
+/// Whether another program traces each thread of a process.
+bool IsTraced(pid_t pid) {
+  std::error_code error;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", error)) {
+    const auto status = ReadFile(task.path() / "status", 1 << 16);
+    if (!status || status->find("TracerPid:\t0\n") != std::string::npos) return false;
+  }
+  return !error;
+}
+
+/// Kills a process as it is about to rename a file.
+class RenameKiller {
+ public:
+  explicit RenameKiller(pid_t pid) {
+    const auto started =
+        Spawn({.argv = {kStrace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat2",
+                        "-e", "inject=rename,renameat2:signal=SIGKILL", "-p", std::to_string(pid)},
+               .environment = {}});
+    if (!started) return;
+    tracer_ = *started;
+    for (int i = 0; i < 1'000 && IsRunning(tracer_) && !ready_; ++i) {
+      ready_ = IsTraced(pid);
+      if (!ready_) std::this_thread::sleep_for(milliseconds(10));
+    }
+  }
+  ~RenameKiller() {
+    if (tracer_.pid != 0) static_cast<void>(Terminate(tracer_, milliseconds(10'000)).has_value());
+  }
+  RenameKiller(const RenameKiller&) = delete;
+  RenameKiller& operator=(const RenameKiller&) = delete;
+  bool ready() const { return ready_; }
+
+  static constexpr const char* kStrace = "/usr/bin/strace";
+
+ private:
+  ProcessId tracer_;
+  bool ready_ = false;
+};
+
+TEST(Crash, KilledAsItWritesAServiceRecordItLeavesNothingBehind) {
+  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
+    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
+  }
+  if (!std::filesystem::exists(RenameKiller::kStrace)) GTEST_SKIP() << "there is no strace";
+  constexpr const char* kServices = "/api/v1/workspaces/lab/services";
+  const std::string doomed = std::string(kServices) + "/doomed";
+  const testing::TempDir folder;
+  const std::filesystem::path services = folder / "state/run/services";
+  Daemon daemon(folder / "state");
+  ASSERT_TRUE(daemon.Start());
+  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
+  ASSERT_NO_FATAL_FAILURE(BuildOne(daemon));
+  ASSERT_EQ(daemon.Await(daemon.Send("POST", kServices, R"({"name": "doomed", "image": "i:1"})")),
+            "Succeeded")
+      << daemon.last_error();
+  {
+    const RenameKiller killer(daemon.pid());
+    if (!killer.ready()) GTEST_SKIP() << "strace cannot trace here";
+    // The record that says so has a temporary file by then, and never gets its name.
+    static_cast<void>(daemon.Send("DELETE", doomed).has_value());
+    ASSERT_TRUE(daemon.AwaitEnd()) << "it was not killed";
+  }
+  EXPECT_EQ(TemporariesIn(services).size(), 1U);
+  ASSERT_TRUE(daemon.Start());
+  EXPECT_EQ(TemporariesIn(services), std::vector<std::string>());
+  EXPECT_EQ(daemon.Await(daemon.Send("DELETE", doomed)), "Succeeded") << daemon.last_error();
+  EXPECT_TRUE(std::filesystem::is_empty(services));
 }
 
 TEST(Crash, TwoDaemonsOnOneFolderGiveOneClearError) {

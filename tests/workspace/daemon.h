@@ -49,6 +49,14 @@ class Daemon {
     return false;
   }
   void Kill() { End(SIGKILL); }
+  pid_t pid() const { return process_.pid; }
+  /// Whether it ends by itself within a minute.
+  bool AwaitEnd() {
+    const std::lock_guard lock(mutex_);
+    const std::optional<int> status = WaitForExit(process_, milliseconds(60'000));
+    if (status) process_ = {};
+    return status.has_value();
+  }
   /// As `slipway down` does; whether it ended in time, with status 0.
   bool Stop() { return End(SIGTERM) == 0; }
   Result<http::Response> Send(const std::string& method, const std::string& path,

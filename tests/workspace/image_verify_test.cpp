@@ -45,6 +45,16 @@ POST /api/v1/workspaces/lab/images/app/versions/1/verify
 
 )";
 
+constexpr const char* kVerifyExactly = R"(
+POST /api/v1/workspaces/lab/images/app/versions/1/verify?exact=true
+---- 202
+{"id": "<=op>"}
+
+WAIT /api/v1/operations/${op} Failed
+---- 200
+{"error_code": "Image.OtherBuild"}
+)";
+
 class ImageVerify : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -74,6 +84,40 @@ class ImageVerify : public ::testing::Test {
     const auto image = running_->workspace().store().GetImage("lab", {"app", 1});
     EXPECT_TRUE(image) << image.error().message;
     return image ? *image : api::Image();
+  }
+  /// A scoring server of another digest that does the same.
+  fs::path OtherServer(const std::string& name) {
+    const fs::path other = folder_ / name / "bin/slipway-serve";
+    fs::create_directories(other.parent_path());
+    fs::copy_file(ServeProgram(), other);
+    std::ofstream(other, std::ios::app | std::ios::binary) << name;
+    return other;
+  }
+  /// The workspace again, with another scoring server.
+  void UpgradeSlipway() {
+    const fs::path other = OtherServer("upgraded");
+    ::setenv("SLIPWAY_SERVE", other.c_str(), 1);
+    Start();
+  }
+  /// An image of that model file and server comes in the place of the one that was built.
+  void PutInItsPlace(const std::string& model, const fs::path& server) {
+    Workspace& workspace = running_->workspace();
+    imagebuilder::BuildSpec spec{.models = {}, .server_program = server};
+    spec.models.push_back(
+        {.name = "tiny",
+         .version = 1,
+         .main_file = "tiny.onnx",
+         .files = {{.path = "tiny.onnx",
+                    .source = folder_ / "files" / model,
+                    .size = static_cast<std::int64_t>(fs::file_size(folder_ / "files" / model))}}});
+    const auto cache = imagebuilder::MakeMemoryLayerCache();
+    imagebuilder::BuildContext context{.blobs = workspace.blobs(), .cache = *cache};
+    const auto other = imagebuilder::Build(spec, context);
+    ASSERT_TRUE(other) << other.error().message;
+    api::Image image = Image();
+    image.digest = other->manifest.digest;
+    image.layers.clear();
+    ASSERT_TRUE(workspace.store().FinishImage("lab", image, other->config.digest, {}));
   }
   fs::path BlobOf(const std::string& digest) {
     return *running_->workspace().blobs().Path(*Digest::Parse(digest));
@@ -105,25 +149,7 @@ TEST_F(ImageVerify, AMissingBlobIsFound) {
 }
 
 TEST_F(ImageVerify, AnImageThatIsNotWhatItsInputsGiveNamesTheFirstFile) {
-  // An image with another model is put in the place of the one that was built.
-  Workspace& workspace = running_->workspace();
-  const auto inputs = ResolveModels(workspace, "lab", {"tiny"});
-  ASSERT_TRUE(inputs);
-  imagebuilder::BuildSpec spec{.models = {}, .server_program = workspace.config().server_program};
-  spec.models.push_back({.name = "tiny",
-                         .version = 1,
-                         .main_file = "tiny.onnx",
-                         .files = {{.path = "tiny.onnx",
-                                    .source = folder_ / "files/times.onnx",
-                                    .size = static_cast<std::int64_t>(
-                                        fs::file_size(folder_ / "files/times.onnx"))}}});
-  imagebuilder::BuildContext context{.blobs = workspace.blobs(), .cache = workspace.layer_cache()};
-  const auto other = imagebuilder::Build(spec, context);
-  ASSERT_TRUE(other) << other.error().message;
-  api::Image image = Image();
-  image.digest = other->manifest.digest;
-  image.layers.clear();
-  ASSERT_TRUE(workspace.store().FinishImage("lab", image, other->config.digest, {}));
+  PutInItsPlace("times.onnx", running_->workspace().config().server_program);
   Run(std::string(kVerify) +
       "WAIT /api/v1/operations/${op} Failed\n---- 200\n"
       "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>tiny.onnx\"}\n");
@@ -136,19 +162,41 @@ TEST_F(ImageVerify, AnImageThatIsNotWhatItsInputsGiveNamesTheFirstFile) {
 }
 
 TEST_F(ImageVerify, OtherProgramsOfSlipwayAreToldApart) {
-  const fs::path other = folder_ / "other/bin/slipway-serve";
-  fs::create_directories(other.parent_path());
-  fs::copy_file(ServeProgram(), other);
-  std::ofstream(other, std::ios::app | std::ios::binary) << "more";
-  ::setenv("SLIPWAY_SERVE", other.c_str(), 1);
-  Start();
-  Run(std::string(kVerify) +
-      "WAIT /api/v1/operations/${op} Failed\n---- 200\n{\"error_code\": \"Image.OtherBuild\"}\n");
+  UpgradeSlipway();
+  Run(std::string(kVerify) + "WAIT /api/v1/operations/${op} Succeeded\n");
   const api::Image after = Image();
+  EXPECT_THAT(after.verification.detail, HasSubstr("server of another build of Slipway"));
   EXPECT_EQ(after.verification.state, "other-build");
   EXPECT_EQ(PartOf(after, "server").state, "other-build");
   EXPECT_THAT(PartOf(after, "server").difference, HasSubstr("/opt/slipway/bin/slipway-serve"));
   EXPECT_EQ(PartOf(after, "model").state, "same");
+}
+
+TEST_F(ImageVerify, OtherProgramsOfSlipwayFailWhereTheSameAreAskedFor) {
+  UpgradeSlipway();
+  Run(kVerifyExactly);
+  Run("POST /api/v1/workspaces/lab/images/app/versions/1/verify?exact=yes\n---- 400\n");
+  EXPECT_EQ(Image().verification.state, "other-build");
+}
+
+TEST_F(ImageVerify, AnotherServerThanTheOneThatWentIntoItIsNoUpgrade) {
+  PutInItsPlace("tiny.onnx", OtherServer("forged"));
+  UpgradeSlipway();
+  Run(std::string(kVerify) +
+      "WAIT /api/v1/operations/${op} Failed\n---- 200\n"
+      "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>not the program that went\"}\n");
+  EXPECT_EQ(PartOf(Image(), "server").state, "differs");
+  EXPECT_EQ(PartOf(Image(), "model").state, "same");
+}
+
+TEST_F(ImageVerify, AnotherModelIsFoundAlsoAfterAnUpgrade) {
+  PutInItsPlace("times.onnx", running_->workspace().config().server_program);
+  UpgradeSlipway();
+  Run(std::string(kVerify) +
+      "WAIT /api/v1/operations/${op} Failed\n---- 200\n"
+      "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>tiny.onnx\"}\n");
+  EXPECT_EQ(PartOf(Image(), "model").state, "differs");
+  EXPECT_EQ(PartOf(Image(), "server").state, "other-build");
 }
 
 TEST_F(ImageVerify, AModelThatIsGoneIsNamed) {

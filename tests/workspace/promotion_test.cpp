@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -305,6 +306,52 @@ TEST_F(Promoting, VerifyRefusesAnImageThatItsInputsDoNotGive) {
   }
   EXPECT_TRUE(names_model) << DumpJson(verification);
   EXPECT_EQ(Get("/models/calc/aliases/prod").value("version", 0), 2) << "as it was";
+  EXPECT_EQ(Get("/services/calc-prod").value("state", ""), "Healthy");
+}
+
+/// A scoring server of this test's own, which the workspace packs and which may become another.
+class OwnServer {
+ protected:
+  OwnServer() {
+    if (!std::filesystem::exists(ServeProgram())) return;
+    std::filesystem::copy_file(ServeProgram(), program_);
+    ::setenv("SLIPWAY_SERVE", program_.c_str(), 1);
+  }
+  ~OwnServer() { ::unsetenv("SLIPWAY_SERVE"); }
+  void Upgrade() const { std::ofstream(program_, std::ios::app | std::ios::binary) << "newer"; }
+
+ private:
+  testing::TempDir place_;
+  const std::filesystem::path program_ = place_ / "slipway-serve";
+};
+class PromotingAfterUpgrade : protected OwnServer, public Promoting {};
+
+TEST_F(PromotingAfterUpgrade, VerifyPassesAndSaysSoVerifyExactDoesNot) {
+  SetEnvironment({{"gates", Json::array()}});
+  Register("Add", {});
+  ASSERT_EQ(Await(Request("calc:1")).value("state", ""), "Succeeded");
+  Upgrade();
+  SetEnvironment({{"gates", {"verify"}}});
+  const Json passed = Await(Request("calc:1"));
+  ASSERT_EQ(passed.value("state", ""), "Succeeded") << DumpJson(passed);
+  const Json verify = EvidenceOf(passed, "verify");
+  EXPECT_EQ(verify.value("state", ""), "Passed");
+  EXPECT_THAT(verify.value("detail", ""), HasSubstr("server of another build of Slipway"));
+  const Json verification = verify.value("verification", Json::object());
+  EXPECT_EQ(verification.value("state", ""), "other-build");
+  std::map<std::string, std::string> parts;
+  for (const Json& part : verification.value("parts", Json::array())) {
+    parts[part.value("name", "")] = part.value("state", "");
+  }
+  EXPECT_EQ(parts["server"], "other-build");
+  EXPECT_EQ(parts["model"], "same");
+  EXPECT_EQ(parts["config"], "same");
+
+  SetEnvironment({{"gates", {"verify-exact"}}});
+  const Json failed = Await(Request("calc:1"));
+  EXPECT_EQ(failed.value("state", ""), "Failed");
+  EXPECT_EQ(failed.value("error_code", ""), "Image.OtherBuild") << DumpJson(failed);
+  EXPECT_EQ(EvidenceOf(failed, "verify-exact").value("state", ""), "Failed");
   EXPECT_EQ(Get("/services/calc-prod").value("state", ""), "Healthy");
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "deployer/process/scan.h"
+#include "tests/runtime/tiny_model.h"
 #include "tests/workspace/daemon.h"
 
 namespace slipway::workspace {
@@ -134,6 +135,37 @@ TEST_F(ServiceLife, NothingListensBeyondThisMachineUnlessItIsSaid) {
   const auto json = ParseJson(*endpoint);
   ASSERT_TRUE(json);
   EXPECT_EQ(ListenedOn(port_of(json->value("address", ""))), loopback);
+}
+
+TEST_F(ServiceLife, ItsMemoryBoundsItsModels) {
+  namespace tiny = runtime::tiny;
+  Register("product", tiny::ModelOf(tiny::GraphOf({{"ConstantOfShape", {"size"}, {"z"}},
+                                                   {"MatMul", {"z", "z"}, {"m"}},
+                                                   {"ReduceSum", {"m"}, {"y"}}},
+                                                  {{"size", runtime::DType::kInt64}},
+                                                  {{"y", runtime::DType::kFloat32}})));
+  const Json wanted{{"name", "bounded"},
+                    {"image", "product:1"},
+                    {"deployment", {{"cpu_cores", 1}, {"memory_gb", 1.5}}}};
+  ASSERT_EQ(daemon_.Await(daemon_.Send("POST", Path("/services"), DumpJson(wanted))), "Succeeded")
+      << daemon_.last_error();
+  const auto processes = Processes();
+  ASSERT_EQ(processes.size(), 1U);
+  const auto environment =
+      ReadFile("/proc/" + std::to_string(processes[0].pid) + "/environ", 1 << 20);
+  ASSERT_TRUE(environment) << environment.error().message;
+  EXPECT_NE(environment->find("SLIPWAY_MODEL_MEMORY_MB=1536"), std::string::npos);
+  http::Request request{.method = "POST",
+                        .target = Show("bounded").value("endpoint", "") + "/score"};
+  request.headers.Set("Content-Type", "application/json");
+  request.body = R"({"data": [30000, 30000]})";
+  const auto refused = client_->Send(request);
+  ASSERT_TRUE(refused) << refused.error().message;
+  EXPECT_EQ(refused->status, 413) << refused->body;
+  request.body = R"({"data": [10, 10]})";
+  const auto answered = client_->Send(request);
+  ASSERT_TRUE(answered) << answered.error().message;
+  EXPECT_EQ(answered->status, 200) << answered->body;
 }
 
 TEST_F(ServiceLife, OutlivesAKilledDaemonAndIsFoundAgain) {

@@ -59,6 +59,25 @@ TEST(StateFolder, TokenThatOthersMayReadIsRefused) {
   EXPECT_NE(opened.error().fix.find("chmod 600"), std::string::npos);
 }
 
+TEST(StateFolder, WhatAKilledProgramWasWritingIsSweptAtStart) {
+  const testing::TempDir folder;
+  { RunningWorkspace running(folder / "state"); }
+  const std::filesystem::path state = folder / "state";
+  const std::vector<std::string> left = {".tmp-0011223344556677", "run/.tmp-0011223344556677",
+                                         "run/services/.tmp-00", "run/keys/.tmp-11",
+                                         "run/docker/.tmp-22"};
+  const std::vector<std::string> kept = {"run/services/notes.txt", "run/services/.hidden"};
+  for (const std::string& name : left) {
+    ASSERT_TRUE(MakeFolders((state / name).parent_path()));
+    ASSERT_TRUE(WriteFileAtomic(state / name, "{\"half\": "));
+  }
+  for (const std::string& name : kept) ASSERT_TRUE(WriteFileAtomic(state / name, "x"));
+  RunningWorkspace running(state);
+  ASSERT_TRUE(running.ok());
+  for (const std::string& name : left) EXPECT_FALSE(std::filesystem::exists(state / name)) << name;
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(state / name)) << name;
+}
+
 TEST(StateFolder, SecondWorkspaceIsRefused) {
   const testing::TempDir folder;
   RunningWorkspace running(folder / "state");

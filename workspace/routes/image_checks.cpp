@@ -22,7 +22,14 @@ Result<api::Image> FindReady(const Call& call, Workspace& workspace) {
 
 Result<http::Response> Verify(Call& call, Workspace& workspace) {
   const api::Image image = TRY(FindReady(call, workspace));
-  return AcceptedResponse(TRY(StartImageVerify(workspace, call.Param("w"), image)));
+  const std::string exact = call.target.Query("exact", "false");
+  if (exact != "true" && exact != "false") {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "query parameter exact is \"" + exact + "\", not true or false",
+                 .id = "Request.Invalid"};
+  }
+  const OwnPrograms programs = exact == "true" ? OwnPrograms::kSame : OwnPrograms::kAny;
+  return AcceptedResponse(TRY(StartImageVerify(workspace, call.Param("w"), image, programs)));
 }
 
 Result<http::Response> Sbom(Call& call, Workspace& workspace) {
