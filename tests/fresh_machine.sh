@@ -47,6 +47,7 @@ cp /etc/resolv.conf "$machine/etc/resolv.conf"
 # inside COMMAND: in a mount and process namespace of its own, which ends with it.
 inside() {
   unshare --mount --pid --fork bash -euc '
+    mount --rbind "$0" "$0"  # a root of its own, as a machine has
     mount -t proc proc "$0/proc"
     mount --rbind /dev "$0/dev"
     mount -t tmpfs tmpfs "$0/tmp"
