@@ -168,16 +168,6 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   return {desc, attributes, engine};
 }
 
-std::vector<DnnlCall::Argument> ArgumentsOf(const convolution_forward::primitive_desc& desc,
-                                            bool has_bias) {
-  std::vector<DnnlCall::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
-                                               {DNNL_ARG_WEIGHTS, desc.weights_desc()},
-                                               {DNNL_ARG_DST, desc.dst_desc()},
-                                               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
-  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
-  return arguments;
-}
-
 /// The primitive of all parts that are alike, and where it works.
 class PartKernel {
  public:
@@ -187,7 +177,7 @@ class PartKernel {
       : engine_(engine),
         part_(part),
         desc_(desc),
-        call_(convolution_forward(desc), engine, ArgumentsOf(desc, node.Has(2))),
+        call_(convolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
         y_(PartDesc(*node.outputs[0].shape, part.items, part.rows)),
         x_change_(PartDesc(node.shape(0), part.items, part.input_rows), desc.src_desc(), engine),
         y_change_(desc.dst_desc(), y_, engine),

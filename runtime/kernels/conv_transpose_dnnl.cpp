@@ -46,23 +46,13 @@ std::vector<std::int64_t> PadsEnd(const Window& window) {
   return pads;
 }
 
-std::vector<DnnlCall::Argument> ArgumentsOf(const deconvolution_forward::primitive_desc& desc,
-                                            bool has_bias) {
-  std::vector<DnnlCall::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
-                                               {DNNL_ARG_WEIGHTS, desc.weights_desc()},
-                                               {DNNL_ARG_DST, desc.dst_desc()},
-                                               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
-  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
-  return arguments;
-}
-
 class DeconvExecutable final : public Executable {
  public:
   DeconvExecutable(const NodeFacts& node, const ConvShape& shape,
                    const deconvolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
                    const dnnl::engine& engine)
       : desc_(desc),
-        call_(deconvolution_forward(desc), engine, ArgumentsOf(desc, node.Has(2))),
+        call_(deconvolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
         items_(desc.src_desc().dims()[0]),
         x_change_(PlainDesc(desc.src_desc().dims()), desc.src_desc(), engine),
         y_change_(desc.dst_desc(), PlainDesc(desc.dst_desc().dims()), engine),

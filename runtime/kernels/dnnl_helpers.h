@@ -101,6 +101,17 @@ class DnnlCall {
   std::unique_ptr<Idle> idle_;
 };
 
+/// What a convolution or its transpose takes: source, weights, destination, scratch, then a bias.
+template <class PrimitiveDesc>
+std::vector<DnnlCall::Argument> ConvolutionArguments(const PrimitiveDesc& desc, bool has_bias) {
+  std::vector<DnnlCall::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
+                                               {DNNL_ARG_WEIGHTS, desc.weights_desc()},
+                                               {DNNL_ARG_DST, desc.dst_desc()},
+                                               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
+  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
+  return arguments;
+}
+
 /// From one layout to another. Thread-safe.
 class LayoutChange {
  public:

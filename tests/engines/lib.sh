@@ -43,6 +43,11 @@ build_image() {
   [ -n "$digest" ] || fail "the image has no digest"
 }
 
+# need_module NAME [SAYING]: skips where that Python module of the project was not built.
+need_module() {
+  [ -d "$bin/../lib/slipway/python/$1" ] || skip "the Python modules were not built${2:+; $2}"
+}
+
 # expected N: what `slipway model run` says of sample N, without blanks.
 expected() {
   "$bin/slipway" model run "$digits/digits.onnx" -i "image=$digits/samples/test_data_set_$1/input_0.pb" \

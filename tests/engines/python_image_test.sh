@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need apt-get curl python3
 build_image "$1"
-[ -d "$bin/../lib/slipway/python/onnxruntime" ] || skip "the Python modules were not built"
+need_module onnxruntime
 cat >score.py <<'PY'
 import json
 

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need apt-get curl python3
 build_image "$1"
-[ -d "$bin/../lib/slipway/python/onnxruntime" ] || skip "the Python modules were not built"
+need_module onnxruntime
 export XDG_CACHE_HOME=$work/cache HOME=$work/home
 mkdir -p "$HOME"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need apt-get curl python3
 build_image "$1"
-[ -d "$bin/../lib/slipway/python/azureml" ] || skip "the Python modules were not built"
+need_module azureml
 mkdir -p project/code project/pkg project/data project/.git project/__pycache__
 cat >project/code/score.py <<'PY'
 import json

@@ -113,9 +113,7 @@ std::vector<std::string> Strangers(const std::filesystem::path& state) {
 }
 
 TEST(Crash, KilledAtAnyMomentItStartsAgainWithAllThatWasFinished) {
-  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  }
+  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
   constexpr int kRounds = 25;
   const testing::TempDir folder;
   Daemon daemon(folder / "state");
@@ -199,9 +197,7 @@ class RenameKiller {
 };
 
 TEST(Crash, KilledAsItWritesAServiceRecordItLeavesNothingBehind) {
-  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  }
+  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
   if (!std::filesystem::exists(RenameKiller::kStrace)) GTEST_SKIP() << "there is no strace";
   constexpr const char* kServices = "/api/v1/workspaces/lab/services";
   const std::string doomed = std::string(kServices) + "/doomed";

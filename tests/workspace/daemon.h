@@ -27,6 +27,11 @@ inline std::filesystem::path DaemonProgram() {
   return std::filesystem::path(SLIPWAY_BINARY_DIR) / "bin" / "slipwayd";
 }
 
+/// What tests of a Daemon and its services start.
+inline bool ProgramsAreBuilt() {
+  return std::filesystem::exists(DaemonProgram()) && std::filesystem::exists(ServeProgram());
+}
+
 /// A slipwayd of its own process over a state folder, to be killed.
 class Daemon {
  public:

@@ -385,9 +385,7 @@ TEST_F(Promoting, AnEnvironmentOfWhichNoGatesAreSaidAsksTheEndpoint) {
 
 /// A daemon of its own, killed while it builds an image again.
 TEST(PromotionCrash, KilledWhileItVerifiesNothingHasChanged) {
-  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  }
+  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
   const testing::TempDir folder;
   Daemon daemon(folder / "state");
   ASSERT_TRUE(daemon.Start());
@@ -434,9 +432,7 @@ TEST(PromotionCrash, KilledWhileItVerifiesNothingHasChanged) {
 
 /// A daemon of its own, killed while it promotes.
 TEST(PromotionCrash, IsFoundFailedAndTheServiceAsItWas) {
-  if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-    GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  }
+  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
   const testing::TempDir folder;
   Daemon daemon(folder / "state");
   ASSERT_TRUE(daemon.Start());

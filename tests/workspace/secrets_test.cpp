@@ -36,9 +36,7 @@ std::string Content(const std::filesystem::path& file) {
 class Secrets : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-      GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-    }
+    if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
     registry_.Change([](testing::FakeRegistry::State& state) {
       state.auth = testing::FakeRegistry::Auth::kBasic;
       state.password = kPassword;

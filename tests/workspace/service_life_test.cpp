@@ -23,9 +23,7 @@ constexpr const char* kBase = "/api/v1/workspaces/lab";
 class ServiceLife : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-      GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-    }
+    if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
     ASSERT_TRUE(daemon_.Start());
     ASSERT_TRUE(daemon_.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
     Register("add", testing::MakeTinyOnnx());

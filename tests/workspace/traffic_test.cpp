@@ -90,9 +90,7 @@ class Callers {
 class TrafficTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(DaemonProgram()) || !std::filesystem::exists(ServeProgram())) {
-      GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-    }
+    if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
     ASSERT_TRUE(daemon_.Start());
     ASSERT_TRUE(daemon_.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
     Image("Add");
