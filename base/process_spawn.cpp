@@ -25,7 +25,7 @@ namespace {
 constexpr int kFirstOtherFd = 3;
 constexpr int kGivenFdsMax = 16;
 
-enum class Step : int { kSession, kParent, kFolder, kFiles, kExec };
+enum class Step : std::uint8_t { kSession, kParent, kFolder, kFiles, kExec };
 
 /// What the child reports through the pipe when it cannot become the program.
 struct Failure {

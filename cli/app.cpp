@@ -92,7 +92,7 @@ Error Usage(const CLI::App& app, std::string message, const std::string& nearest
 }
 
 Error Unexpected(const CLI::App& app, const std::string& word) {
-  if (word.starts_with("-")) {
+  if (word.starts_with('-')) {
     const std::string name = word.substr(0, word.find('='));
     return Usage(app, "unknown option '" + name + "'", NearestOf(name, OptionNames(app)));
   }
@@ -107,7 +107,7 @@ Error FromParseError(CLI::App& root, const CLI::ParseError& error) {
   if (extras || dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     const std::vector<std::string> extra = app.remaining();
     const auto option = std::find_if(extra.begin(), extra.end(),
-                                     [](const std::string& word) { return word.starts_with("-"); });
+                                     [](const std::string& word) { return word.starts_with('-'); });
     if (option != extra.end()) return Unexpected(app, *option);
     const std::vector<std::string> all = root.remaining(true);
     if (extras && !all.empty()) {

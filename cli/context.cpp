@@ -16,7 +16,7 @@ Result<std::filesystem::path> Context::state_folder() const {
 }
 
 void Context::Progress(std::string_view line) {
-  if (!globals.quiet) around_.err << Printable(line) << std::endl;
+  if (!globals.quiet) around_.err << Printable(line) << '\n' << std::flush;
 }
 
 void Context::Text(std::string_view text) { around_.err << text << std::flush; }

@@ -108,7 +108,7 @@ Result<void> DownloadFile(Remote& remote, const std::string& target, const fs::p
 
 Result<void> UnpackTar(const fs::path& archive, const fs::path& folder) {
   TRY(MakeFolders(folder));
-  const auto unpacked = UnpackInto(archive, folder);
+  auto unpacked = UnpackInto(archive, folder);
   if (!unpacked) TRY(RemoveTree(folder));
   return unpacked;
 }

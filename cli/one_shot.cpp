@@ -70,7 +70,7 @@ fs::path CacheFolder(const Context& context) {
     const auto found = context.environment().find(name);
     return found == context.environment().end() ? std::string() : found->second;
   };
-  if (const std::string cache = get("XDG_CACHE_HOME"); !cache.empty()) return cache;
+  if (std::string cache = get("XDG_CACHE_HOME"); !cache.empty()) return cache;
   if (const std::string home = get("HOME"); !home.empty()) return fs::path(home) / ".cache";
   return fs::temp_directory_path();
 }

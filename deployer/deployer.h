@@ -110,7 +110,7 @@ struct DriverContext {
 struct Target {
   std::string_view name;     ///< `process`
   std::string_view summary;  ///< one line for people
-  Result<std::unique_ptr<Driver>> (*open)(DriverContext context) = nullptr;
+  Result<std::unique_ptr<Driver>> (*open)(const DriverContext& context) = nullptr;
   bool runs_unpacked = false;  ///< needs DeploySpec::rootfs
   /// Empty: it takes DeploySpec::upstreams. Else why requests cannot be divided there.
   std::string_view no_split = {};

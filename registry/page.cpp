@@ -36,7 +36,7 @@ std::string PageToken(std::string_view workspace, const ModelFilter& filter, std
 }
 
 Result<std::int64_t> ReadPageToken(std::string_view workspace, const ModelFilter& filter) {
-  const Error refused{
+  Error refused{
       .code = Code::kInvalidArgument,
       .message = fmt::format("next {} is not from a page of this list", Shown(filter.next)),
       .id = "Request.Invalid",

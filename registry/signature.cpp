@@ -121,18 +121,18 @@ Result<std::string> SignatureText(const Signature& signature) {
 }
 
 Result<Signature> ParseSignature(std::string_view text) {
+  Error damaged{.code = Code::kDataLoss,
+                .message = fmt::format("stored signature {} cannot be read", Shown(text)),
+                .id = "State.Damaged"};
   auto json = ParseJson(text);
-  if (json) {
-    try {
-      return Signature{.inputs = FromJson(json->at("inputs")),
-                       .outputs = FromJson(json->at("outputs")),
-                       .libraries = json->value("libraries", std::vector<std::string>())};
-    } catch (const Json::exception&) {
-    }
+  if (!json) return damaged;
+  try {
+    return Signature{.inputs = FromJson(json->at("inputs")),
+                     .outputs = FromJson(json->at("outputs")),
+                     .libraries = json->value("libraries", std::vector<std::string>())};
+  } catch (const Json::exception&) {
+    return damaged;
   }
-  return Error{.code = Code::kDataLoss,
-               .message = fmt::format("stored signature {} cannot be read", Shown(text)),
-               .id = "State.Damaged"};
 }
 
 }  // namespace slipway::registry

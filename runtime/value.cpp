@@ -27,14 +27,14 @@ std::string ShapedTypeText(const TypeInfo& type) {
   if (!type.shape) return fmt::format("{}[...]", DTypeName(type.dtype));
   std::string text = fmt::format("{}[", DTypeName(type.dtype));
   for (std::size_t i = 0; i < type.shape->size(); ++i) {
-    if (i > 0) text += ",";
+    if (i > 0) text += ',';
     const std::int64_t dim = (*type.shape)[i];
     if (dim >= 0) {
       text += std::to_string(dim);
     } else if (i < type.symbols.size() && !type.symbols[i].empty()) {
       text += type.symbols[i];
     } else {
-      text += "?";
+      text += '?';
     }
   }
   return text + "]";

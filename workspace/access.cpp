@@ -76,7 +76,7 @@ std::string FormatToken(const TokenText& token) {
 }
 
 Result<TokenText> ParseToken(std::string_view text) {
-  const Error wrong{.code = Code::kInvalidArgument, .message = "it is no token"};
+  Error wrong{.code = Code::kInvalidArgument, .message = "it is no token"};
   if (!text.starts_with(kPrefix)) return wrong;
   const std::string_view rest = text.substr(kPrefix.size());
   if (rest.size() != 2 * kIdBytes + 1 + 2 * kSecretBytes || rest[2 * kIdBytes] != '_') return wrong;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/http/http.h"
@@ -36,7 +37,7 @@ http::Response ObjectResponse(int status, const Json& object);
 http::Response ListResponse(std::vector<Json> items, const std::string& next);
 template <class T>
 http::Response PageResponse(const Page<T>& page) {
-  std::vector<Json> items;
+  std::vector<decltype(ToJson(std::declval<T>()))> items;
   for (const T& item : page.items) items.push_back(ToJson(item));
   return ListResponse(std::move(items), page.next);
 }

@@ -174,7 +174,7 @@ Result<void> CheckJson(Workspace& workspace, const ServiceRow& row, const fs::pa
   const fs::path expected = folder / kResponseFile;
   if (IsThere(expected)) {
     Result<Json> read = ParseJson(TRY(ReadFile(expected, limits::kJsonBytes)));
-    if (!read) return Within(std::string(kResponseFile), std::move(read).error());
+    if (!read) return Within(kResponseFile, std::move(read).error());
     want = *std::move(read);
   }
   const std::string answer = TRY(Post(workspace, MakePost(row, "/score", std::move(body))));

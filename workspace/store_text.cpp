@@ -44,9 +44,9 @@ std::string EncodeNext(std::int64_t seq) {
 
 Result<std::int64_t> DecodeNext(const std::string& next) {
   if (next.empty()) return std::numeric_limits<std::int64_t>::max();
-  const Error wrong{.code = Code::kInvalidArgument,
-                    .message = "next \"" + next + "\" is not from a page of this list",
-                    .id = "Request.Invalid"};
+  Error wrong{.code = Code::kInvalidArgument,
+              .message = "next \"" + next + "\" is not from a page of this list",
+              .id = "Request.Invalid"};
   const Result<std::string> text = DecodeBase64(next);
   constexpr std::string_view kPrefix = "before:";
   if (!text || text->compare(0, kPrefix.size(), kPrefix) != 0) return wrong;
@@ -73,9 +73,9 @@ Result<VersionedName> ParseVersionedName(std::string_view text) {
   VersionedName name{std::string(text.substr(0, colon)), 0};
   const std::string_view version =
       colon == std::string_view::npos ? "latest" : text.substr(colon + 1);
-  const Error wrong{.code = Code::kInvalidArgument,
-                    .message = "\"" + std::string(text) + "\" is not NAME or NAME:VERSION",
-                    .id = "Request.Invalid"};
+  Error wrong{.code = Code::kInvalidArgument,
+              .message = "\"" + std::string(text) + "\" is not NAME or NAME:VERSION",
+              .id = "Request.Invalid"};
   if (name.name.empty()) return wrong;
   if (version == "latest") return name;
   const char* end = version.data() + version.size();

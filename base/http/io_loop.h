@@ -7,7 +7,7 @@
 #include <thread>
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): its name
 }
 
 namespace slipway::http {

@@ -485,9 +485,10 @@ void ServerImpl::Begin(Socket socket, IoLoop& loop) {
 }
 
 asio::awaitable<void> ServerImpl::Serve(ConnectionList::iterator place) {
-  const std::shared_ptr<Connection> connection = *place;
-  co_await connection->Run();
+  co_await (*place)->Run();
+  std::shared_ptr<Connection> ended;  // goes when the lock is gone
   const std::lock_guard lock(mutex_);
+  ended = std::move(*place);
   connections_.erase(place);
   changed_.notify_all();
 }

@@ -40,7 +40,7 @@ Result<void> Verify(Context& context, const Arguments& arguments) {
   if (arguments.wait.no_wait) {
     return AwaitAndPrint(context, *remote, operation, arguments.wait, {});
   }
-  const Result<void> ended = AwaitEnd(context, *remote, operation, arguments.wait);
+  Result<void> ended = AwaitEnd(context, *remote, operation, arguments.wait);
   // What differs is told of an image that is not what it should be, too.
   if (!ended && !ended.error().id.starts_with("Image.")) return ended.error();
   const Json image = TRY(remote->Get("/api/v1" + operation.value("resource", "")));

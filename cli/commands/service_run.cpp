@@ -17,7 +17,7 @@ struct Arguments {
 };
 
 Result<std::string> ReadData(const Context& context, const std::string& data) {
-  if (!data.starts_with("@")) return data;
+  if (!data.starts_with('@')) return data;
   return ReadFile(context.folder() / data.substr(1), limits::kHttpBodyBytes);
 }
 
@@ -32,7 +32,7 @@ Result<void> Run(Context& context, const Arguments& arguments) {
     const auto json = ParseJson(answer);
     if (json) return context.PrintObject(*json, {});
   }
-  if (!answer.ends_with("\n")) answer += '\n';
+  if (!answer.ends_with('\n')) answer += '\n';
   return context.Print(answer);
 }
 

@@ -14,6 +14,7 @@ namespace slipway::deployer {
 /// type is null, empty, or the fallback.
 const Json& KubeAt(const Json& object, std::initializer_list<const char*> path);
 const Json& KubeList(const Json& value);
+const Json& KubeList(Json&&) = delete;
 std::string KubeText(const Json& object, const std::string& name);
 std::int64_t KubeInt(const Json& object, const std::string& name, std::int64_t fallback);
 

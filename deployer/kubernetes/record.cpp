@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::size_t kInstallationBytes = 16;
 
-Error Damaged(std::string why) {
+Error Damaged(std::string_view why) {
   return {.code = Code::kDataLoss,
-          .message = "a service's record is damaged: " + why,
+          .message = "a service's record is damaged: " + std::string(why),
           .id = "Service.RecordDamaged"};
 }
 

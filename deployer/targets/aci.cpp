@@ -75,7 +75,7 @@ class AciDriver final : public Driver {
   ServiceSet services_;
 };
 
-Result<std::unique_ptr<Driver>> Open(DriverContext context) {
+Result<std::unique_ptr<Driver>> Open(const DriverContext& context) {
   auto driver = std::make_unique<AciDriver>(
       context, ReadAciAccess([](const char* name) { return std::getenv(name); }));
   TRY(driver->Adopt());

@@ -253,7 +253,7 @@ class KubernetesDriver final : public Driver {
   std::map<ServiceKey, LookedAt> looks_;
 };
 
-Result<std::unique_ptr<Driver>> Open(DriverContext context) {
+Result<std::unique_ptr<Driver>> Open(const DriverContext& context) {
   const fs::path folder = fs::absolute(context.run_folder) / "kubernetes";
   TRY(MakeFolders(folder));
   std::string installation = TRY(KubeInstallation(folder));

@@ -79,7 +79,7 @@ class ProcessDriver final : public Driver {
   ServiceSet services_;
 };
 
-Result<std::unique_ptr<Driver>> Open(DriverContext context) {
+Result<std::unique_ptr<Driver>> Open(const DriverContext& context) {
   auto driver = std::make_unique<ProcessDriver>(context);
   TRY(driver->Adopt());
   return std::unique_ptr<Driver>(std::move(driver));

@@ -67,7 +67,7 @@ std::optional<fs::path> MakeFolder(const std::vector<fs::path>& parents, const c
   const std::string name = fmt::format("slipway-build-{}-{}", ::getpid(), RandomHex(4));
   for (const fs::path& parent : parents) {
     std::error_code failed;
-    const fs::path folder = parent / name;
+    fs::path folder = parent / name;
     if (!fs::create_directory(folder, failed) || failed) continue;
     if (fs::exists(folder / needed, failed)) return folder;
     fs::remove(folder, failed);

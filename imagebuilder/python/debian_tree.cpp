@@ -79,15 +79,15 @@ Result<void> AddSystem(TreeWriter& tree) {
 }  // namespace
 
 const std::vector<std::string>& BasePackages() {
-  static const std::vector<std::string> kPackages = {
+  static const std::vector<std::string> packages = {
       "base-files", "ca-certificates", "dash", "libgomp1", "libstdc++6", "netbase", "python3"};
-  return kPackages;
+  return packages;
 }
 
 const std::vector<std::string>& ShellPackages() {
-  static const std::vector<std::string> kPackages = {
-      "bash", "coreutils", "findutils", "grep", "gzip", "hostname", "sed", "util-linux"};
-  return kPackages;
+  static const std::vector<std::string> packages = {"bash", "coreutils", "findutils", "grep",
+                                                    "gzip", "hostname",  "sed",       "util-linux"};
+  return packages;
 }
 
 Result<void> MakeDebianTree(const std::vector<LockedFile>& packages,

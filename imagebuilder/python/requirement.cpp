@@ -174,7 +174,7 @@ Result<Requirement> ParseRequirement(std::string_view line) {
       if (!IsName(Trim(extra))) return Bad(fmt::format("'{}' is no name of an extra", extra));
       requirement.extras += (requirement.extras.empty() ? "[" : ",") + std::string(Trim(extra));
     }
-    requirement.extras += "]";
+    requirement.extras += ']';
     text = Trim(text.substr(close + 1));
   }
   if (text.empty()) return requirement;

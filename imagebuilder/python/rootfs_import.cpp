@@ -28,7 +28,7 @@ bool IsLeftOut(std::string_view path) {
   });
 }
 
-Result<Image> Store(const ImageConfig& config, Layer layer, BlobStore& blobs) {
+Result<Image> Store(const ImageConfig& config, const Layer& layer, BlobStore& blobs) {
   const std::vector<Layer> layers = {layer};
   const auto put = [&blobs](std::string_view type, const std::string& text) -> Result<Descriptor> {
     const auto stored = TRY(blobs.PutText(text));

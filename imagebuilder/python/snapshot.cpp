@@ -92,7 +92,6 @@ Result<std::vector<FileEntry>> ChangesSince(const Snapshot& before, const fs::pa
     if (old != before.entries.end() && IsSame(old->second, facts)) continue;
     entries.push_back(TRY(MakeEntry(root, path, facts)));
   }
-  std::string removed_folder;
   for (const auto& [path, facts] : before.entries) {
     if (!IsOfTheImage(path) || after.entries.contains(path)) continue;
     // A folder that is gone takes what was in it along.

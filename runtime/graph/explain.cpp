@@ -33,7 +33,7 @@ std::string StepText(const Plan& plan, const Step& step) {
     text += fmt::format(" -> {}", FactsText(plan.values[static_cast<std::size_t>(id)].facts));
     break;
   }
-  text += "\n";
+  text += '\n';
   for (const auto& [kernel, why] : step.prepared.declined) {
     text += fmt::format("    not {}: {}\n", kernel, why);
   }

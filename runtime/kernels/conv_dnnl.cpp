@@ -298,7 +298,7 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
 }  // namespace
 
 std::string DeclineConvDnnl(const NodeFacts& node) {
-  const std::string why = DeclineUnlessFloat32(node, 4);
+  std::string why = DeclineUnlessFloat32(node, 4);
   if (!why.empty()) return why;
   const std::size_t spatial = node.shape(0).size() - 2;
   if (spatial > kSpatialMost) return Message(spatial, " spatial dimensions");

@@ -108,7 +108,7 @@ class DeconvExecutable final : public Executable {
 }  // namespace
 
 std::string DeclineConvTransposeDnnl(const NodeFacts& node) {
-  const std::string why = DeclineUnlessFloat32(node, 3);
+  std::string why = DeclineUnlessFloat32(node, 3);
   if (!why.empty()) return why;
   const Result<ConvShape> shape = TransposeShapeOf(node);
   if (!shape) return shape.error().message;
@@ -133,8 +133,8 @@ Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& no
   for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
   Shape x = node.shape(0);
   Shape y = *node.outputs[0].shape;
-  const double taps = static_cast<double>(shape.out_channels / shape.groups) *
-                      static_cast<double>(window.kernel_size());
+  const std::int64_t channels = shape.out_channels / shape.groups;
+  const double taps = static_cast<double>(channels) * static_cast<double>(window.kernel_size());
   x[0] = StepsOf(x[0], 2 * taps * static_cast<double>(CountOf(x, 1, x.size())));
   y[0] = x[0];
   const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();

@@ -78,9 +78,12 @@ using Compute = std::conditional_t<kIsHalf<T>, float, T>;
 /// kUnimplemented where the list has none.
 template <class... Ts, class F>
 Result<void> Dispatch(TypeList<Ts...>, DType dtype, F&& f) {
-  bool found = false;
-  ((dtype == kDTypeOf<Ts> ? (f(TypeTag<Ts>{}), found = true) : false) || ...);
-  if (found) return {};
+  const auto serves = [&]<class T>(TypeTag<T> tag) {
+    if (dtype != kDTypeOf<T>) return false;
+    f(tag);
+    return true;
+  };
+  if ((serves(TypeTag<Ts>{}) || ...)) return {};
   return Error{.code = Code::kUnimplemented,
                .message = Message("no kernel for elements of ", dtype)};
 }

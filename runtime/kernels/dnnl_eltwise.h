@@ -12,7 +12,7 @@ namespace slipway::runtime {
 /// Functions oneDNN has a primitive for that is right at infinities, NaN and near zero; its
 /// exponential, logarithm, ELU, softplus and mish are not. Source: oneDNN developer guide,
 /// "Eltwise".
-enum class EltwiseFunction { kTanh, kLogistic, kGeluErf, kGeluTanh };
+enum class EltwiseFunction : std::uint8_t { kTanh, kLogistic, kGeluErf, kGeluTanh };
 
 /// Other element types than float32, and tensors too small to be worth a primitive.
 std::string DeclineEltwise(const NodeFacts& node);

@@ -43,7 +43,7 @@ class LrnExecutable final : public Executable {
 }  // namespace
 
 std::string DeclineLrnDnnl(const NodeFacts& node) {
-  const std::string why = DeclineUnlessFloat32(node, 1);
+  std::string why = DeclineUnlessFloat32(node, 1);
   if (!why.empty()) return why;
   const std::size_t rank = node.shape(0).size();
   if (rank != 4) return Message("rank ", rank);

@@ -239,7 +239,7 @@ Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node,
 }
 
 std::string DeclineGemmDnnl(const NodeFacts& node) {
-  const std::string why = DeclineUnlessFloat32(node, 3);
+  std::string why = DeclineUnlessFloat32(node, 3);
   if (!why.empty()) return why;
   if (node.attributes.Float("alpha", 1) != 1) return "attribute `alpha` is not 1";
   if (node.Has(2) && node.attributes.Float("beta", 1) != 1) return "attribute `beta` is not 1";

@@ -41,7 +41,7 @@ Result<std::int64_t> ScalarInt(const NodeFacts& node, const Tensor* tensor, std:
 Result<DType> DTypeAttribute(const NodeFacts& node, std::string_view name, DType fallback,
                              DTypeSet allowed) {
   const std::int64_t number = node.attributes.Int(name, static_cast<int>(fallback));
-  const Result<DType> dtype = DTypeFromNumber(number);
+  Result<DType> dtype = DTypeFromNumber(number);
   if (dtype && allowed.Has(*dtype)) return dtype;
   return Invalid("attribute `", name, "` is ", number, ", which the operator does not make");
 }

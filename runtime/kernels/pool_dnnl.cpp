@@ -66,7 +66,7 @@ bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
 }  // namespace
 
 std::string DeclinePoolDnnl(const NodeFacts& node) {
-  const std::string why = DeclineUnlessFloat32(node, 1);
+  std::string why = DeclineUnlessFloat32(node, 1);
   if (!why.empty()) return why;
   if (node.outputs.size() > 1 && node.outputs_wanted[1]) return "the indices are wanted";
   const Result<Window> window = PoolWindow(node);

@@ -32,7 +32,7 @@ class UniformSource {
 /// which gives two at a time.
 class NormalSource {
  public:
-  explicit NormalSource(UniformSource uniform) : uniform_(std::move(uniform)) {}
+  explicit NormalSource(UniformSource uniform) : uniform_(uniform) {}
   double Next();
 
  private:

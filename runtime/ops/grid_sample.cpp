@@ -16,8 +16,8 @@
 namespace slipway::runtime {
 namespace {
 
-enum class Mode { kNearest, kLinear, kCubic };
-enum class Padding { kZeros, kBorder, kReflection };
+enum class Mode : std::uint8_t { kNearest, kLinear, kCubic };
+enum class Padding : std::uint8_t { kZeros, kBorder, kReflection };
 
 struct Options {
   Mode mode = Mode::kLinear;

@@ -10,7 +10,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum class PixelFormat { kRgb, kBgr, kGrayscale };
+enum class PixelFormat : std::uint8_t { kRgb, kBgr, kGrayscale };
 
 Result<PixelFormat> FormatOf(const NodeFacts& node) {
   const std::string_view format = node.attributes.String("pixel_format", "RGB");

@@ -13,7 +13,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum class Reduction { kNone, kSum, kMean };
+enum class Reduction : std::uint8_t { kNone, kSum, kMean };
 
 Result<Reduction> ReductionOf(const NodeFacts& node) {
   const std::string_view name = node.attributes.String("reduction", "mean");

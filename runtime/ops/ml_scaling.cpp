@@ -54,7 +54,7 @@ Result<void> RunScaler(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-enum class Norm { kMax, kL1, kL2 };
+enum class Norm : std::uint8_t { kMax, kL1, kL2 };
 
 Result<Norm> NormOf(const NodeFacts& node) {
   const std::string_view name = node.attributes.String("norm", "MAX");

@@ -67,7 +67,7 @@ class KernelFunction {
   }
 
  private:
-  enum class Kind { kLinear, kPoly, kRbf, kSigmoid };
+  enum class Kind : std::uint8_t { kLinear, kPoly, kRbf, kSigmoid };
   Kind kind_ = Kind::kLinear;
   double gamma_ = 0, coef0_ = 0, degree_ = 0;
 };

@@ -108,12 +108,12 @@ Result<Facts> Infer(const NodeFacts& node) {
   const Sizes sizes = TRY(SizesOf(node));
   const HeadsShape& heads = sizes.heads;
   if (node.op->type == "QAttention") {
-    for (const std::size_t input : {3, 6}) {
+    for (const std::size_t input : {3U, 6U}) {
       if (node.Has(input) && TRY(ElementCount(node.shape(input))) != 1) {
         return Invalid("input ", input, " of ", node.shape(input), " is not one number");
       }
     }
-    for (const std::size_t input : {4, 7}) {
+    for (const std::size_t input : {4U, 7U}) {
       if (!node.Has(input)) continue;
       if (TRY(ElementCount(node.shape(input))) != 1 &&
           node.shape(input) != Shape{node.shape(1)[1]}) {

@@ -14,7 +14,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum Input : std::size_t {
+enum Input : std::uint8_t {
   kIds,
   kSegments,
   kWords,

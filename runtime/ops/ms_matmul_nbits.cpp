@@ -19,7 +19,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum Input : std::size_t { kA, kB, kScales, kZeros, kGroups, kBias };
+enum Input : std::uint8_t { kA, kB, kScales, kZeros, kGroups, kBias };
 
 /// B as it is packed.
 struct Packing {

@@ -16,7 +16,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum Input : std::size_t {
+enum Input : std::uint8_t {
   kQuery,
   kKey,
   kValue,

@@ -16,7 +16,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum class Mode { kConstant, kReflect, kEdge, kWrap };
+enum class Mode : std::uint8_t { kConstant, kReflect, kEdge, kWrap };
 
 Result<Mode> ModeOf(const NodeFacts& node) {
   const std::string_view mode = node.attributes.String("mode", "constant");

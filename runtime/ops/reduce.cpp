@@ -21,7 +21,7 @@ bool AxesAreInput(const NodeFacts& node) {
 
 /// Which dimensions are reduced; `axes` are as given, possibly none.
 Result<std::vector<bool>> Reduced(const NodeFacts& node, std::int64_t rank,
-                                  std::vector<std::int64_t> axes) {
+                                  const std::vector<std::int64_t>& axes) {
   if (axes.empty() && node.attributes.Int("noop_with_empty_axes", 0) == 0) {
     return std::vector<bool>(At(rank), true);
   }
@@ -50,7 +50,7 @@ Result<Facts> Infer(const NodeFacts& node) {
                                        ? ConstantInts(node, 1).value_or(std::vector<std::int64_t>{})
                                        : node.attributes.Ints("axes", {});
   const Shape& shape = node.shape(0);
-  const auto reduced = TRY(Reduced(node, RankOf(shape), std::move(axes)));
+  const auto reduced = TRY(Reduced(node, RankOf(shape), axes));
   return Facts{TensorFacts(node.dtype(0), ReducedShape(node, shape, reduced))};
 }
 
@@ -60,7 +60,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   std::vector<std::int64_t> axes;
   if (!AxesAreInput(node)) axes = node.attributes.Ints("axes", {});
   if (AxesAreInput(node) && node.Has(1)) axes = IntsOf(context.input(1));
-  const auto reduced = TRY(Reduced(node, x.rank(), std::move(axes)));
+  const auto reduced = TRY(Reduced(node, x.rank(), axes));
   Tensor* y = TRY(OutputOf(node, context, 0, x.dtype(), ReducedShape(node, x.shape(), reduced)));
   const Tensor rows = TRY(ReducedInside(context, x, reduced));
   const std::int64_t count = y->size() == 0 ? 0 : x.size() / y->size();

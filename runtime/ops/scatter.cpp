@@ -13,7 +13,7 @@
 namespace slipway::runtime {
 namespace {
 
-enum class Reduction { kNone, kAdd, kMul, kMax, kMin };
+enum class Reduction : std::uint8_t { kNone, kAdd, kMul, kMax, kMin };
 
 Result<Reduction> ReductionOf(const NodeFacts& node) {
   const std::string_view name = node.attributes.String("reduction", "none");

@@ -12,6 +12,7 @@
 /// interpreter are declared here as its stable ABI has them (those of buffers since 3.11, unchanged
 /// since 3.8), so that neither its headers nor a build for each version is needed: the process
 /// that loads this has them. Source: docs.python.org/3/c-api/stable.html, PEP 3118.
+// NOLINTBEGIN(readability-identifier-naming): names of C
 extern "C" {
 
 struct PyObject;
@@ -66,6 +67,7 @@ struct slipway_python_call {
 /// array. An integer, the address of a status, where the inference failed. Null with an exception.
 SLIPWAY_API PyObject* slipway_python_run(const slipway_python_call* call, PyObject* feeds);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 

@@ -246,6 +246,7 @@ int Serve(const Arguments& arguments) {
     const bool failed = serves || loaded.error().id == "Port.InUse";
     status = Fail(loaded.error(), failed ? kFailed : kInitFailed);
   }
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it is what that thread waits for
   if (!serves && !stopped) ::pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
   if (!serves && !stopped) return status;

@@ -66,7 +66,7 @@ void AppendShape(const runtime::TypeInfo& type, std::string& out) {
   for (std::size_t i = 0; type.shape && i < type.shape->size(); ++i) {
     out += fmt::format("{}{}", i == 0 ? "" : ",", (*type.shape)[i]);
   }
-  out += "]";
+  out += ']';
 }
 
 void AppendTensors(std::span<const runtime::ValueInfo> values, std::string& out) {
@@ -78,7 +78,7 @@ void AppendTensors(std::span<const runtime::ValueInfo> values, std::string& out)
     AppendJsonString(value.name, out);
     out += fmt::format(R"(,"datatype":"{}",)", datatype);
     AppendShape(value.type, out);
-    out += "}";
+    out += '}';
     first = false;
   }
 }
@@ -143,7 +143,7 @@ std::string OipMetadata(const ServedModel& model, std::span<const ServedModel> a
   bool first = true;
   for (const ServedModel& other : all) {
     if (other.name != model.name) continue;
-    if (!first) out += ",";
+    if (!first) out += ',';
     AppendJsonString(other.version, out);
     first = false;
   }

@@ -52,7 +52,7 @@ Result<OipReply> WriteOip(const ServedModel& model, const OipRequest& request,
                    .id = "Output.NoTensor",
                    .fix = "ask /score in the plain JSON form"};
     }
-    if (!first) reply.body += ",";
+    if (!first) reply.body += ',';
     first = false;
     AppendHead(names[i], *tensor, reply.body);
     if (request.outputs.empty() ? request.binary_output : request.outputs[i].binary) {
@@ -64,7 +64,7 @@ Result<OipReply> WriteOip(const ServedModel& model, const OipRequest& request,
     } else {
       reply.body += R"("data":)";
       TRY(AppendFlat(*tensor, reply.body));
-      reply.body += "}";
+      reply.body += '}';
     }
   }
   reply.body += "]}";

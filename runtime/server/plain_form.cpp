@@ -65,15 +65,15 @@ Result<std::string> WritePlain(const runtime::Model& model, bool by_name,
   std::string out = "{";
   const bool single = !by_name && values.size() == 1;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out += ",";
+    if (i > 0) out += ',';
     AppendJsonString(single ? std::string_view("output") : model.outputs()[i].name, out);
-    out += ":";
+    out += ':';
     if (auto written = AppendValue(values[i], out); !written) {
       return Within(fmt::format("output '{}'", model.outputs()[i].name),
                     std::move(written).error());
     }
   }
-  out += "}";
+  out += '}';
   return out;
 }
 

@@ -114,9 +114,9 @@ Result<std::string> WritePredictJson(const runtime::Model& model, const Question
   std::string out = R"({"outputs":{)";
   const std::size_t begin = out.size();
   auto write = [&](const std::string& name, const Tensor& tensor) -> Result<void> {
-    if (out.size() > begin) out += ",";
+    if (out.size() > begin) out += ',';
     AppendJsonString(name, out);
-    out += ":";
+    out += ':';
     AppendTensorProtoJson(tensor, out);
     return {};
   };

@@ -181,7 +181,7 @@ void AppendTensorProtoJson(const Tensor& tensor, std::string& out) {
                          EncodeBase64(std::as_bytes(std::span(element))));
       first = false;
     }
-    out += "]";
+    out += ']';
   } else {
     out += R"("rawData":")";
     out += EncodeBase64(tensor.raw_bytes());

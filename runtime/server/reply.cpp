@@ -25,7 +25,7 @@ http::Response TextReply(int status, std::string_view member, std::string_view t
   AppendJsonString(member, json);
   json += ": ";
   AppendJsonString(text, json);
-  json += "}";
+  json += '}';
   return http::JsonResponse(status, std::move(json));
 }
 
@@ -46,7 +46,7 @@ http::Response PredictErrorReply(const Error& error) {
   const int status = StatusOf(error);
   std::string json = fmt::format(R"({{"error_code": {}, "error_message": )", status);
   AppendJsonString(Sentence(error), json);
-  json += "}";
+  json += '}';
   http::Response response = http::JsonResponse(status, std::move(json));
   if (error.code == Code::kUnavailable) response.headers.Set("Retry-After", "1");
   return response;

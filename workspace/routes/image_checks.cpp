@@ -39,7 +39,7 @@ Result<http::Response> Sbom(Call& call, Workspace& workspace) {
   const std::shared_lock keep(workspace.keep_mutex());
   http::Response response;
   response.body = TRY(ImageSbom(workspace, image, form));
-  response.headers.Set("Content-Type", std::string(form.media_type));
+  response.headers.Set("Content-Type", form.media_type);
   return response;
 }
 

@@ -44,7 +44,7 @@ http::Response Ready(Call& call) {
   json += StateName(state.readiness);
   json += R"(", "message": )";
   AppendJsonString(state.detail, json);
-  json += "}";
+  json += '}';
   return http::JsonResponse(state.readiness == Readiness::kReady ? 200 : 503, std::move(json));
 }
 

@@ -105,25 +105,25 @@ std::string QueryAsJson(const http::Target& target) {
   std::vector<std::string> done;
   for (const auto& [name, first] : target.query) {
     if (std::find(done.begin(), done.end(), name) != done.end()) continue;
-    if (!done.empty()) out += ",";
+    if (!done.empty()) out += ',';
     done.push_back(name);
     AppendJsonString(name, out);
-    out += ":";
+    out += ':';
     const auto repeats =
         std::count_if(target.query.begin(), target.query.end(),
                       [&key = name](const auto& item) { return item.first == key; });
-    if (repeats > 1) out += "[";
+    if (repeats > 1) out += '[';
     std::size_t written = 0;
     for (const auto& [key, value] : target.query) {
       if (key != name) continue;
-      if (written++ > 0) out += ",";
+      if (written++ > 0) out += ',';
       if (ParseJson(value)) {
         out += value;
       } else {
         AppendJsonString(value, out);
       }
     }
-    if (repeats > 1) out += "]";
+    if (repeats > 1) out += ']';
   }
   return out + "}";
 }

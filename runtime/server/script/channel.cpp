@@ -75,11 +75,9 @@ Result<void> ScriptChannel::Fill(std::string& buffer, std::size_t have, Time dea
         ::recv(socket_.get(), buffer.data() + have, buffer.size() - have, MSG_DONTWAIT);
     if (count > 0) {
       have += static_cast<std::size_t>(count);
-    } else if (count == 0) {
-      return Died();
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    } else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       if (!AwaitFd(socket_.get(), POLLIN, deadline)) return Late();
-    } else if (errno != EINTR) {
+    } else if (count == 0 || errno != EINTR) {
       return Died();
     }
   }

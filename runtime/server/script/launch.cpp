@@ -122,8 +122,8 @@ ScriptConfig MakeAbsolute(ScriptConfig config) {
 }  // namespace
 
 Result<fs::path> ResolveInRoot(const fs::path& root, const fs::path& path) {
-  const Error missing{.code = Code::kNotFound,
-                      .message = "there is no " + path.string() + " below " + root.string()};
+  Error missing{.code = Code::kNotFound,
+                .message = "there is no " + path.string() + " below " + root.string()};
   fs::path at = root;
   std::list<fs::path> rest;
   for (const fs::path& part : path.lexically_normal().relative_path()) rest.push_back(part);
