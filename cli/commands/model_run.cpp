@@ -111,7 +111,13 @@ Result<void> Run(Context& context, const Arguments& arguments) {
   const auto feeds = TRY(ReadFeeds(context, model, arguments.inputs));
   const auto session = TRY(runtime::Session::Create(model, options, limits));
   if (arguments.explain) context.Text(TRY(session->Explain(feeds)));
-  const auto values = TRY(session->Run(feeds, arguments.outputs, limits));
+  auto ran = session->Run(feeds, arguments.outputs, limits);
+  if (!ran) {
+    Error error = std::move(ran).error();
+    if (error.id == "Input.Missing") error.fix = "--input NAME=FILE, a .pb, .npy or .json file";
+    return error;
+  }
+  const auto values = *std::move(ran);
   std::vector<std::string> names = arguments.outputs;
   if (names.empty()) {
     for (const auto& output : model.outputs()) names.push_back(output.name);

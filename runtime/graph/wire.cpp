@@ -68,7 +68,10 @@ bool WireReader::Next() {
 
 Result<void> WireReader::status() const {
   if (failure_.empty()) return {};
-  return Error{.code = Code::kInvalidArgument, .message = failure_, .id = "Model.Invalid"};
+  return Error{.code = Code::kInvalidArgument,
+               .message = failure_,
+               .id = "Model.Invalid",
+               .fix = "the file is damaged or of another kind: get it again"};
 }
 
 bool WireReader::Expect(int wire) {
