@@ -47,7 +47,17 @@ struct Recurrence {
 /// kInvalidArgument naming the input or attribute that does not fit.
 Result<Recurrence> RecurrenceOf(const NodeFacts& node);
 
+/// Steps of each item, where the node has the input; kInvalidArgument for one out of range.
+Result<std::vector<std::int64_t>> SequenceLengths(const NodeFacts& node, KernelContext& context,
+                                                  const Recurrence& r);
+
+/// W and R of a node, in double, where its inputs are not these.
+struct RecurrentWeights {
+  Tensor w, r;
+};
+
 /// Runs the node, computing in double; outputs in the inputs' type.
-Result<void> RunRecurrence(const NodeFacts& node, KernelContext& context);
+Result<void> RunRecurrence(const NodeFacts& node, KernelContext& context,
+                           const RecurrentWeights* given = nullptr);
 
 }  // namespace slipway::runtime

@@ -162,8 +162,10 @@ Result<std::optional<Tensor>> Zeros(const NodeFacts& node, std::size_t index, co
   return std::optional(std::move(tensor));
 }
 
-Result<std::vector<std::int64_t>> LengthsOf(const NodeFacts& node, KernelContext& context,
-                                            const Recurrence& r) {
+}  // namespace
+
+Result<std::vector<std::int64_t>> SequenceLengths(const NodeFacts& node, KernelContext& context,
+                                                  const Recurrence& r) {
   if (!node.Has(4)) return std::vector<std::int64_t>(At(r.batch), r.steps);
   std::vector<std::int64_t> lengths = IntsOf(context.input(4));
   for (const std::int64_t length : lengths) {
@@ -174,22 +176,21 @@ Result<std::vector<std::int64_t>> LengthsOf(const NodeFacts& node, KernelContext
   return lengths;
 }
 
-}  // namespace
-
-Result<void> RunRecurrence(const NodeFacts& node, KernelContext& context) {
+Result<void> RunRecurrence(const NodeFacts& node, KernelContext& context,
+                           const RecurrentWeights* given) {
   const Recurrence recurrence = TRY(RecurrenceOf(node));
   std::int64_t wanted = 0;
   for (std::size_t i = 0; i < 3; ++i) wanted += Wanted(node, i) ? context.output(i).size() : 0;
   if (wanted == 0) return {};
   Weights weights;
   weights.x = TRY(Doubled(context, node, 0));
-  weights.w = TRY(Doubled(context, node, 1));
-  weights.r = TRY(Doubled(context, node, 2));
+  weights.w = given == nullptr ? TRY(Doubled(context, node, 1)) : given->w;
+  weights.r = given == nullptr ? TRY(Doubled(context, node, 2)) : given->r;
   weights.b = TRY(Doubled(context, node, 3));
   weights.h = TRY(Doubled(context, node, 5));
   weights.c = TRY(Doubled(context, node, 6));
   weights.p = TRY(Doubled(context, node, 7));
-  const std::vector<std::int64_t> lengths = TRY(LengthsOf(node, context, recurrence));
+  const std::vector<std::int64_t> lengths = TRY(SequenceLengths(node, context, recurrence));
   std::optional<Tensor> results[3];
   results[0] = TRY(Zeros(node, 0, recurrence.y_shape()));
   results[1] = TRY(Zeros(node, 1, recurrence.state_shape()));

@@ -5,6 +5,7 @@
 #include "runtime/kernels/recurrent.h"
 
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/recurrent_packed.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -16,7 +17,14 @@ Result<Facts> Infer(const NodeFacts& node) {
   return OutputFacts(node, {TensorFacts(node.dtype(0), recurrence.y_shape()), state, state});
 }
 
-constexpr Kernel kKernels[] = {{.name = "recurrent_reference", .run = RunRecurrence}};
+Result<void> Run(const NodeFacts& node, KernelContext& context) {
+  return RunRecurrence(node, context);
+}
+
+constexpr Kernel kKernels[] = {{.name = "recurrent_packed",
+                                .declines = DeclineRecurrentPacked,
+                                .prepare = PrepareRecurrentPacked},
+                               {.name = "recurrent_reference", .run = Run}};
 
 consteval OpDef Row(std::string_view type, int since, std::string_view signature,
                     std::string_view attributes) {
