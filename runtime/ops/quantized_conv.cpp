@@ -5,6 +5,7 @@
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantized_product.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -122,8 +123,12 @@ Result<void> RunQLinear(const NodeFacts& node, KernelContext& context) {
   return ConvertElements(context, sums, context.output(0));
 }
 
-constexpr Kernel kInteger[] = {{.name = "conv_integer_reference", .run = RunInteger}};
-constexpr Kernel kQLinear[] = {{.name = "qlinear_conv_reference", .run = RunQLinear}};
+constexpr Kernel kInteger[] = {
+    {.name = "conv_integer_packed", .declines = DeclineConvInteger, .prepare = PrepareConvInteger},
+    {.name = "conv_integer_reference", .run = RunInteger}};
+constexpr Kernel kQLinear[] = {
+    {.name = "qlinear_conv_packed", .declines = DeclineQLinearConv, .prepare = PrepareQLinearConv},
+    {.name = "qlinear_conv_reference", .run = RunQLinear}};
 
 constexpr std::string_view kAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "

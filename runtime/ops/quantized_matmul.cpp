@@ -7,6 +7,7 @@
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/minifloat.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantized_product.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -64,8 +65,14 @@ Result<void> RunQLinear(const NodeFacts&, KernelContext& context) {
   return ConvertElements(context, product, y);
 }
 
-constexpr Kernel kInteger[] = {{.name = "matmul_integer_reference", .run = RunInteger}};
-constexpr Kernel kQLinear[] = {{.name = "qlinear_matmul_reference", .run = RunQLinear}};
+constexpr Kernel kInteger[] = {{.name = "matmul_integer_packed",
+                                .declines = DeclineMatMulInteger,
+                                .prepare = PrepareMatMulInteger},
+                               {.name = "matmul_integer_reference", .run = RunInteger}};
+constexpr Kernel kQLinear[] = {{.name = "qlinear_matmul_packed",
+                                .declines = DeclineQLinearMatMul,
+                                .prepare = PrepareQLinearMatMul},
+                               {.name = "qlinear_matmul_reference", .run = RunQLinear}};
 
 constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
 constexpr DTypeSet kBytes21 = kBytes | kFloat8Types;
