@@ -73,6 +73,10 @@ DynamicScale DynamicScaleOf(std::span<const float> x) {
     least = std::min(least, value);
     most = std::max(most, value);
   }
+  return DynamicScaleOf(least, most);
+}
+
+DynamicScale DynamicScaleOf(float least, float most) {
   DynamicScale made{.scale = (most - least) / 255.0F};
   if (made.scale == 0) made.scale = 1;
   made.zero = made.Quantised(-least);

@@ -46,6 +46,8 @@ struct DynamicScale {
   double Quantised(float value) const;
 };
 DynamicScale DynamicScaleOf(std::span<const float> x);
+/// The same from the least and the largest of 0 and the elements.
+DynamicScale DynamicScaleOf(float least, float most);
 
 /// `quotient` as if it had been computed in that float type.
 double RoundedTo(DType dtype, double quotient);

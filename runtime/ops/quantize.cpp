@@ -9,6 +9,7 @@
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/minifloat.h"
+#include "runtime/kernels/quantize_simd.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -114,9 +115,121 @@ Result<void> RunDynamic(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-constexpr Kernel kQuantize[] = {{.name = "quantize_reference", .run = RunQuantize}};
-constexpr Kernel kDequantize[] = {{.name = "dequantize_reference", .run = RunDequantize}};
-constexpr Kernel kDynamic[] = {{.name = "dynamic_quantize_reference", .run = RunDynamic}};
+Result<void> RunDynamicVectors(const NodeFacts& node, KernelContext& context) {
+  const auto x = context.input(0)->data<float>();
+  const FloatRange range = RangeWithZero(x);
+  const DynamicScale dynamic = DynamicScaleOf(range.least, range.most);
+  const auto zero = static_cast<std::int32_t>(dynamic.zero);
+  if (Wanted(node, 0)) {
+    QuantizeToBytes(x, {.scale = dynamic.scale, .zero = zero, .least = 0, .most = 255},
+                    context.output(0).raw());
+  }
+  if (Wanted(node, 1)) context.output(1).data<float>()[0] = dynamic.scale;
+  if (Wanted(node, 2)) context.output(2).data<std::uint8_t>()[0] = static_cast<std::uint8_t>(zero);
+  return {};
+}
+
+constexpr std::int64_t kGrain = 16 << 10;
+
+bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
+
+/// Elements that lie side by side and have one scale.
+std::int64_t RunLength(const NodeFacts& node, const ScaleMap& map) {
+  if (map.block == 0) return CountOf(node.shape(0), 0, node.shape(0).size());
+  return map.one_row && map.block == 1 ? map.inner : 1;
+}
+
+std::string DeclineRuns(const NodeFacts& node) {
+  constexpr std::int64_t kLeastRun = 8;
+  const auto map = ScaleMapOf(node, node.shape(0), node.shape(1));
+  if (!map) return map.error().message;
+  if (node.dtype(1) != DType::kFloat32) return "scales are not float32";
+  return map->block == 0 || RunLength(node, *map) >= kLeastRun ? "" : "scales change too often";
+}
+
+std::string DeclineQuantizeVectors(const NodeFacts& node) {
+  const DType to = node.outputs[0].dtype;
+  if (node.dtype(0) != DType::kFloat32 || !IsByte(to)) return "not from float32 to 8 bits";
+  if (Precision(node) != DType::kFloat32) return "attribute `precision` is not float32";
+  return DeclineRuns(node);
+}
+
+/// body(first, count, scale, zero) for each run of elements of one scale, on the context's threads.
+template <class F>
+Result<void> ForEachScale(const NodeFacts& node, KernelContext& context, F&& body) {
+  const Tensor& x = *context.input(0);
+  const ScaleMap map = TRY(ScaleMapOf(node, x.shape(), context.input(1)->shape()));
+  const auto scales = context.input(1)->data<float>();
+  CountedVector<std::int32_t> zeros(At(node.Has(2) ? context.input(2)->size() : 0));
+  if (node.Has(2)) {
+    const Tensor zero = TRY(Converted(context, *context.input(2), DType::kInt32));
+    std::ranges::copy(zero.data<std::int32_t>(), zeros.begin());
+  }
+  const std::int64_t run = RunLength(node, map);
+  const auto piece = [&](std::int64_t first, std::int64_t count) {
+    const auto at = At(map.At(first));
+    body(first, count, scales[at], zeros.empty() ? 0 : zeros[at]);
+  };
+  if (run == x.size()) {
+    context.ParallelFor(run, kGrain,
+                        [&](std::int64_t begin, std::int64_t end) { piece(begin, end - begin); });
+    return {};
+  }
+  context.ParallelFor(x.size() / run, std::max<std::int64_t>(1, kGrain / run),
+                      [&](std::int64_t begin, std::int64_t end) {
+                        for (std::int64_t i = begin; i < end; ++i) piece(i * run, run);
+                      });
+  return {};
+}
+
+Result<void> RunQuantizeVectors(const NodeFacts& node, KernelContext& context) {
+  const auto x = context.input(0)->data<float>();
+  Tensor& y = context.output(0);
+  const IntegerRange range = RangeOfInteger(y.dtype());
+  auto* out = static_cast<std::byte*>(y.raw());
+  return ForEachScale(node, context,
+                      [&](std::int64_t first, std::int64_t count, float scale, std::int32_t zero) {
+                        QuantizeToBytes(x.subspan(At(first), At(count)),
+                                        {.scale = scale,
+                                         .zero = zero,
+                                         .least = static_cast<std::int32_t>(range.least),
+                                         .most = static_cast<std::int32_t>(range.most)},
+                                        out + first);
+                      });
+}
+
+std::string DeclineDequantizeLoops(const NodeFacts& node) {
+  if (!IsByte(node.dtype(0)) || node.outputs[0].dtype != DType::kFloat32) {
+    return "not from 8 bits to float32";
+  }
+  return DeclineRuns(node);
+}
+
+template <class T>
+Result<void> DequantizeRuns(const NodeFacts& node, KernelContext& context) {
+  const T* in = context.input(0)->data<T>().data();
+  float* out = context.output(0).data<float>().data();
+  return ForEachScale(node, context,
+                      [&](std::int64_t first, std::int64_t count, float scale, std::int32_t zero) {
+                        for (std::int64_t i = first; i < first + count; ++i) {
+                          out[i] = static_cast<float>(in[i] - zero) * scale;
+                        }
+                      });
+}
+
+Result<void> RunDequantizeLoops(const NodeFacts& node, KernelContext& context) {
+  return node.dtype(0) == DType::kInt8 ? DequantizeRuns<std::int8_t>(node, context)
+                                       : DequantizeRuns<std::uint8_t>(node, context);
+}
+
+constexpr Kernel kQuantize[] = {
+    {.name = "quantize_vectors", .declines = DeclineQuantizeVectors, .run = RunQuantizeVectors},
+    {.name = "quantize_reference", .run = RunQuantize}};
+constexpr Kernel kDequantize[] = {
+    {.name = "dequantize", .declines = DeclineDequantizeLoops, .run = RunDequantizeLoops},
+    {.name = "dequantize_reference", .run = RunDequantize}};
+constexpr Kernel kDynamic[] = {{.name = "dynamic_quantize_vectors", .run = RunDynamicVectors},
+                               {.name = "dynamic_quantize_reference", .run = RunDynamic}};
 
 constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});
 constexpr DTypeSet kInt32Type = Types({DType::kInt32});
