@@ -21,14 +21,8 @@ std::vector<std::int32_t> BytesOf(const Tensor* tensor);
 /// A matrix [depth, width] laid out for Multiply, padded with zeros.
 class PackedBytes {
  public:
-  /// The elements of `from` from `offset` on; rows lie `row` elements apart, columns `column`.
-  struct View {
-    const Tensor& from;
-    std::int64_t offset, row, column;
-    std::int64_t depth, width;
-  };
-  /// `zeros`: one for each column, one for all, or none.
-  static PackedBytes Pack(const View& view, std::span<const std::int32_t> zeros);
+  /// Of an 8-bit tensor [depth, width]. `zeros`: one for each column, one for all, or none.
+  static PackedBytes Pack(const Tensor& from, std::span<const std::int32_t> zeros);
 
   std::int64_t depth() const { return depth_; }
   std::int64_t width() const { return width_; }

@@ -7,6 +7,8 @@
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_packed.h"
+#include "runtime/kernels/integer_patches.h"
+#include "runtime/kernels/integer_simd.h"
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/quantize.h"
 
@@ -138,13 +140,14 @@ class MatMulExecutable final : public Executable {
  public:
   MatMulExecutable(const NodeFacts& node, const Ports& ports) : node_(node), ports_(ports) {
     if (IsConstant(node, ports)) {
-      packed_ = Pack(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
+      packed_ = PackedBytes::Pack(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
     }
   }
 
   Result<void> Run(KernelContext& context) const override {
     std::optional<PackedBytes> made;
-    if (!packed_) made = Pack(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
+    if (!packed_)
+      made = PackedBytes::Pack(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
     const PackedBytes& b = packed_ ? *packed_ : *made;
     const Tensor& a = *context.input(0);
     const std::int32_t a_zero = ZeroOf(node_, context, ports_.a_zero);
@@ -166,13 +169,6 @@ class MatMulExecutable final : public Executable {
   }
 
  private:
-  static PackedBytes Pack(const Tensor& b, std::span<const std::int32_t> zeros) {
-    const std::int64_t width = b.shape()[1];
-    return PackedBytes::Pack(
-        {.from = b, .offset = 0, .row = width, .column = 1, .depth = b.shape()[0], .width = width},
-        zeros);
-  }
-
   const NodeFacts& node_;
   Ports ports_;
   std::optional<PackedBytes> packed_;  // nothing where B is no constant
@@ -194,95 +190,106 @@ NodeFacts AsConv(const NodeFacts& node, const Ports& ports) {
   return conv;
 }
 
-/// Each image and group is a product: what a window covers times the group's weights.
+/// Each image and group is a product: the group's weights times what windows cover.
 class ConvExecutable final : public Executable {
  public:
   ConvExecutable(const NodeFacts& node, const Ports& ports, ConvShape shape)
-      : node_(node), ports_(ports), shape_(std::move(shape)) {
+      : node_(node), ports_(ports), shape_(std::move(shape)), patches_(shape_) {
     if (IsConstant(node, ports)) {
-      packed_ = Pack(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
+      weights_ = Rows(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
     }
   }
 
   Result<void> Run(KernelContext& context) const override {
-    std::vector<PackedBytes> made;
-    if (packed_.empty()) made = Pack(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
-    const std::vector<PackedBytes>& groups = packed_.empty() ? made : packed_;
-    const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
+    WideNumbers made;
+    if (weights_.empty()) made = Rows(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
+    const WideNumbers& weights = weights_.empty() ? made : weights_;
     std::vector<std::int64_t> bias(At(shape_.out_channels), 0);
     if (ports_.bias != 0 && node_.Has(ports_.bias)) bias = IntsOf(context.input(ports_.bias));
-    const std::int64_t size = shape_.window.output_size();
+    const Tensor& x = *context.input(0);
+    const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
+    const std::int64_t width = shape_.out_channels / shape_.groups;
     return WithStore(
         node_, ports_, context, shape_.out_channels, [&](const auto& store) -> Result<void> {
-          for (std::int64_t i = 0; i < shape_.batch * shape_.groups; ++i) {
-            const PackedBytes& weights = groups[At(i % shape_.groups)];
-            const std::int64_t first = i % shape_.groups * weights.width();
-            const std::int64_t plane = i * weights.width();
-            weights.Product(
-                context, size,
-                [&](std::int64_t row, std::int64_t rows, std::int16_t* to) {
-                  Gather(*context.input(0), i, zero, row, rows, weights.row_numbers(), to);
-                },
-                [&](std::int64_t row, std::int64_t rows, const std::int32_t* sums) {
-                  for (std::int64_t m = 0; m < weights.width(); ++m) {
-                    for (std::int64_t r = 0; r < rows; ++r) {
-                      store((plane + m) * size + row + r, first + m,
-                            sums[r * weights.columns() + m] + bias[At(first + m)]);
-                    }
+          ForEachBlock(
+              context, [&](std::int64_t plane, std::int64_t begin, std::int64_t count, Room& room) {
+                const std::int64_t columns = (count + kIntegerPad - 1) / kIntegerPad * kIntegerPad;
+                Gather(x, plane, zero, begin, count, columns, room.patches.data());
+                const std::int64_t first = plane % shape_.groups * width;
+                Multiply({.a = weights.data() + first * 2 * patches_.pairs(),
+                          .b = room.patches.data(),
+                          .y = room.sums.data(),
+                          .rows = width,
+                          .pairs = patches_.pairs(),
+                          .columns = columns});
+                for (std::int64_t m = 0; m < width; ++m) {
+                  const std::int64_t at = (plane * width + m) * shape_.window.output_size() + begin;
+                  const std::int32_t* sums = room.sums.data() + m * columns;
+                  for (std::int64_t j = 0; j < count; ++j) {
+                    store(at + j, first + m, sums[j] + bias[At(first + m)]);
                   }
-                });
-          }
+                }
+              });
           return {};
         });
   }
 
  private:
-  std::vector<PackedBytes> Pack(const Tensor& w, std::span<const std::int32_t> zeros) const {
+  /// Positions of the output at once.
+  static constexpr std::int64_t kColumns = 64;
+  struct Room {
+    WideNumbers patches;
+    CountedVector<std::int32_t> sums;
+  };
+
+  /// body(plane, begin, count, room) for blocks of positions of every image and group.
+  template <class F>
+  void ForEachBlock(KernelContext& context, F&& body) const {
+    constexpr std::int64_t kGrainWork = 1 << 17;
     const std::int64_t width = shape_.out_channels / shape_.groups;
-    const std::int64_t depth = shape_.in_channels / shape_.groups * shape_.window.kernel_size();
-    std::vector<PackedBytes> groups;
-    for (std::int64_t g = 0; g < shape_.groups; ++g) {
-      groups.push_back(
-          PackedBytes::Pack({.from = w,
-                             .offset = g * width * depth,
-                             .row = 1,
-                             .column = depth,
-                             .depth = depth,
-                             .width = width},
-                            zeros.size() <= 1 ? zeros : zeros.subspan(At(g * width), At(width))));
-    }
-    return groups;
+    const std::int64_t size = shape_.window.output_size();
+    const std::int64_t blocks = (size + kColumns - 1) / kColumns;
+    const std::int64_t work = patches_.pairs() * 2 * width * kColumns;
+    context.ParallelFor(shape_.batch * shape_.groups * blocks,
+                        std::max<std::int64_t>(1, kGrainWork / work),
+                        [&](std::int64_t first, std::int64_t past) {
+                          Room room{WideNumbers(At(patches_.pairs() * kColumns * 2)),
+                                    CountedVector<std::int32_t>(At(width * kColumns))};
+                          for (std::int64_t i = first; i < past; ++i) {
+                            if (MustStop()) return;
+                            const std::int64_t begin = i % blocks * kColumns;
+                            body(i / blocks, begin, std::min(kColumns, size - begin), room);
+                          }
+                        });
   }
 
-  /// What the windows at output positions from `row` on cover, zeros in the padding.
-  void Gather(const Tensor& x, std::int64_t image_and_group, std::int32_t zero, std::int64_t row,
-              std::int64_t rows, std::int64_t stride, std::int16_t* to) const {
-    const std::int64_t channels = shape_.in_channels / shape_.groups;
-    const std::int64_t in_size = shape_.window.input_size();
-    const std::int64_t kernel_size = shape_.window.kernel_size();
-    const std::int64_t from = image_and_group * channels * in_size;
-    std::vector<Tap> taps;
-    const auto gather = [&](const auto* elements) {
-      for (std::int64_t r = 0; r < rows; ++r, to += stride) {
-        shape_.window.Taps(row + r, taps);
-        std::fill_n(to, stride, std::int16_t{0});
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const auto* plane = elements + from + c * in_size;
-          std::int16_t* cell = to + c * kernel_size;
-          for (const Tap& tap : taps) {
-            cell[tap.kernel] = static_cast<std::int16_t>(plane[tap.input] - zero);
-          }
-        }
-      }
-    };
-    if (x.dtype() == DType::kInt8) return gather(x.data<std::int8_t>().data());
-    gather(x.data<std::uint8_t>().data());
+  void Gather(const Tensor& x, std::int64_t plane, std::int32_t zero, std::int64_t begin,
+              std::int64_t count, std::int64_t columns, std::int16_t* to) const {
+    const std::int64_t from =
+        plane * (shape_.in_channels / shape_.groups) * shape_.window.input_size();
+    if (x.dtype() == DType::kInt8) {
+      return patches_.Gather(x.data<std::int8_t>().data() + from, zero, begin, count, columns, to);
+    }
+    patches_.Gather(x.data<std::uint8_t>().data() + from, zero, begin, count, columns, to);
+  }
+
+  /// A row for each output channel, less its zero point.
+  WideNumbers Rows(const Tensor& w, std::span<const std::int32_t> zeros) const {
+    const std::int64_t depth = shape_.in_channels / shape_.groups * shape_.window.kernel_size();
+    const std::int64_t stride = 2 * patches_.pairs();
+    WideNumbers rows(At(shape_.out_channels * stride), 0);
+    for (std::int64_t m = 0; m < shape_.out_channels; ++m) {
+      const std::int32_t zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : At(m)];
+      Widen(w, m * depth, depth, zero, rows.data() + m * stride);
+    }
+    return rows;
   }
 
   const NodeFacts& node_;
   Ports ports_;
   ConvShape shape_;
-  std::vector<PackedBytes> packed_;  // one a group; none where the weights are no constants
+  IntegerPatches patches_;
+  WideNumbers weights_;  // none where they are no constants
 };
 
 std::string DeclineConv(const NodeFacts& node, const Ports& ports) {
