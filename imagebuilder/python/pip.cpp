@@ -130,12 +130,14 @@ Error ExplainPipFailure(const Pip& pip, const CommandOutcome& outcome,
     case Kind::kOther:
       break;
   }
+  const bool lacks_distutils = failure.detail.find("'distutils") != std::string::npos;
   return Failed(Code::kInvalidArgument, "Image.Requirements",
-                fmt::format("pip cannot resolve the requirements: {}", failure.detail), "");
+                fmt::format("pip cannot resolve the requirements: {}", failure.detail),
+                lacks_distutils ? "install python3-distutils in the base" : "");
 }
 
 Result<CommandOutcome> Pip::Run(const std::vector<std::string>& arguments) const {
-  return Start({"-m", "pip"}, arguments);
+  return Start({}, arguments);
 }
 
 Result<CommandOutcome> Pip::Start(const std::vector<std::string>& words,
@@ -156,6 +158,7 @@ Result<CommandOutcome> Pip::Start(const std::vector<std::string>& words,
         fmt::format("PIP_CERT={}", fs::exists(machine, failed) ? machine.string() : own.string()));
   }
   std::vector<std::string> argv = PythonCommand(root, python);
+  argv.push_back(TRY(WriteDriver(kPipStart, scratch)));
   argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return RunCommand(

@@ -51,7 +51,7 @@ struct Pip {
 
   Result<CommandOutcome> Run(const std::vector<std::string>& arguments) const;
 
-  /// The same with what comes before pip's arguments: `-m pip`, or a program that uses pip.
+  /// The same with what comes before pip's arguments: a program that uses pip, and what it wants.
   Result<CommandOutcome> Start(const std::vector<std::string>& words,
                                const std::vector<std::string>& arguments) const;
 };

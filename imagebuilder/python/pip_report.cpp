@@ -169,7 +169,8 @@ PipFailure ReadPipFailure(std::string_view output) {
     const std::string reasons = ConflictText(lines);
     if (!reasons.empty()) failure.detail = reasons;
   }
-  if (failure.detail.empty()) {
+  // A traceback says it in its last line.
+  if (failure.detail.empty() || failure.detail == "Exception:") {
     for (const std::string& line : lines) {
       if (!Trim(line).empty()) failure.detail = Trim(line);
     }

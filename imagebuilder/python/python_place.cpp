@@ -34,9 +34,14 @@ constexpr std::array<std::string_view, 10> kLibraryFolders = {"/usr/local/lib/x8
                                                               "/usr/lib64",
                                                               "/usr/lib"};
 
+/// Where packages are installed: where sysconfig says, unless modules are not looked for there
+/// (Debian before 12, Ubuntu before 22.04), then the first folder that they are.
 constexpr std::string_view kAsk =
-    "import json, sys, sysconfig, platform\n"
+    "import json, site, sys, sysconfig, platform\n"
     "paths = sysconfig.get_paths()\n"
+    "seen = [] if sys.flags.no_site else site.getsitepackages()\n"
+    "for key in ('purelib', 'platlib'):\n"
+    "    if seen and paths[key] not in seen: paths[key] = seen[0]\n"
     "print('slipway ' + json.dumps({'version': platform.python_version(),\n"
     "    'implementation': platform.python_implementation(),\n"
     "    'pure': paths['purelib'], 'platform': paths['platlib'],\n"
@@ -166,6 +171,28 @@ Result<PythonPlace> FindPython(const fs::path& given, const std::vector<std::str
   python.scripts = Unrooted(root, TRY(GetString(facts, "scripts")));
   python.data = Unrooted(root, TRY(GetString(facts, "data")));
   return python;
+}
+
+Result<void> CheckLoads(const fs::path& root, const PythonPlace& python, const fs::path& library,
+                        const fs::path& scratch, const WorkHooks& hooks) {
+  std::vector<std::string> argv = PythonCommand(root, python);
+  // What the library loads lies in folders of this machine, behind the base's own as in an image.
+  for (const std::string_view folder : kLibraryFolders) argv[3] += fmt::format(":{}", folder);
+  argv.insert(argv.end(), {"-c", "import ctypes, sys\nctypes.CDLL(sys.argv[1])", library.string()});
+  const CommandOutcome outcome = TRY(RunCommand({.argv = argv,
+                                                 .environment = PythonEnvironment(root, python, {}),
+                                                 .scratch = scratch,
+                                                 .timeout = std::chrono::seconds(60)},
+                                                hooks));
+  if (outcome.status == 0) return {};
+  const auto lines = Split(Trim(outcome.output), '\n');
+  return Error{
+      .code = Code::kInvalidArgument,
+      .message = fmt::format("the base cannot load Slipway's module onnxruntime: {}", lines.back()),
+      .id = "Image.BaseTooOld",
+      .fix =
+          "take a base as new as Debian 12 or Ubuntu 22.04, or install the module of "
+          "PyPI with --keep onnxruntime"};
 }
 
 Result<void> CompileModules(const fs::path& root, const PythonPlace& python, const fs::path& tree,

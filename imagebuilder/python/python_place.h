@@ -28,6 +28,12 @@ Result<PythonPlace> FindPython(const std::filesystem::path& root,
                                const std::vector<std::string>& folders,
                                const std::filesystem::path& scratch, const WorkHooks& hooks);
 
+/// Whether a library of this machine can be loaded into that Python, as Slipway's modules do in an
+/// image. kInvalidArgument (id `Image.BaseTooOld`) saying what the loader says.
+Result<void> CheckLoads(const std::filesystem::path& root, const PythonPlace& python,
+                        const std::filesystem::path& library, const std::filesystem::path& scratch,
+                        const WorkHooks& hooks);
+
 /// Compiles the modules below `folder`, which is a part of `tree`, to bytecode that holds whatever
 /// the files' times; the same files give the same bytes. A file that is no Python stays as it is.
 Result<void> CompileModules(const std::filesystem::path& root, const PythonPlace& python,

@@ -35,9 +35,11 @@ constexpr std::string_view kBuild =
     "export HOME=/build/home SOURCE_DATE_EPOCH=315532800 PYTHONHASHSEED=0 PYTHONPATH=\"$pip\"\n"
     "export PIP_NO_INDEX=1 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COLOR=1\n"
     "export PIP_CONFIG_FILE=/dev/null PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1\n"
-    "\"$python\" -m pip install --no-deps --target /build/env /build/needs/*.whl >/build/log 2>&1\n"
+    "\"$python\" /build/pip_start.py install --no-deps --target /build/env /build/needs/*.whl "
+    ">/build/log 2>&1\n"
     "export PYTHONPATH=\"/build/env:$pip\"\n"
-    "exec \"$python\" -m pip wheel --no-deps --no-build-isolation --use-pep517 --no-cache-dir "
+    "exec \"$python\" /build/pip_start.py wheel --no-deps --no-build-isolation --use-pep517 "
+    "--no-cache-dir "
     "-w /build/out \"$source\" >/build/log 2>&1\n";
 
 Error NoWheel(const SourceBuild& build, std::string_view why) {
@@ -94,6 +96,7 @@ Result<fs::path> MakeBox(const SourceBuild& build) {
   for (const fs::path& wheel : build.needs) TRY(CopyInto(wheel, box / "root/build/needs"));
   TRY(CopyInto(build.source, box / "root/build"));
   TRY(CopyInto(build.pip, box / "root/build"));
+  TRY(WriteDriver(kPipStart, box / "root/build"));
   return box;
 }
 

@@ -32,6 +32,9 @@ std::vector<std::string> NeedsOfStandIn(std::string_view name);
 Result<std::vector<std::string>> WriteStandInPip(const std::filesystem::path& folder,
                                                  const std::vector<std::string>& kept);
 
+/// The program that runs pip, or a program that uses pip, on any Python.
+inline constexpr std::string_view kPipStart = "pip_start.py";
+
 /// Writes one of the programs that use pip into `folder`; says where it is.
 Result<std::string> WriteDriver(std::string_view name, const std::filesystem::path& folder);
 

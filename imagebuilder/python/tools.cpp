@@ -258,6 +258,12 @@ Result<PythonLock> PythonTools::Resolve(const EnvironmentPlan& plan,
       wheel.size = TRY(blobs_.Size(digest));
     }
   }
+  const bool wants_runtime =
+      std::ranges::find(found.provided, "onnxruntime") != found.provided.end();
+  std::error_code failed;
+  if (base && wants_runtime && fs::exists(options_.runtime, failed)) {
+    TRY(CheckLoads(root, found.python, options_.runtime, scratch, hooks));
+  }
   SayResolved(found, plan, hooks);
   return found;
 }

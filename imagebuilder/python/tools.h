@@ -36,6 +36,7 @@ class PythonTools {
     std::filesystem::path folder;                      ///< stays between builds
     std::vector<std::string> environment;              ///< of the user: proxies, pip's indexes
     std::int64_t cache_bytes = std::int64_t{4} << 30;  ///< of pip's downloads that are kept
+    std::filesystem::path runtime = {};                ///< what the module onnxruntime loads
   };
   PythonTools(Options options, BlobStore& blobs) : options_(std::move(options)), blobs_(blobs) {}
 

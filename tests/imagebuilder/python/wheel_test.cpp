@@ -236,6 +236,10 @@ TEST(PipOutput, SaysWhatWentWrong) {
       "ERROR: Could not find a version that satisfies the requirement six (from versions: none)\n");
   EXPECT_EQ(offline.kind, Kind::kUnreachable);
   EXPECT_EQ(offline.detail, "https://index.example.org/simple ([Errno 111] Connection refused)");
+  EXPECT_EQ(ReadPipFailure("ERROR: Exception:\nTraceback (most recent call last):\n"
+                           "  File \"x.py\", line 1, in <module>\nAttributeError: no such thing\n")
+                .detail,
+            "AttributeError: no such thing");
   EXPECT_EQ(ReadPipFailure("ERROR: 401 Error, Credentials not correct for https://x\n").kind,
             Kind::kDenied);
 }
