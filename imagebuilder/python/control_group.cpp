@@ -63,12 +63,13 @@ fs::path OwnGroup(std::string_view controller) {
 }
 
 /// A folder of our own below one of `parents` with the file that sets a limit.
-std::optional<fs::path> MakeFolder(const std::vector<fs::path>& parents, const char* needed) {
+std::optional<fs::path> FolderBelow(const std::vector<fs::path>& parents, const char* needed,
+                                    const ControlGroup::MakeFolder& make_folder) {
   const std::string name = fmt::format("slipway-build-{}-{}", ::getpid(), RandomHex(4));
   for (const fs::path& parent : parents) {
-    std::error_code failed;
     fs::path folder = parent / name;
-    if (!fs::create_directory(folder, failed) || failed) continue;
+    if (!make_folder(folder)) continue;
+    std::error_code failed;
     if (fs::exists(folder / needed, failed)) return folder;
     fs::remove(folder, failed);
   }
@@ -83,27 +84,33 @@ ResourceLimits DefaultLimits() {
   return {.memory_bytes = std::max(kLeastMemory, pages * page / 2), .processes = kProcesses};
 }
 
+bool ControlGroup::MakeOne(const fs::path& folder) {
+  std::error_code failed;
+  return fs::create_directory(folder, failed) && !failed;
+}
+
 std::unique_ptr<ControlGroup> ControlGroup::Make(const ResourceLimits& limits,
-                                                 const fs::path& mount) {
+                                                 const fs::path& mount,
+                                                 const MakeFolder& make_folder) {
   std::unique_ptr<ControlGroup> group(new ControlGroup);
   std::error_code failed;
   if (fs::exists(mount / "cgroup.controllers", failed)) {
     // Beside our own group, whose processes keep it from handing controllers down.
     const fs::path own = mount / OwnGroup("");
-    const auto folder = MakeFolder({own.parent_path(), mount}, "memory.max");
+    const auto folder = FolderBelow({own.parent_path(), mount}, "memory.max", make_folder);
     if (!folder) return nullptr;
     group->folders_.push_back(*folder);
     if (Put(*folder / "memory.max", limits.memory_bytes)) group->memory_ = *folder;
     static_cast<void>(Put(*folder / "memory.swap.max", 0));
     if (Put(*folder / "pids.max", limits.processes)) group->processes_ = *folder;
   } else {
-    if (const auto folder = MakeFolder({mount / "memory" / OwnGroup("memory"), mount / "memory"},
-                                       "memory.limit_in_bytes")) {
+    if (const auto folder = FolderBelow({mount / "memory" / OwnGroup("memory"), mount / "memory"},
+                                        "memory.limit_in_bytes", make_folder)) {
       group->folders_.push_back(*folder);
       if (Put(*folder / "memory.limit_in_bytes", limits.memory_bytes)) group->memory_ = *folder;
     }
-    if (const auto folder =
-            MakeFolder({mount / "pids" / OwnGroup("pids"), mount / "pids"}, "pids.max")) {
+    if (const auto folder = FolderBelow({mount / "pids" / OwnGroup("pids"), mount / "pids"},
+                                        "pids.max", make_folder)) {
       group->folders_.push_back(*folder);
       if (Put(*folder / "pids.max", limits.processes)) group->processes_ = *folder;
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,9 +22,13 @@ ResourceLimits DefaultLimits();
 /// more. Source: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1.
 class ControlGroup {
  public:
+  /// Makes a folder, whether it could; the kernel fills it.
+  using MakeFolder = std::function<bool(const std::filesystem::path&)>;
+
   /// Nothing where neither memory nor processes can be bounded so. `mount`: `/sys/fs/cgroup`.
   static std::unique_ptr<ControlGroup> Make(const ResourceLimits& limits,
-                                            const std::filesystem::path& mount = "/sys/fs/cgroup");
+                                            const std::filesystem::path& mount = "/sys/fs/cgroup",
+                                            const MakeFolder& make_folder = MakeOne);
   ~ControlGroup();
   ControlGroup(const ControlGroup&) = delete;
   ControlGroup& operator=(const ControlGroup&) = delete;
@@ -37,6 +42,7 @@ class ControlGroup {
 
  private:
   ControlGroup() = default;
+  static bool MakeOne(const std::filesystem::path& folder);
   std::vector<std::filesystem::path> folders_;  // made, in this order
   std::filesystem::path memory_, processes_;    // the folders among them that bound it
 };

@@ -9,9 +9,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "imagebuilder/closure.h"
 #include "imagebuilder/python/control_group.h"
 #include "imagebuilder/python/trim_folder.h"
@@ -119,6 +122,73 @@ TEST(ControlGroup, IsNothingWhereThereIsNone) {
   const testing::TempDir folder;
   EXPECT_EQ(ControlGroup::Make({.memory_bytes = 1, .processes = 1}, folder.path()), nullptr);
   EXPECT_EQ(ControlGroup::Make({.memory_bytes = 1, .processes = 1}, folder / "absent"), nullptr);
+}
+
+/// A tree as the kernel shows control groups of version 2; each folder that is made in it has the
+/// files of its controllers. Source: Linux, Documentation/admin-guide/cgroup-v2.rst.
+class SecondVersion : public ::testing::Test {
+ protected:
+  void SetUp() override { Write("cgroup.controllers", "cpuset cpu io memory pids\n"); }
+  void Write(const fs::path& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  std::string Read(const fs::path& name) const {
+    const auto text = ReadFile(name, 1 << 10);
+    return text ? *text : "none";
+  }
+  std::unique_ptr<ControlGroup> Make() {
+    return ControlGroup::Make({.memory_bytes = 123 << 20, .processes = 77}, folder_.path(),
+                              [this](const fs::path& folder) { return MakeGroup(folder); });
+  }
+  bool MakeGroup(const fs::path& folder) {
+    if (!fs::create_directory(folder)) return false;
+    group_ = folder;
+    for (const auto& [file, text] : files_) std::ofstream(folder / file) << text;
+    return true;
+  }
+
+  testing::TempDir folder_;
+  fs::path group_;
+  std::map<std::string, std::string> files_ = {
+      {"cgroup.procs", ""},
+      {"memory.max", "max\n"},
+      {"memory.swap.max", "max\n"},
+      {"memory.events", "low 0\nhigh 0\nmax 9\noom 0\noom_kill 0\noom_group_kill 0\n"},
+      {"pids.max", "max\n"},
+      {"pids.events", "max 0\n"}};
+};
+
+TEST_F(SecondVersion, BoundsMemoryAndProcesses) {
+  const auto group = Make();
+  ASSERT_NE(group, nullptr);
+  EXPECT_TRUE(group->bounds_memory());
+  EXPECT_TRUE(group->bounds_processes());
+  EXPECT_EQ(Read(group_ / "memory.max"), std::to_string(123 << 20));
+  EXPECT_EQ(Read(group_ / "memory.swap.max"), "0");
+  EXPECT_EQ(Read(group_ / "pids.max"), "77");
+  EXPECT_EQ(group->JoinFiles(), std::vector<fs::path>{group_ / "cgroup.procs"});
+  EXPECT_THAT(group_.filename().string(), ::testing::StartsWith("slipway-build-"));
+}
+
+TEST_F(SecondVersion, TellsWhichLimitWasMet) {
+  const auto group = Make();
+  ASSERT_NE(group, nullptr);
+  EXPECT_EQ(group->LimitMet(), "") << "memory that was taken back is no limit that killed";
+  std::ofstream(group_ / "pids.events") << "max 3\n";
+  EXPECT_EQ(group->LimitMet(), "processes");
+  std::ofstream(group_ / "memory.events") << "low 0\nmax 9\noom 1\noom_kill 1\n";
+  EXPECT_EQ(group->LimitMet(), "memory");
+}
+
+TEST_F(SecondVersion, IsNothingWhereControllersAreNotHandedDown) {
+  files_ = {{"cgroup.procs", ""}, {"cgroup.events", ""}};
+  EXPECT_EQ(Make(), nullptr);
+}
+
+TEST_F(SecondVersion, IsNothingWhereNoFolderCanBeMade) {
+  const auto group = ControlGroup::Make({.memory_bytes = 1, .processes = 1}, folder_.path(),
+                                        [](const fs::path&) { return false; });
+  EXPECT_EQ(group, nullptr);
 }
 
 TEST(TrimFolder, RemovesWhatWasUsedLongestAgo) {
