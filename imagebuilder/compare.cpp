@@ -23,7 +23,6 @@ namespace {
 using State = PartComparison::State;
 
 constexpr std::size_t kBlock = 64 << 10;
-constexpr std::string_view kSettingsPart = "settings";
 
 /// A layer's entries, one after the other, and the bytes of the present one.
 class EntryStream {
@@ -175,23 +174,6 @@ Result<std::optional<std::string>> FirstDifference(const BlobStore& first_blobs,
   TRY(b->Finish());
   if (first.diff_id == second.diff_id) return std::optional<std::string>();
   return std::optional<std::string>("the same files, archived in another way");
-}
-
-Result<std::optional<Digest>> FileDigest(const BlobStore& blobs, const Layer& layer,
-                                         std::string_view path) {
-  const auto stream = TRY(EntryStream::Open(blobs, layer));
-  const auto block = std::make_unique<std::array<std::byte, kBlock>>();
-  for (TRY(stream->Advance()); stream->entry(); TRY(stream->Advance())) {
-    const TarEntry& entry = *stream->entry();
-    if (entry.kind != TarEntry::Kind::kFile || "/" + entry.path != path) continue;
-    Sha256 hash;
-    while (true) {
-      const std::size_t count = TRY(stream->Read(*block));
-      if (count == 0) return std::optional(hash.Finish());
-      hash.Update(std::span(*block).first(count));
-    }
-  }
-  return std::optional<Digest>();
 }
 
 Result<std::vector<PartComparison>> CompareImages(const StoredImage& first,

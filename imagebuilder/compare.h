@@ -14,6 +14,9 @@
 
 namespace slipway::imagebuilder {
 
+/// The part that no layer is: entrypoint, environment, labels.
+inline constexpr std::string_view kSettingsPart = "settings";
+
 /// An image and the store that its blobs are in; both outlive it.
 struct StoredImage {
   const BlobStore& blobs;
@@ -46,10 +49,5 @@ Result<std::vector<PartComparison>> CompareImages(const StoredImage& first,
 Result<std::optional<std::string>> FirstDifference(const BlobStore& first_blobs, const Layer& first,
                                                    const BlobStore& second_blobs,
                                                    const Layer& second);
-
-/// Digest of the file at an absolute `path` in a layer; nothing where the layer has no such file.
-/// kDataLoss where the layer is damaged.
-Result<std::optional<Digest>> FileDigest(const BlobStore& blobs, const Layer& layer,
-                                         std::string_view path);
 
 }  // namespace slipway::imagebuilder

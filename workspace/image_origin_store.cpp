@@ -11,6 +11,8 @@
 namespace slipway::workspace {
 namespace {
 
+constexpr std::string_view kOwnPartsMember = "own_parts";
+
 Result<void> CheckFields(const api::Image& image) {
   const auto check = [&image]() -> Result<void> {
     TRY(registry::CheckText("description", image.description));
@@ -55,8 +57,24 @@ Result<ImageOrigin> Store::GetImageOrigin(std::string_view workspace, const Vers
   const auto found = details.find(kOriginMember);
   if (found == details.end()) return origin;
   TRY(api::FromJson(found->at("request"), origin.request));
-  origin.server_digest = TRY(GetString(*found, "server_digest"));
+  const auto parts = found->find(kOwnPartsMember);
+  if (parts == found->end()) return origin;
+  for (const auto& [part, digest] : parts->items()) {
+    if (digest.is_string()) origin.own_parts[part] = digest.get<std::string>();
+  }
   return origin;
+}
+
+Result<void> Store::KeepOwnParts(std::string_view workspace, const VersionedName& name,
+                                 const api::TextMap& parts) {
+  const std::string patch = DumpJson({{kOriginMember, {{kOwnPartsMember, parts}}}});
+  const std::array<SqlValue, 4> values{patch, std::string(workspace), name.name, name.version};
+  TRY(
+      database_.Execute("UPDATE images SET details = json_patch(details, ?)"
+                        " WHERE workspace = ? AND name = ? AND version = ?"
+                        " AND json_type(details, '$.origin') = 'object'",
+                        values));
+  return {};
 }
 
 Result<void> Store::KeepVerification(std::string_view workspace, const VersionedName& name,

@@ -37,8 +37,7 @@ Json DetailsOf(const api::Image& image) {
 std::string DraftDetails(const api::Image& draft, const ImageOrigin& origin) {
   Json details = DetailsOf(draft);
   if (!origin.request.name.empty()) {
-    details[std::string(kOriginMember)] = {{"request", api::ToJson(origin.request)},
-                                           {"server_digest", origin.server_digest}};
+    details[std::string(kOriginMember)] = {{"request", api::ToJson(origin.request)}};
   }
   return DumpJson(details);
 }

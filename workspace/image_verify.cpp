@@ -13,7 +13,6 @@
 #include "base/limits.h"
 #include "imagebuilder/compare.h"
 #include "imagebuilder/imagebuilder.h"
-#include "imagebuilder/places.h"
 #include "imagebuilder/python/tools.h"
 #include "workspace/image_inputs.h"
 #include "workspace/image_spec.h"
@@ -26,8 +25,9 @@ namespace {
 using imagebuilder::PartComparison;
 using State = imagebuilder::PartComparison::State;
 
-/// Layers made of Slipway's own programs and what these load, and of nothing that a user gave.
-constexpr std::array<std::string_view, 4> kOwnLayers = {"server", "system", "modules", "libraries"};
+/// Layers of Slipway's own making: its programs, what these load, and what it writes for them.
+constexpr std::array<std::string_view, 5> kOwnLayers = {"server", "system", "modules", "libraries",
+                                                        "config"};
 
 constexpr const char* kOtherBuild = "other-build";
 
@@ -120,29 +120,26 @@ bool AsRebuilt(const api::PartCheck& part) {
   return part.state == "same" || part.state == "repacked";
 }
 
-/// Excuses one part for each name of Slipway's own layers: those of the build that made the image.
-void ExcuseOtherBuild(std::vector<api::PartCheck>& parts) {
-  for (const std::string_view name : kOwnLayers) {
-    const auto found = std::ranges::find(parts, name, &api::PartCheck::name);
-    if (found != parts.end() && !AsRebuilt(*found)) found->state = kOtherBuild;
-  }
+bool IsOwn(std::string_view part) {
+  return part == imagebuilder::kSettingsPart ||
+         std::ranges::find(kOwnLayers, part) != kOwnLayers.end();
 }
 
-/// Whether the scoring server in the image is the one that went into it.
-Result<void> CheckServer(const BlobStore& blobs, const imagebuilder::Image& image,
-                         const ImageOrigin& origin, std::vector<api::PartCheck>& parts) {
-  constexpr std::string_view kServerLayer = "server";
-  const auto layer = std::ranges::find(image.layers, kServerLayer, &imagebuilder::Layer::name);
-  const auto part = std::ranges::find(parts, kServerLayer, &api::PartCheck::name);
-  if (part == parts.end()) return {};
-  if (layer != image.layers.end()) {
-    const auto digest = TRY(imagebuilder::FileDigest(blobs, *layer, imagebuilder::kServerProgram));
-    if (digest && digest->text() == origin.server_digest) return {};
+/// Excuses parts of Slipway's own making that are what the build made, be it other than these
+/// programs would make.
+void ExcuseOtherBuild(const ImageOrigin& origin, std::vector<api::PartCheck>& parts) {
+  for (api::PartCheck& part : parts) {
+    if (AsRebuilt(part) || !IsOwn(part.name)) continue;
+    const auto made = origin.own_parts.find(part.name);
+    const std::string digest = made == origin.own_parts.end() ? "" : made->second;
+    if (digest == part.digest && !origin.own_parts.empty()) {
+      part.state = kOtherBuild;
+    } else {
+      part.difference += (part.difference.empty() ? "" : "; ") +
+                         std::string("not what the build made, ") +
+                         (digest.empty() ? "which has no such part" : digest);
+    }
   }
-  part->state = "differs";
-  part->difference = std::string(imagebuilder::kServerProgram) +
-                     ": not the program that went into it, " + origin.server_digest;
-  return {};
 }
 
 bool Any(const api::Verification& verification, std::string_view state) {
@@ -204,15 +201,11 @@ Result<void> Compare(Workspace& workspace, const std::string& workspace_name,
   if (!spec) return spec.error();
   const Rebuilt rebuilt = TRY(BuildAgain(workspace, *spec, scratch, progress));
   verification.digest = rebuilt.image.manifest.digest;
-  const std::string server = TRY(workspace.server_digest().Now());
   progress.Phase("comparing", 90);
   const auto parts = TRY(
       imagebuilder::CompareImages({workspace.blobs(), stored}, {*rebuilt.blobs, rebuilt.image}));
   for (const PartComparison& part : parts) verification.parts.push_back(CheckOf(part));
-  if (server != origin.server_digest) {
-    ExcuseOtherBuild(verification.parts);
-    TRY(CheckServer(workspace.blobs(), stored, origin, verification.parts));
-  }
+  ExcuseOtherBuild(origin, verification.parts);
   for (const api::PartCheck& check : verification.parts) {
     progress.Log(check.name + ": " + check.state +
                  (check.difference.empty() ? "" : " (" + check.difference + ")"));
@@ -222,6 +215,16 @@ Result<void> Compare(Workspace& workspace, const std::string& workspace_name,
 }
 
 }  // namespace
+
+api::TextMap OwnParts(const imagebuilder::Image& image) {
+  api::TextMap parts;
+  // A base may be an image of Slipway's too; its layers come first.
+  for (const imagebuilder::Layer& layer : image.layers) {
+    if (IsOwn(layer.name)) parts[layer.name] = layer.blob.digest;
+  }
+  parts[std::string(imagebuilder::kSettingsPart)] = image.config.digest;
+  return parts;
+}
 
 Result<api::Verification> VerifyByRebuilding(Workspace& workspace,
                                              const std::string& workspace_name,

@@ -13,6 +13,7 @@
 #include "workspace/image_base.h"
 #include "workspace/image_inputs.h"
 #include "workspace/image_spec.h"
+#include "workspace/image_verify.h"
 #include "workspace/preflight.h"
 #include "workspace/workspace.h"
 
@@ -187,7 +188,6 @@ Result<api::Image> InsertImage(Workspace& workspace, std::string_view workspace_
   if (!models.empty() || !wanted.script.path.empty()) {
     origin.request = wanted;
     origin.request.models = draft.models;
-    origin.server_digest = TRY(workspace.server_digest().Now());
   }
   return workspace.store().InsertImage(workspace_name, draft, origin);
 }
@@ -216,6 +216,7 @@ Result<void> FinishImage(Workspace& workspace, std::string_view workspace_name, 
                             .size = layer.blob.size,
                             .unpacked_size = layer.unpacked_size});
   }
+  TRY(workspace.store().KeepOwnParts(workspace_name, {image.name, image.version}, OwnParts(built)));
   return workspace.store().FinishImage(workspace_name, image, built.config.digest, sources);
 }
 

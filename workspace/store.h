@@ -63,8 +63,9 @@ struct TokenRow {
 
 /// What an image was built from, for it to be built again.
 struct ImageOrigin {
-  api::CreateImage request = {};   ///< models by version; no name where nothing is known
-  std::string server_digest = {};  ///< of the scoring server that went into it
+  api::CreateImage request = {};  ///< models by version; no name where nothing is known
+  /// Digests of the parts of Slipway's own making, by name, as the build gave them (OwnParts).
+  api::TextMap own_parts = {};
 };
 
 /// Something an operation told while it ran.
@@ -109,6 +110,9 @@ class Store {
   /// Inserts the next version of the name in state Creating; fills version, id, times, etag.
   Result<api::Image> InsertImage(std::string_view workspace, const api::Image& draft,
                                  const ImageOrigin& origin);
+  /// Keeps what the build made of Slipway's own; nothing for an image that is not built here.
+  Result<void> KeepOwnParts(std::string_view workspace, const VersionedName& name,
+                            const api::TextMap& parts);
   /// kNotFound (id `Image.NotFound`); empty for an image that was not built here.
   Result<ImageOrigin> GetImageOrigin(std::string_view workspace, const VersionedName& name);
   /// kNotFound (id `Image.NotFound`).

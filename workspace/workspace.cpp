@@ -68,7 +68,8 @@ Result<void> Workspace::OpenParts() {
   server_digest_ = std::make_unique<ProgramDigest>(config_.server_program);
   python_tools_ = std::make_unique<imagebuilder::PythonTools>(
       imagebuilder::PythonTools::Options{.folder = run_folder() / "python",
-                                         .environment = surroundings()},
+                                         .environment = surroundings(),
+                                         .runtime = library_folder() / "libslipway.so.1"},
       *blobs_);
   target_client_ = http::MakeClient({.retries = 0}, clock_);
   scoring_client_ = http::MakeClient({.retries = 0}, clock_);

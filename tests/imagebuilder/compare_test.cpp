@@ -79,19 +79,6 @@ TEST(FirstDifference, FindsAByteFarIntoALargeFile) {
   EXPECT_EQ(difference->value_or(""), "/f: other content from byte 200001 on");
 }
 
-TEST(FileDigest, IsOfTheFileAtThatPlaceAlone) {
-  BlobFixture place;
-  const Layer layer = StoreLayer(place.blobs(), RawTar(kMembers));
-  const auto found = FileDigest(place.blobs(), layer, "/a/file");
-  ASSERT_TRUE(found.has_value()) << found.error().message;
-  EXPECT_EQ(*found, Digest::OfText("content of a file"));
-  for (const char* path : {"/a", "/a/link", "a/file", "/file", "/c"}) {
-    const auto none = FileDigest(place.blobs(), layer, path);
-    ASSERT_TRUE(none.has_value()) << path;
-    EXPECT_FALSE(none->has_value()) << path;
-  }
-}
-
 TEST(CompareImages, TellsOfEveryPart) {
   BlobFixture place, other;
   const auto tar = [](const std::string& text) { return RawTar({{"f", '0', 0644, text}}); };

@@ -100,9 +100,10 @@ class ImageVerify : public ::testing::Test {
     Start();
   }
   /// An image of that model file and server comes in the place of the one that was built.
-  void PutInItsPlace(const std::string& model, const fs::path& server) {
+  imagebuilder::Image PutInItsPlace(const std::string& model, const fs::path& server,
+                                    int port = 5001) {
     Workspace& workspace = running_->workspace();
-    imagebuilder::BuildSpec spec{.models = {}, .server_program = server};
+    imagebuilder::BuildSpec spec{.models = {}, .server_program = server, .port = port};
     spec.models.push_back(
         {.name = "tiny",
          .version = 1,
@@ -113,11 +114,13 @@ class ImageVerify : public ::testing::Test {
     const auto cache = imagebuilder::MakeMemoryLayerCache();
     imagebuilder::BuildContext context{.blobs = workspace.blobs(), .cache = *cache};
     const auto other = imagebuilder::Build(spec, context);
-    ASSERT_TRUE(other) << other.error().message;
+    EXPECT_TRUE(other) << other.error().message;
+    if (!other) return {};
     api::Image image = Image();
     image.digest = other->manifest.digest;
     image.layers.clear();
-    ASSERT_TRUE(workspace.store().FinishImage("lab", image, other->config.digest, {}));
+    EXPECT_TRUE(workspace.store().FinishImage("lab", image, other->config.digest, {}));
+    return *other;
   }
   fs::path BlobOf(const std::string& digest) {
     return *running_->workspace().blobs().Path(*Digest::Parse(digest));
@@ -184,9 +187,41 @@ TEST_F(ImageVerify, AnotherServerThanTheOneThatWentIntoItIsNoUpgrade) {
   UpgradeSlipway();
   Run(std::string(kVerify) +
       "WAIT /api/v1/operations/${op} Failed\n---- 200\n"
-      "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>not the program that went\"}\n");
+      "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>not what the build made\"}\n");
   EXPECT_EQ(PartOf(Image(), "server").state, "differs");
   EXPECT_EQ(PartOf(Image(), "model").state, "same");
+}
+
+TEST_F(ImageVerify, WhatAnotherSlipwayWroteForItsServerIsExcusedWhereItIsOnRecord) {
+  const imagebuilder::Image other =
+      PutInItsPlace("tiny.onnx", running_->workspace().config().server_program, 5002);
+  ASSERT_TRUE(running_->workspace().store().KeepOwnParts("lab", {"app", 1}, OwnParts(other)));
+  Run(std::string(kVerify) + "WAIT /api/v1/operations/${op} Succeeded\n");
+  const api::Image after = Image();
+  EXPECT_EQ(after.verification.state, "other-build") << "though the server is the same";
+  EXPECT_EQ(PartOf(after, "config").state, "other-build");
+  EXPECT_EQ(PartOf(after, "settings").state, "other-build");
+  EXPECT_EQ(PartOf(after, "server").state, "same");
+  Run(kVerifyExactly);
+}
+
+TEST_F(ImageVerify, AnotherConfigurationThanTheOneOnRecordIsNoUpgrade) {
+  PutInItsPlace("tiny.onnx", running_->workspace().config().server_program, 5002);
+  UpgradeSlipway();
+  Run(std::string(kVerify) +
+      "WAIT /api/v1/operations/${op} Failed\n---- 200\n"
+      "{\"error_code\": \"Image.Differs\", \"error\": \"<regex>serve.json.*not what the "
+      "build\"}\n");
+  EXPECT_EQ(PartOf(Image(), "config").state, "differs");
+  EXPECT_EQ(PartOf(Image(), "server").state, "other-build") << "that one is on record";
+}
+
+TEST_F(ImageVerify, TheRecordHoldsEachPartOfSlipwaysOwn) {
+  ASSERT_TRUE(running_->workspace().store().KeepOwnParts("lab", {"app", 1}, {}));
+  const auto before = running_->workspace().store().GetImageOrigin("lab", {"app", 1});
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->own_parts.size(), 4U) << "a record never loses what it holds";
+  EXPECT_TRUE(before->own_parts.contains("settings"));
 }
 
 TEST_F(ImageVerify, AnotherModelIsFoundAlsoAfterAnUpgrade) {
@@ -212,7 +247,7 @@ TEST_F(ImageVerify, NothingOfTheVerificationStays) {
   const auto origin = running_->workspace().store().GetImageOrigin("lab", {"app", 0});
   ASSERT_TRUE(origin) << origin.error().message;
   EXPECT_EQ(origin->request.models, std::vector<std::string>{"tiny:1"});
-  EXPECT_FALSE(origin->server_digest.empty());
+  EXPECT_TRUE(origin->own_parts.contains("server"));
 }
 
 }  // namespace
