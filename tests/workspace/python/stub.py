@@ -305,7 +305,9 @@ class StubService:
                 raise Refusal(409, "Image.InUse", f'image "{image["id"]}" is used')
             del self.images[image["id"]]
             return 204, None
-        if method != "GET":
+        if method == "PATCH":
+            _change(image, _read(body, "update_model", ()))
+        elif method != "GET":
             raise Refusal(405, "Route.Method", f"{method} is not possible")
         return 200, image
 

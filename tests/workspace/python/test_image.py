@@ -246,9 +246,16 @@ class ImageTest(StubCase):
         image.delete()
         self.assertEqual(self.stub.images, {})
 
-    def test_changing_tags_says_what_to_do(self):
-        with self.fails(NotImplementedError, "give them to ContainerImage.image_configuration"):
-            self.image().add_tags({"a": "b"})
+    def test_tags_and_properties_change(self):
+        image = self.image(tags={"old": "1"})
+        image.add_tags({"a": "b"})
+        image.remove_tags(["old"])
+        image.add_properties({"p": "q"})
+        self.assertEqual((image.tags, image.properties), ({"a": "b"}, {"p": "q"}))
+        with self.fails(WebserviceException, 'property "p" cannot be changed'):
+            image.add_properties({"p": "other"})
+        image.update(tags={"c": "d"})
+        self.assertEqual(Image(self.ws, "im").tags, {"c": "d"})
 
     def test_run(self):
         with self.printed():

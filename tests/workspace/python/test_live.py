@@ -89,6 +89,8 @@ class NoCodeTest(LiveCase):
         service.add_tags({"c": "d"})
         service.remove_tags(["a"])
         self.assertEqual(Webservice(self.ws, "digits").tags, {"c": "d"})
+        service.image.add_tags({"e": "f"})
+        self.assertEqual(service.image.tags, {"e": "f"})
         service.delete()
         self.assertEqual(self.ws.webservices, {})
         self.ws.delete(delete_dependent_resources=True)

@@ -76,7 +76,6 @@ class TableTest(StubCase):
             "ContainerImage.image_configuration(spark-py)": lambda: image.ContainerImage.create(
                 self.ws, "i", [], self.configure(runtime="spark-py")
             ),
-            "Image.add_tags": lambda: self.image().add_tags({"a": "b"}),
             "Environment.get": lambda: environment.Environment.get(self.ws, "AzureML-Minimal"),
             "Webservice.get_token": lambda: self.service().get_token(),
             "AksEndpoint": webservice.AksEndpoint,

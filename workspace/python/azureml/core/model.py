@@ -36,10 +36,11 @@ class Model(Versioned):
         run_id=None,
         model_framework=None,
         expand=True,
-        **_,
+        **further,
     ):
-        from azureml.core._slipway import models
+        from azureml.core._slipway import models, notices
 
+        notices.further(Model.__init__, further)
         self.workspace = workspace
         self._record = models.look_up(
             workspace, name, id, tags, properties, version, run_id, model_framework
@@ -108,11 +109,12 @@ class Model(Versioned):
         expand=True,
         page_count=255,
         model_framework=None,
-        **_,
+        **further,
     ):
         """The versions of models, newest first, that fit all that is given."""
-        from azureml.core._slipway import models
+        from azureml.core._slipway import models, notices
 
+        notices.further(Model.list, further)
         if run_id is not None or dataset_id is not None:
             return []
         records = models.find(workspace, name, tags, properties, latest, model_framework)
@@ -146,12 +148,13 @@ class Model(Versioned):
         deployment_target=None,
         overwrite=False,
         show_output=False,
-        **_,
+        **further,
     ):
         """Deploys models as a service; without an `inference_config` an ONNX model is served as it
         is, with no script."""
-        from azureml.core._slipway import deployments
+        from azureml.core._slipway import deployments, notices
 
+        notices.further(Model.deploy, further)
         return deployments.deploy_models(
             workspace,
             name,
@@ -170,11 +173,13 @@ class Model(Versioned):
         generate_dockerfile=False,
         image_name=None,
         image_label=None,
-        **_,
+        **further,
     ):
         """Builds an image of the models to be run elsewhere."""
+        from azureml.core._slipway import notices
         from azureml.core._slipway.package import build_package
 
+        notices.further(Model.package, further)
         return build_package(
             workspace, models, inference_config, generate_dockerfile, image_name, image_label
         )
@@ -190,11 +195,13 @@ class Model(Versioned):
         cpu=None,
         memory_in_gb=None,
         description=None,
-        **_,
+        **further,
     ):
         """Measures a model as a service; see ModelProfile."""
+        from azureml.core._slipway import notices
         from azureml.core.profile import start_profile
 
+        notices.further(Model.profile, further)
         return start_profile(
             workspace, profile_name, models, inference_config, input_data, input_dataset
         )

@@ -32,6 +32,24 @@ def ignored(function: str, why: str = "it has no meaning on a Slipway workspace"
             say_once(f"{function}: {name} is accepted and ignored: {why}")
 
 
+def further(function, arguments: dict) -> None:
+    """Of arguments that `function` does not have: TypeError where one looks misspelt, else says
+    that it is ignored. Later versions of the original have some that this has not."""
+    if not arguments:
+        return
+    import difflib
+    import inspect
+
+    known = [name for name in inspect.signature(function).parameters if name != "further"]
+    for name in arguments:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            raise TypeError(
+                f"{function.__qualname__}() has no argument {name!r}; did you mean {near[0]!r}?"
+            )
+        say_once(f"{function.__qualname__}: {name} is not known here, accepted and ignored")
+
+
 def _caller_depth() -> int:
     """How far up the first frame outside this package is, for the line a warning names."""
     depth, frame = 2, sys._getframe(2)

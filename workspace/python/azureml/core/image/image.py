@@ -6,7 +6,6 @@ from __future__ import annotations
 import uuid
 
 from azureml.core._slipway import operations
-from azureml.core._slipway.absent import refuse
 from azureml.core._slipway.connection import explain, part
 from azureml.core._slipway.notices import say_once
 from azureml.core._slipway.record import Versioned
@@ -225,15 +224,7 @@ class Image(Versioned):
         return self.workspace._path(f"/images/{part(self.name)}/versions/{self.version}{below}")
 
     def _change(self, change):
-        try:
-            self._record = self.workspace._connection.patch(self._path(""), change)
-        except WebserviceException as error:
-            if error.status_code == 405:
-                raise refuse(
-                    "changing the tags or properties of an image",
-                    "give them to ContainerImage.image_configuration",
-                ) from error
-            raise
+        self._record = self.workspace._connection.patch(self._path(""), change)
 
     def __repr__(self):
         return f"{type(self).__name__}(workspace={self.workspace!r}, id={self.id})"

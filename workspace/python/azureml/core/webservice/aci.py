@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from azureml.core._slipway import notices
 from azureml.core.webservice.configuration import (
     WebserviceDeploymentConfiguration,
     tls_settings,
@@ -42,9 +43,10 @@ class AciWebservice(Webservice):
         cmk_vault_base_url=None,
         cmk_key_name=None,
         cmk_key_version=None,
-        **_,
+        **further,
     ):
         """None leaves a setting to the target."""
+        notices.further(AciWebservice.deploy_configuration, further)
         settings = {
             "cpu_cores": cpu_cores,
             "memory_gb": memory_gb,
@@ -76,9 +78,10 @@ class AciWebservice(Webservice):
         enable_app_insights=None,
         models=None,
         inference_config=None,
-        **_,
+        **further,
     ):
         """None leaves a thing as it is; tags are replaced, properties added."""
+        notices.further(AciWebservice.update, further)
         settings = {
             "auth_enabled": auth_enabled,
             "enable_app_insights": enable_app_insights,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from azureml.core._slipway import notices
 from azureml.core._slipway.absent import absent
 from azureml.core.webservice.configuration import (
     WebserviceDeploymentConfiguration,
@@ -146,10 +147,11 @@ class AksWebservice(Webservice):
         compute_target_name=None,
         cpu_cores_limit=None,
         memory_gb_limit=None,
-        **_,
+        **further,
     ):
         """None leaves a setting to the target; keys are asked for unless `auth_enabled` is
         False or tokens are wanted instead."""
+        notices.further(AksWebservice.deploy_configuration, further)
         if auth_enabled is None:
             auth_enabled = not token_auth_enabled
         settings = _settings(locals(), "primary_key", "secondary_key", "compute_target_name")
@@ -191,9 +193,10 @@ class AksWebservice(Webservice):
         ssl_cert_pem_file=None,
         ssl_key_pem_file=None,
         ssl_cname=None,
-        **_,
+        **further,
     ):
         """None leaves a thing as it is; tags are replaced, properties added."""
+        notices.further(AksWebservice.update, further)
         tls = tls_settings(ssl_enabled, ssl_cert_pem_file, ssl_key_pem_file, ssl_cname)
         settings = {**_settings(locals()), **tls}
         self._update(settings, image, tags, properties, description, models, inference_config)

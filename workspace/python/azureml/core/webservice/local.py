@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from azureml.core._slipway import notices
 from azureml.core.webservice.configuration import WebserviceDeploymentConfiguration, bad
 from azureml.core.webservice.webservice import Webservice
 
@@ -48,9 +49,10 @@ class LocalWebservice(Webservice):
         tags=None,
         properties=None,
         description=None,
-        **_,
+        **further,
     ):
         """None leaves a thing as it is."""
+        notices.further(LocalWebservice.update, further)
         settings = deployment_config._settings if deployment_config is not None else {}
         self._update(settings, image, tags, properties, description, models, inference_config)
         if wait:

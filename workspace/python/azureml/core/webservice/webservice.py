@@ -223,7 +223,21 @@ class Webservice(Recorded):
 
         return urlsplit(self.scoring_uri).hostname if self.scoring_uri else None
 
-    public_fqdn = public_ip
+    public_fqdn = fqdn = public_ip
+
+    @property
+    def ssl_enabled(self):
+        return bool(self._setting("ssl_enabled"))
+
+    @property
+    def cname(self):
+        """The name that the certificate is for; None without TLS."""
+        return self._setting("ssl_cname") or None
+
+    @property
+    def enable_app_insights(self):
+        """Never: what there is to see is at /metrics of the service."""
+        return False
 
     def wait_for_deployment(self, show_output=False, timeout_sec=None):
         """Until the service answers. WebserviceException where it does not come to that."""
