@@ -56,6 +56,7 @@ constexpr ThirdParty kThirdParty[] = {
     {"google/protobuf/", R"(runtime/graph/onnx_reader[a-z_]*\.cpp)"},
     {"dnnl.hpp",
      R"(runtime/((ops|kernels)/[a-z_0-9]+\.cpp|device/cpu\.(h|cpp)|kernels/dnnl_helpers\.h))"},
+    {"hwy/", R"(runtime/kernels/[a-z_0-9]+_simd\.cpp)"},
     {"dnnl_threadpool_iface.hpp", R"(runtime/device/[a-z_0-9]+\.cpp)"},
     {"omp.h", R"(runtime/.*\.cpp)"},
     {"re2/", R"(runtime/ops/[a-z_0-9]+\.cpp|deployer/kubernetes/status\.cpp)"},

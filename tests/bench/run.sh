@@ -21,4 +21,6 @@ for source in "$root"/tests/bench/*_bench.cpp; do
 done
 say "scoring beside azureml-inference-server-http"
 bash "$root/tests/bench/scoring.sh" "$root/build/bin" "$root/build/peers" || [ $? -eq 77 ] || status=1
+say "images with Python beside docker build, deploying on a process and on Docker"
+bash "$root/tests/bench/python_image.sh" "$root/build/bin" || [ $? -eq 77 ] || status=1
 exit "$status"

@@ -119,3 +119,29 @@ print(json.dumps({'image': found[-64:]}))" "$digits/samples/digits_$sample.json"
 "$bin/slipway" service create script --image script:1 --target process -o json >service.json
 check "$(field service.json scoring_uri)"
 echo "answers on this machine"
+
+# The same image in the foreground: by its name, and, where there is no workspace, from an archive.
+at_exit() { [ -z "${server:-}" ] || kill -KILL "$server" 2>/dev/null || true; }
+foreground() {
+  local port
+  port=$(free_port)
+  "$bin/slipway" serve "$1" --port "$port" >serve.log 2>&1 &
+  server=$!
+  for _ in $(seq 600); do
+    curl -sf --max-time 2 "http://127.0.0.1:$port/readyz" >/dev/null && break
+    kill -0 "$server" 2>/dev/null || { cat serve.log >&2; fail "slipway serve $1 ends"; }
+    sleep 0.1
+  done
+  check "http://127.0.0.1:$port/score"
+  kill -TERM "$server"
+  wait "$server" || fail "slipway serve $1 ended with $?"
+  server=
+}
+foreground script:1
+"$bin/slipway" image save script:1 -f oci-archive script.tar >>"$work/log" 2>&1
+"$bin/slipway" service delete script -q >>"$work/log" 2>&1 || "$bin/slipway" service delete script >>"$work/log" 2>&1
+"$bin/slipway" down -q >/dev/null 2>&1
+export SLIPWAY_STATE=$work/nowhere XDG_CACHE_HOME=$work/cache
+foreground ./script.tar
+[ ! -e "$SLIPWAY_STATE" ] || fail "serving an archive made a workspace"
+echo "answers in the foreground, by name and from an archive"

@@ -59,6 +59,24 @@ tail -n 1 out | grep -q probabilities || { cat out >&2; fail "no answer"; }
 "$bin/slipway" image list -o json | grep -q '"mymodel:1"' || fail "no image of that name"
 PATH=$bin:$PATH bash -euo pipefail -c "$(block "Your own model" 3 | grep 'image save')" || fail "the image is not saved"
 [ -s mymodel.tar ] || fail "no archive"
+
+# A second revision takes some of the requests, then all, then none.
+"$bin/slipway" image create mymodel --model mymodel -q >out 2>err || { cat err >&2; fail "no second image"; }
+block "A scoring script of your own" 2 >lines.sh
+grep -q "slipway service rollback" lines.sh || fail "README has no such block"
+PATH=$bin:$PATH typed lines.sh
+"$bin/slipway" service run mymodel --data @request.json >out
+grep -q probabilities out || fail "no answer after the rollback"
+
+# Tokens, an environment, a promotion with its gates; on a process, where README has a cluster.
+for version in 2 3; do
+  "$bin/slipway" model register model.onnx --name mymodel --sample "$digits/samples/test_data_set_0" -q >>out
+done
+block "Who may do what, and promotion" 1 | sed 's/--target kubernetes --config prod.yaml/--target process/' >lines.sh
+grep -q "slipway promote mymodel:3 --to prod" lines.sh || fail "README has no such block"
+PATH=$bin:$PATH typed lines.sh
+"$bin/slipway" audit -o json >out
+grep -q '/promotions"' out || fail "the promotion is not in the audit trail"
 "$bin/slipway" down -q
 
 need_module azureml "the rest has passed"
