@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kLongest = std::int64_t{1} << 28;
 constexpr std::size_t kLargestFactor = 31;
+/// Of an angle's sine and cosine, of one small transform: in operations on numbers.
+constexpr std::int64_t kTurnWork = 64, kStepWork = 32;
 
 /// Without the standard operator's care for infinite factors.
 template <class T>
@@ -128,22 +130,24 @@ Result<Fourier<T>> Fourier<T>::Of(std::int64_t length, bool inverse) {
   }
   std::size_t before = 1;
   for (const std::size_t factor : factors) {
-    made.AddPass(factor, before, inverse);
+    TRY(made.AddPass(factor, before, inverse));
     before *= factor;
   }
   return made;
 }
 
 template <class T>
-void Fourier<T>::AddPass(std::size_t factor, std::size_t before, bool inverse) {
+Result<void> Fourier<T>::AddPass(std::size_t factor, std::size_t before, bool inverse) {
   const auto length = static_cast<std::size_t>(length_);
   Pass pass{.factor = factor,
             .before = before,
             .after = length / before / factor,
             .turns = {},
             .roots = {}};
+  Pause pause;
   for (std::size_t j = 1; j < factor; ++j) {
     for (std::size_t i = 0; i < pass.after; ++i) {
+      if (pause.MustStop(kTurnWork)) TRY(MayGoOn());
       pass.turns.push_back(static_cast<Complex>(Turn(j * before * i, length, inverse)));
     }
   }
@@ -151,15 +155,18 @@ void Fourier<T>::AddPass(std::size_t factor, std::size_t before, bool inverse) {
     pass.roots.push_back(static_cast<Complex>(Turn(i, factor, inverse)));
   }
   passes_.push_back(std::move(pass));
+  return {};
 }
 
 template <class T>
-void Fourier<T>::RunPass(const Pass& pass, const Complex* from, Complex* to) const {
+bool Fourier<T>::RunPass(const Pass& pass, const Complex* from, Complex* to) const {
   const std::size_t count = pass.factor;
   const bool back = count == 4 && pass.roots[1].imag() > 0;
   Complex x[kLargestFactor];
+  Pause pause;
   for (std::size_t k = 0; k < pass.before; ++k) {
     for (std::size_t i = 0; i < pass.after; ++i) {
+      if (pause.MustStop(kStepWork)) return false;
       for (std::size_t j = 0; j < count; ++j) x[j] = from[i + pass.after * (j + count * k)];
       if (count == 2) {
         Transform2(x);
@@ -179,6 +186,7 @@ void Fourier<T>::RunPass(const Pass& pass, const Complex* from, Complex* to) con
       }
     }
   }
+  return true;
 }
 
 template <class T>
@@ -189,21 +197,23 @@ Result<void> Fourier<T>::MakeChirp(bool inverse) {
     convolution_.push_back(TRY(Fourier<double>::Of(static_cast<std::int64_t>(padded), back)));
   }
   chirp_transform_.resize(padded);
+  Pause pause;
   for (std::size_t i = 0; i < count; ++i) {
+    if (pause.MustStop(kTurnWork)) TRY(MayGoOn());
     chirp_.push_back(Turn(i * i % (2 * count), 2 * count, inverse));
     const std::complex<double> conjugate = std::conj(chirp_.back());
     chirp_transform_[i] = conjugate;
     if (i > 0) chirp_transform_[padded - i] = conjugate;
   }
-  std::vector<std::complex<double>> work;
+  CountedVector<std::complex<double>> work;
   convolution_[0].Run(chirp_transform_.data(), work);
   return {};
 }
 
 template <class T>
 void Fourier<T>::RunChirp(Complex* data) const {
-  std::vector<std::complex<double>> line(chirp_transform_.size());
-  std::vector<std::complex<double>> work;
+  CountedVector<std::complex<double>> line(chirp_transform_.size());
+  CountedVector<std::complex<double>> work;
   for (std::size_t i = 0; i < chirp_.size(); ++i) {
     line[i] = Times(static_cast<std::complex<double>>(data[i]), chirp_[i]);
   }
@@ -217,13 +227,13 @@ void Fourier<T>::RunChirp(Complex* data) const {
 }
 
 template <class T>
-void Fourier<T>::Run(Complex* data, std::vector<Complex>& work) const {
+void Fourier<T>::Run(Complex* data, CountedVector<Complex>& work) const {
   if (!chirp_.empty()) return RunChirp(data);
   work.resize(static_cast<std::size_t>(length_));
   Complex* from = data;
   Complex* to = work.data();
   for (const Pass& pass : passes_) {
-    RunPass(pass, from, to);
+    if (!RunPass(pass, from, to)) return;
     std::swap(from, to);
   }
   if (from != data) std::copy_n(from, length_, data);

@@ -14,17 +14,25 @@ Result<std::int64_t> Checked(std::int64_t index, std::int64_t dim) {
   return index < 0 ? index + dim : index;
 }
 
+Offsets IndicesOf(const Tensor& indices) {
+  if (indices.dtype() == DType::kInt32) {
+    const auto numbers = indices.data<std::int32_t>();
+    return Offsets(numbers.begin(), numbers.end());
+  }
+  const auto numbers = indices.data<std::int64_t>();
+  return Offsets(numbers.begin(), numbers.end());
+}
+
 }  // namespace
 
-Result<std::vector<std::int64_t>> NormalizedIndices(const Tensor& indices, std::int64_t dim) {
-  std::vector<std::int64_t> normalized = IntsOf(&indices);
+Result<Offsets> NormalizedIndices(const Tensor& indices, std::int64_t dim) {
+  Offsets normalized = IndicesOf(indices);
   for (std::int64_t& index : normalized) index = TRY(Checked(index, dim));
   return normalized;
 }
 
-Result<std::vector<std::int64_t>> ElementOffsets(const Shape& data, const Tensor& indices,
-                                                 std::size_t axis) {
-  std::vector<std::int64_t> offsets = TRY(NormalizedIndices(indices, data[axis]));
+Result<Offsets> ElementOffsets(const Shape& data, const Tensor& indices, std::size_t axis) {
+  Offsets offsets = TRY(NormalizedIndices(indices, data[axis]));
   const Strides strides = ContiguousStrides(data);
   std::vector<std::int64_t> at(data.size(), 0);
   for (std::int64_t& offset : offsets) {
@@ -38,16 +46,15 @@ Result<std::vector<std::int64_t>> ElementOffsets(const Shape& data, const Tensor
   return offsets;
 }
 
-Result<std::vector<std::int64_t>> SliceOffsets(const Shape& data, const Tensor& indices,
-                                               std::size_t batch) {
+Result<Offsets> SliceOffsets(const Shape& data, const Tensor& indices, std::size_t batch) {
   const Shape& shape = indices.shape();
   const auto width = At(shape.back());
   const Strides strides = ContiguousStrides(data);
   const std::int64_t tuples = CountOf(shape, 0, shape.size() - 1);
   const std::int64_t per_batch = CountOf(shape, batch, shape.size() - 1);
   const std::int64_t batch_stride = batch == 0 ? 0 : strides[batch - 1];
-  const std::vector<std::int64_t> flat = IntsOf(&indices);
-  std::vector<std::int64_t> offsets(At(tuples));
+  const Offsets flat = IndicesOf(indices);
+  Offsets offsets(At(tuples));
   for (std::int64_t i = 0; i < tuples; ++i) {
     std::int64_t offset = i / per_batch * batch_stride;
     for (std::size_t k = 0; k < width; ++k) {

@@ -18,7 +18,7 @@ namespace {
 constexpr double kHidden = -std::numeric_limits<double>::infinity();
 
 /// Scores become probabilities. `sink` takes part where it is not minus infinity.
-void Softmax(std::vector<double>& scores, double sink) {
+void Softmax(Doubles& scores, double sink) {
   double largest = sink;
   for (const double score : scores) largest = std::max(largest, score);
   double sum = sink == kHidden ? 0 : std::exp(sink - largest);
@@ -31,8 +31,7 @@ void Softmax(std::vector<double>& scores, double sink) {
 
 /// Scores of the keys for query `row`, given the products of the two, become probabilities.
 /// `kept`, where it is not null, gets the stage that is wanted.
-void Weigh(const HeadsProblem& problem, std::int64_t row, std::vector<double>& scores,
-           double* kept) {
+void Weigh(const HeadsProblem& problem, std::int64_t row, Doubles& scores, double* kept) {
   const HeadsShape& s = problem.shape;
   const std::int64_t i = row % s.q_length;
   const std::int64_t head = row / s.q_length % s.q_heads;
@@ -56,8 +55,8 @@ std::int64_t SourceOf(const HeadsShape& s, std::int64_t plane) {
   return plane / s.q_heads * s.kv_heads + plane % s.q_heads / (s.q_heads / s.kv_heads);
 }
 
-void AttendOne(const HeadsProblem& problem, std::int64_t row, std::vector<double>& scores,
-               double* kept, double* y) {
+void AttendOne(const HeadsProblem& problem, std::int64_t row, Doubles& scores, double* kept,
+               double* y) {
   const HeadsShape& s = problem.shape;
   const std::int64_t source = SourceOf(s, row / s.q_length);
   const double* q = problem.q->data<double>().data() + row * s.head;
@@ -98,7 +97,7 @@ Result<void> AttendBlas(KernelContext& context, const HeadsProblem& problem, Hea
                .ldy = s.kv_length,
                .trans_b = true}));
     context.ParallelFor(s.q_length, 8, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> scores(At(s.kv_length));
+      Doubles scores(At(s.kv_length));
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t row = plane * s.q_length + i;
         float* const products = weights.data() + i * s.kv_length;
@@ -140,7 +139,7 @@ Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem) 
   }
   context.ParallelFor(
       s.batch * s.q_heads * s.q_length, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<double> scores(At(s.kv_length));
+        Doubles scores(At(s.kv_length));
         for (std::int64_t row = begin; row < end; ++row) {
           AttendOne(problem, row, scores, kept == nullptr ? nullptr : kept + row * s.kv_length,
                     y + row * s.v_head);

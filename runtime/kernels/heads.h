@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/kernels/numbers.h"
 #include "runtime/op.h"
 
 /// Scaled dot-product attention over heads, as the attention operators of com.microsoft share it.
@@ -33,7 +34,7 @@ struct HeadsProblem {
   double scale = 1, softcap = 0;
   HeadsBias bias = nullptr;
   /// Per query head: a score that takes part in the softmax and has no value. Empty for none.
-  std::vector<double> sinks = {};
+  Doubles sinks = {};
   ScoresWanted wanted = ScoresWanted::kNone;
   bool blas = false;  ///< products in float32 by BLAS, not one by one in double
 };

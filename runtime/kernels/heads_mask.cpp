@@ -54,7 +54,7 @@ Result<void> CheckAddedBias(const Shape& bias, const HeadsShape& s) {
 }
 
 HeadsBias JoinedBias(const BiasParts& parts) {
-  auto added = std::make_shared<const std::vector<double>>(DoublesOf(parts.added));
+  auto added = std::make_shared<const Doubles>(DoublesOf(parts.added));
   const Shape dims = parts.added == nullptr ? Shape{} : parts.added->shape();
   const auto filter =
       static_cast<double>(parts.node->attributes.Float("mask_filter_value", -10000.0F));

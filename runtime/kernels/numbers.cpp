@@ -8,9 +8,9 @@
 
 namespace slipway::runtime {
 
-std::vector<double> DoublesOf(const Tensor* tensor) {
+Doubles DoublesOf(const Tensor* tensor) {
   if (tensor == nullptr) return {};
-  std::vector<double> values(At(tensor->size()));
+  Doubles values(At(tensor->size()));
   (void)Dispatch(decltype(NumericList() + TypeList<bool>()){}, tensor->dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto in = tensor->data<T>();

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/op.h"
 
@@ -12,8 +13,11 @@
 /// double.
 namespace slipway::runtime {
 
+/// Numbers in working memory, which counts as the session's.
+using Doubles = CountedVector<double>;
+
 /// Elements of a numeric or bool tensor as double; empty for null.
-std::vector<double> DoublesOf(const Tensor* tensor);
+Doubles DoublesOf(const Tensor* tensor);
 
 /// Sets all elements of `to`, by the rules of Cast. As many values as it has elements.
 Result<void> StoreDoubles(KernelContext& context, std::span<const double> values, Tensor& to);

@@ -29,14 +29,14 @@ double Quantizer::Quantised(double real, const IntegerRange& range) const {
   return QuantizeOne(static_cast<double>(scaled), zero, range);
 }
 
-std::vector<double> RealsOf(const Tensor& tensor, const Quantizer& quantizer) {
-  std::vector<double> reals = DoublesOf(&tensor);
+Doubles RealsOf(const Tensor& tensor, const Quantizer& quantizer) {
+  Doubles reals = DoublesOf(&tensor);
   for (double& x : reals) x = quantizer.Real(x);
   return reals;
 }
 
-Result<void> StoreQuantised(KernelContext& context, std::vector<double> reals,
-                            const Quantizer& quantizer, Tensor& to) {
+Result<void> StoreQuantised(KernelContext& context, Doubles reals, const Quantizer& quantizer,
+                            Tensor& to) {
   const IntegerRange range = RangeOfInteger(to.dtype());
   for (double& x : reals) x = quantizer.Quantised(x, range);
   return StoreDoubles(context, reals, to);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
 #include "runtime/kernels/types.h"
 #include "runtime/op.h"
@@ -29,11 +30,11 @@ struct Quantizer {
 };
 
 /// The elements as the real numbers they stand for.
-std::vector<double> RealsOf(const Tensor& tensor, const Quantizer& quantizer);
+Doubles RealsOf(const Tensor& tensor, const Quantizer& quantizer);
 
 /// Stores real numbers quantised, as many as `to` has elements.
-Result<void> StoreQuantised(KernelContext& context, std::vector<double> reals,
-                            const Quantizer& quantizer, Tensor& to);
+Result<void> StoreQuantised(KernelContext& context, Doubles reals, const Quantizer& quantizer,
+                            Tensor& to);
 
 inline constexpr DTypeSet kQLinearTypes = Types({DType::kInt8, DType::kUint8});
 

@@ -20,7 +20,14 @@ enum class ResizeCoordinates : std::uint8_t {
   kCropAndResize,
   kHalfPixelForNearest,
 };
-enum class ResizeRounding : std::uint8_t { kPreferFloor, kPreferCeil, kFloor, kCeil };
+/// kFirstVersion: of opset 10, whose only official example rounds up where a dimension shrinks.
+enum class ResizeRounding : std::uint8_t {
+  kPreferFloor,
+  kPreferCeil,
+  kFloor,
+  kCeil,
+  kFirstVersion,
+};
 enum class ResizeAspect : std::uint8_t { kStretch, kNotLarger, kNotSmaller };
 
 struct ResizeOptions {

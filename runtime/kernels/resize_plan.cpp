@@ -80,7 +80,7 @@ double Original(ResizeCoordinates coordinates, const Line& line, double x) {
   return x;
 }
 
-double Rounded(ResizeRounding rounding, double x) {
+double Rounded(ResizeRounding rounding, double scale, double x) {
   switch (rounding) {
     case ResizeRounding::kPreferFloor:
       return std::ceil(x - 0.5);
@@ -90,6 +90,9 @@ double Rounded(ResizeRounding rounding, double x) {
       return std::floor(x);
     case ResizeRounding::kCeil:
       return std::ceil(x);
+    case ResizeRounding::kFirstVersion:
+      // Quotients of a rounded scale must not fall beyond the number that was meant.
+      return scale < 1 ? std::ceil(static_cast<double>(static_cast<float>(x))) : std::floor(x);
   }
   return x;
 }
@@ -126,7 +129,7 @@ void AddPosition(const ResizeOptions& options, const Line& line, double original
                  ResizeAxis& axis) {
   const double most = static_cast<double>(line.in - 1);
   if (options.mode == ResizeMode::kNearest) {
-    const double index = std::clamp(Rounded(options.rounding, original), 0.0, most);
+    const double index = std::clamp(Rounded(options.rounding, line.scale, original), 0.0, most);
     axis.indices.push_back(static_cast<std::int64_t>(index));
     axis.taps = 1;
     return;
@@ -246,7 +249,11 @@ Result<std::vector<Line>> LinesOf(const NodeFacts& node, const ResizeOptions& op
 Result<ResizeOptions> ResizeOptionsOf(const NodeFacts& node) {
   ResizeOptions options;
   options.mode = TRY(Choose(node, "mode", kModes));
-  if (node.op->type == "Upsample" || node.op->since < 11) return options;
+  if (node.op->type == "Upsample") return options;
+  if (node.op->since < 11) {
+    options.rounding = ResizeRounding::kFirstVersion;
+    return options;
+  }
   options.coordinates = TRY(Choose(node, "coordinate_transformation_mode", kCoordinates));
   options.rounding = TRY(Choose(node, "nearest_mode", kRoundings));
   options.aspect = TRY(Choose(node, "keep_aspect_ratio_policy", kAspects));

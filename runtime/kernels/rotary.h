@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/kernels/numbers.h"
 #include "runtime/op.h"
 
 namespace slipway::runtime {
@@ -24,7 +25,7 @@ class RotaryCache {
   void Rotate(double* head, std::int64_t position) const;
 
  private:
-  std::vector<double> cosines_, sines_;
+  Doubles cosines_, sines_;
   std::int64_t positions_ = 0, pairs_ = 0;
   bool interleaved_ = false;
 };

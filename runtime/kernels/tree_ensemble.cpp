@@ -296,9 +296,9 @@ class PackedScorer final : public ForestScorer {
   }
 
   Forest forest_;
-  std::vector<PackedNode<V>> nodes_;
-  std::vector<Range> leaves_;    ///< per node; empty for branches
-  std::vector<double> weights_;  ///< per node; of its first weight, 0 for branches
+  CountedVector<PackedNode<V>> nodes_;
+  CountedVector<Range> leaves_;  ///< per node; empty for branches
+  Doubles weights_;              ///< per node; of its first weight, 0 for branches
   std::vector<Group> groups_;
   bool missing_left_ = false;  ///< of any branch
   bool one_weight_ = false;    ///< one target, and no leaf with two weights

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/kernels/ml_scores.h"
+#include "runtime/kernels/numbers.h"
 #include "runtime/op.h"
 
 /// Forests of decision trees: what TreeEnsemble, TreeEnsembleClassifier and
@@ -45,11 +46,11 @@ enum class TreeAggregate : std::uint8_t { kAverage = 0, kSum = 1, kMin = 2, kMax
 
 /// A forest as its node describes it; without cycles, every node reached at most once.
 struct Forest {
-  std::vector<TreeNode> nodes;
+  CountedVector<TreeNode> nodes;
   std::vector<std::int64_t> roots;
-  std::vector<LeafWeight> weights;
-  std::vector<std::vector<double>> sets;
-  std::vector<double> base_values;  ///< none, or one per target
+  CountedVector<LeafWeight> weights;
+  std::vector<Doubles> sets;
+  Doubles base_values;  ///< none, or one per target
   std::int64_t targets = 0;
   TreeAggregate aggregate = TreeAggregate::kSum;
   std::int64_t features = 0;  ///< as many as an example must have

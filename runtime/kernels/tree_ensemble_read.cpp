@@ -31,28 +31,26 @@ Result<Ints> IntsOrZeros(const NodeFacts& node, std::string_view name, std::size
 }
 
 /// Numbers of a list of floats, or of the tensor `<name>_as_tensor`.
-Result<std::vector<double>> NumbersOf(const NodeFacts& node, const std::string& name) {
+Result<Doubles> NumbersOf(const NodeFacts& node, const std::string& name) {
   if (const Tensor* tensor = node.attributes.TensorOrNull(name + "_as_tensor")) {
     return DoublesOf(tensor);
   }
   const auto list = node.attributes.Floats(name);
-  return std::vector<double>(list.begin(), list.end());
+  return Doubles(list.begin(), list.end());
 }
 
-Result<std::vector<double>> NumbersOfLength(const NodeFacts& node, const std::string& name,
-                                            std::size_t count) {
-  std::vector<double> list = TRY(NumbersOf(node, name));
+Result<Doubles> NumbersOfLength(const NodeFacts& node, const std::string& name, std::size_t count) {
+  Doubles list = TRY(NumbersOf(node, name));
   if (list.size() == count) return list;
   return Invalid("attribute `", name, "` has ", list.size(), " entries where ", count,
                  " are asked for");
 }
 
 /// Elements of a tensor attribute that the operator requires to be `count` long.
-Result<std::vector<double>> TensorOfLength(const NodeFacts& node, std::string_view name,
-                                           std::size_t count) {
+Result<Doubles> TensorOfLength(const NodeFacts& node, std::string_view name, std::size_t count) {
   const Tensor* tensor = node.attributes.TensorOrNull(name);
   if (tensor == nullptr) return Invalid("attribute `", name, "` is missing");
-  std::vector<double> list = DoublesOf(tensor);
+  Doubles list = DoublesOf(tensor);
   if (list.size() == count) return list;
   return Invalid("attribute `", name, "` has ", list.size(), " entries where ", count,
                  " are asked for");
@@ -89,7 +87,7 @@ class NodeIndex {
   }
 
  private:
-  std::vector<std::array<std::int64_t, 3>> items_;
+  CountedVector<std::array<std::int64_t, 3>> items_;
 };
 
 /// No node is reached twice from the roots: no cycles, and no branch that two trees share.
@@ -130,7 +128,7 @@ Result<Ints> AddNodes(const NodeFacts& node, const Ints& trees, const NodeIndex&
   const Ints when_true = TRY(IntsOfLength(node, "nodes_truenodeids", count));
   const Ints when_false = TRY(IntsOfLength(node, "nodes_falsenodeids", count));
   const Ints missing = TRY(IntsOrZeros(node, "nodes_missing_value_tracks_true", count));
-  const std::vector<double> values = TRY(NumbersOfLength(node, "nodes_values", count));
+  const Doubles values = TRY(NumbersOfLength(node, "nodes_values", count));
   const auto modes = node.attributes.Strings("nodes_modes");
   if (modes.size() != count) {
     return Invalid("attribute `nodes_modes` has ", modes.size(), " entries where ", count,
@@ -158,8 +156,8 @@ Result<void> AddWeights(const NodeFacts& node, const std::string& prefix, const 
   const Ints trees = node.attributes.Ints(prefix + "_treeids", {});
   const Ints nodes = TRY(IntsOfLength(node, prefix + "_nodeids", trees.size()));
   const Ints targets = TRY(IntsOfLength(node, prefix + "_ids", trees.size()));
-  const std::vector<double> weights = TRY(NumbersOfLength(node, prefix + "_weights", trees.size()));
-  std::vector<std::pair<std::int64_t, LeafWeight>> placed;
+  const Doubles weights = TRY(NumbersOfLength(node, prefix + "_weights", trees.size()));
+  CountedVector<std::pair<std::int64_t, LeafWeight>> placed;
   for (std::size_t i = 0; i < trees.size(); ++i) {
     if (targets[i] < 0 || targets[i] >= forest.targets) {
       return Invalid("attribute `", prefix, "_ids` names ", targets[i], " of ", forest.targets);
@@ -221,8 +219,8 @@ Result<void> ReadOlder(const NodeFacts& node, Forest& forest) {
 /// Sets of `membership_values`, which NaN ends, for as many nodes as test membership.
 Result<void> ReadSets(const NodeFacts& node, std::int64_t wanted, Forest& forest) {
   const Tensor* tensor = node.attributes.TensorOrNull("membership_values");
-  std::vector<double> set;
-  for (const double value : tensor == nullptr ? std::vector<double>() : DoublesOf(tensor)) {
+  Doubles set;
+  for (const double value : tensor == nullptr ? Doubles() : DoublesOf(tensor)) {
     if (std::isnan(value)) {
       forest.sets.push_back(std::exchange(set, {}));
     } else {
@@ -230,7 +228,7 @@ Result<void> ReadSets(const NodeFacts& node, std::int64_t wanted, Forest& forest
     }
   }
   if (!set.empty()) forest.sets.push_back(std::move(set));
-  for (std::vector<double>& members : forest.sets) std::ranges::sort(members);
+  for (Doubles& members : forest.sets) std::ranges::sort(members);
   if (static_cast<std::int64_t>(forest.sets.size()) == wanted) return {};
   return Invalid("attribute `membership_values` has ", forest.sets.size(), " sets for ", wanted,
                  " nodes that test membership");
@@ -254,8 +252,8 @@ Result<void> AddBranches(const NodeFacts& node, std::size_t count, std::size_t l
   const Ints true_leaf = TRY(IntsOfLength(node, "nodes_trueleafs", count));
   const Ints false_leaf = TRY(IntsOfLength(node, "nodes_falseleafs", count));
   const Ints missing = TRY(IntsOrZeros(node, "nodes_missing_value_tracks_true", count));
-  const std::vector<double> splits = TRY(TensorOfLength(node, "nodes_splits", count));
-  const std::vector<double> modes = TRY(TensorOfLength(node, "nodes_modes", count));
+  const Doubles splits = TRY(TensorOfLength(node, "nodes_splits", count));
+  const Doubles modes = TRY(TensorOfLength(node, "nodes_modes", count));
   std::int64_t members = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (!(modes[i] >= 0 && modes[i] <= 6)) {
@@ -283,7 +281,7 @@ Result<void> ReadNewer(const NodeFacts& node, Forest& forest) {
   forest.aggregate = static_cast<TreeAggregate>(aggregate);
   const std::size_t count = node.attributes.Ints("nodes_featureids", {}).size();
   const Ints targets = node.attributes.Ints("leaf_targetids", {});
-  const std::vector<double> weights = TRY(TensorOfLength(node, "leaf_weights", targets.size()));
+  const Doubles weights = TRY(TensorOfLength(node, "leaf_weights", targets.size()));
   TRY(AddBranches(node, count, targets.size(), forest));
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (targets[i] < 0 || targets[i] >= forest.targets) {

@@ -269,6 +269,7 @@ OpList ops_activation() {
       Row("Softplus", 22, kT<kFloatTypesB>, "", kPlain<Softplus>),
       Row("Softsign", 1, kT<kFloatTypes>, "", kPlain<Softsign>, kInput),
       Row("Softsign", 22, kT<kFloatTypesB>, "", kPlain<Softsign>, kInput),
+      Row("ThresholdedRelu", 1, kT<kFloatTypes>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("ThresholdedRelu", 10, kT<kFloatTypes>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("ThresholdedRelu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("Mish", 18, kT<kFloatTypes>, "", kPlain<Mish>),

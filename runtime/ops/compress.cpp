@@ -50,8 +50,8 @@ Result<void> RunCompress(const NodeFacts& node, KernelContext& context) {
 Result<Facts> InferNonZero(const NodeFacts&) { return Facts{TensorFacts(DType::kInt64)}; }
 
 template <class T>
-std::vector<std::int64_t> NonZeroElements(const Tensor& x) {
-  std::vector<std::int64_t> found;
+CountedVector<std::int64_t> NonZeroElements(const Tensor& x) {
+  CountedVector<std::int64_t> found;
   const auto in = x.data<T>();
   for (std::size_t i = 0; i < in.size(); ++i) {
     bool zero = false;
@@ -69,7 +69,7 @@ Result<void> RunNonZero(const NodeFacts&, KernelContext& context) {
   const Tensor& x = *context.input(0);
   using List = decltype(NumericList() +
                         TypeList<bool, std::string, std::complex<float>, std::complex<double>>());
-  std::vector<std::int64_t> found;
+  CountedVector<std::int64_t> found;
   TRY(Dispatch(List{}, x.dtype(),
                [&](auto tag) { found = NonZeroElements<typename decltype(tag)::type>(x); }));
   const auto count = static_cast<std::int64_t>(found.size());

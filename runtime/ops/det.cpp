@@ -52,8 +52,8 @@ double Determinant(double* matrix, std::size_t size) {
 Result<void> Run(const NodeFacts&, KernelContext& context) {
   const Tensor& x = *context.input(0);
   Tensor& y = context.output(0);
-  std::vector<double> matrices = DoublesOf(&x);
-  std::vector<double> out(At(y.size()));
+  Doubles matrices = DoublesOf(&x);
+  Doubles out(At(y.size()));
   const auto size = At(x.shape().back());
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = Determinant(matrices.data() + i * size * size, size);

@@ -76,7 +76,7 @@ Result<Facts> InferDft(const NodeFacts& node) {
 /// transform to real numbers with the other half of the spectrum.
 template <class T>
 void ReadLine(const Plan& plan, const double* in, std::int64_t step,
-              std::vector<std::complex<T>>& line) {
+              CountedVector<std::complex<T>>& line) {
   std::ranges::fill(line, std::complex<T>(0));
   const bool to_real = plan.inverse && plan.onesided;
   const std::int64_t given = to_real ? plan.length / 2 + 1 : plan.length;
@@ -92,14 +92,14 @@ void ReadLine(const Plan& plan, const double* in, std::int64_t step,
 template <class T>
 Result<void> Transform(const Plan& plan, KernelContext& context, const Tensor& x, Tensor& y) {
   const auto fourier = TRY(Fourier<T>::Of(plan.length, plan.inverse));
-  const std::vector<double> in = DoublesOf(&x);
-  std::vector<double> out(At(y.size()));
+  const Doubles in = DoublesOf(&x);
+  Doubles out(At(y.size()));
   const T scale = plan.inverse ? T{1} / static_cast<T>(plan.length) : T{1};
   const std::int64_t in_step = plan.inner * plan.in_parts;
   const std::int64_t out_step = plan.inner * plan.out_parts;
   context.ParallelFor(plan.outer * plan.inner, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::complex<T>> line(At(plan.length));
-    std::vector<std::complex<T>> work;
+    CountedVector<std::complex<T>> line(At(plan.length));
+    CountedVector<std::complex<T>> work;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t from = i / plan.inner * plan.in_length * in_step;
       ReadLine(plan, in.data() + from + i % plan.inner * plan.in_parts, in_step, line);
@@ -166,14 +166,14 @@ Result<Facts> InferStft(const NodeFacts& node) {
 }
 
 template <class T>
-Result<void> TransformFrames(const Frames& frames, KernelContext& context,
-                             const std::vector<double>& window, Tensor& y) {
+Result<void> TransformFrames(const Frames& frames, KernelContext& context, const Doubles& window,
+                             Tensor& y) {
   const auto fourier = TRY(Fourier<T>::Of(frames.length, false));
-  const std::vector<double> in = DoublesOf(context.input(0));
-  std::vector<double> out(At(y.size()));
+  const Doubles in = DoublesOf(context.input(0));
+  Doubles out(At(y.size()));
   context.ParallelFor(frames.batch * frames.count, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::complex<T>> line(At(frames.length));
-    std::vector<std::complex<T>> work;
+    CountedVector<std::complex<T>> line(At(frames.length));
+    CountedVector<std::complex<T>> work;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t start = i / frames.count * frames.signal + i % frames.count * frames.step;
       for (std::int64_t k = 0; k < frames.length; ++k) {
@@ -198,7 +198,7 @@ Result<void> RunStft(const NodeFacts& node, KernelContext& context) {
       TRY(FramesOf(node, context.input(1), node.Has(3) ? context.input(3) : nullptr));
   Tensor* y = TRY(OutputOf(node, context, 0, dtype, ShapeOf(frames)));
   if (y->size() == 0) return {};
-  std::vector<double> window = DoublesOf(node.Has(2) ? context.input(2) : nullptr);
+  Doubles window = DoublesOf(node.Has(2) ? context.input(2) : nullptr);
   window.resize(At(frames.length), 1.0);
   if (frames.parts == 1 || dtype == DType::kFloat64) {
     return TransformFrames<double>(frames, context, window, *y);

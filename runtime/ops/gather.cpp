@@ -26,7 +26,7 @@ Result<void> RunGather(const NodeFacts& node, KernelContext& context) {
   if (out.size() == 0) return {};
   const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), data.rank())));
   const std::int64_t dim = data.shape()[axis];
-  const std::vector<std::int64_t> indices = TRY(NormalizedIndices(*context.input(1), dim));
+  const Offsets indices = TRY(NormalizedIndices(*context.input(1), dim));
   const auto count = static_cast<std::int64_t>(indices.size());
   const std::int64_t outer = CountOf(data.shape(), 0, axis);
   const std::int64_t inner = CountOf(data.shape(), axis + 1, data.shape().size());
@@ -57,8 +57,7 @@ Result<void> RunGatherElements(const NodeFacts& node, KernelContext& context) {
   Tensor& out = context.output(0);
   if (out.size() == 0) return {};
   const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), data.rank())));
-  const std::vector<std::int64_t> offsets =
-      TRY(ElementOffsets(data.shape(), *context.input(1), axis));
+  const Offsets offsets = TRY(ElementOffsets(data.shape(), *context.input(1), axis));
   TextMeter meter;
   context.ParallelFor(out.size(), kGatherGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -95,8 +94,7 @@ Result<void> RunGatherND(const NodeFacts& node, KernelContext& context) {
   Tensor& out = context.output(0);
   if (out.size() == 0) return {};
   const auto batch = At(node.attributes.Int("batch_dims", 0));
-  const std::vector<std::int64_t> offsets =
-      TRY(SliceOffsets(data.shape(), *context.input(1), batch));
+  const Offsets offsets = TRY(SliceOffsets(data.shape(), *context.input(1), batch));
   const auto last = At(context.input(1)->shape().back());
   const std::int64_t inner = CountOf(data.shape(), batch + last, data.shape().size());
   TextMeter meter;

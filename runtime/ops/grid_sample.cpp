@@ -194,7 +194,7 @@ class Sampler {
 
  private:
   Shape dims_;
-  std::vector<double> grid_;
+  Doubles grid_;
   bool wide_;
   std::vector<Axis> axes_;
 };
@@ -267,10 +267,10 @@ Result<void> RunAffine(const NodeFacts& node, KernelContext& context) {
   shape.push_back(theta.dim(1));
   Tensor* grid = TRY(OutputOf(node, context, 0, theta.dtype(), shape));
   const bool corners = node.attributes.Int("align_corners", 0) != 0;
-  const std::vector<double> rows = DoublesOf(&theta);
-  std::vector<double> out(At(grid->size()));
+  const Doubles rows = DoublesOf(&theta);
+  Doubles out(At(grid->size()));
   const std::int64_t points = CountOf(shape, 1, spatial + 1);
-  std::vector<double> point(spatial + 1, 1.0);
+  Doubles point(spatial + 1, 1.0);
   for (std::size_t at = 0; at < out.size(); ++at) {
     const std::size_t row = at % spatial;
     const auto position = static_cast<std::int64_t>(at / spatial);

@@ -80,7 +80,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 }
 
 struct Inputs {
-  std::vector<double> q, k, v, decay, beta;
+  Doubles q, k, v, decay, beta;
 };
 
 /// One key head of one sample: its state from token to token, and what its query heads read.
@@ -140,7 +140,7 @@ class Head {
   const Inputs& in_;
   std::int64_t sample_, head_;
   double* state_;
-  std::vector<double> written_;
+  Doubles written_;
 };
 
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
@@ -149,9 +149,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     return DoublesOf(node.Has(i) ? context.input(i) : nullptr);
   };
   const Inputs in{given(0), given(1), given(2), given(4), given(5)};
-  std::vector<double> states = given(3);
+  Doubles states = given(3);
   states.resize(At(TRY(ElementCount(p.state()))));
-  std::vector<double> out(At(context.output(0).size()));
+  Doubles out(At(context.output(0).size()));
   context.ParallelFor(p.batch * p.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       Head head(p, in, i / p.kv_heads, i % p.kv_heads, states.data() + i * p.key * p.value);

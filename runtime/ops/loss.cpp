@@ -8,6 +8,7 @@
 
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -44,7 +45,7 @@ struct Sizes {
 };
 
 /// log(softmax) along the classes.
-void LogSoftmax(const Sizes& s, std::vector<double>& x) {
+void LogSoftmax(const Sizes& s, Doubles& x) {
   for (std::int64_t i = 0; i < s.batch * s.inner; ++i) {
     double* row = x.data() + i / s.inner * s.classes * s.inner + i % s.inner;
     double largest = -std::numeric_limits<double>::infinity();
@@ -60,9 +61,9 @@ struct Totals {
 };
 
 /// The loss of each element, and their sums; log probabilities in, ignored ones are 0.
-Result<Totals> Losses(const NodeFacts& node, const Sizes& s, const std::vector<double>& x,
-                      const std::vector<std::int64_t>& target, const std::vector<double>& weights,
-                      std::vector<double>& losses) {
+Result<Totals> Losses(const NodeFacts& node, const Sizes& s, const Doubles& x,
+                      const std::vector<std::int64_t>& target, const Doubles& weights,
+                      Doubles& losses) {
   const bool ignores = node.attributes.Has("ignore_index");
   const std::int64_t ignored = node.attributes.Int("ignore_index", 0);
   Totals totals;
@@ -82,17 +83,10 @@ Result<Totals> Losses(const NodeFacts& node, const Sizes& s, const std::vector<d
 }
 
 template <class T>
-std::vector<double> Doubles(const Tensor& tensor) {
-  std::vector<double> values;
-  for (const T& x : tensor.data<T>()) values.push_back(static_cast<double>(x));
-  return values;
-}
-
-template <class T>
 Result<void> RunTyped(const NodeFacts& node, KernelContext& context) {
   const Shape& shape = node.shape(0);
   const Sizes sizes{shape[0], shape[1], CountOf(shape, 2, shape.size())};
-  std::vector<double> x = Doubles<T>(*context.input(0));
+  Doubles x = DoublesOf(context.input(0));
   if (IsSoftmax(node)) {
     LogSoftmax(sizes, x);
     if (Wanted(node, 1)) {
@@ -100,9 +94,9 @@ Result<void> RunTyped(const NodeFacts& node, KernelContext& context) {
       for (std::size_t i = 0; i < x.size(); ++i) out[i] = static_cast<T>(x[i]);
     }
   }
-  std::vector<double> weights;
-  if (node.Has(2)) weights = Doubles<T>(*context.input(2));
-  std::vector<double> losses(At(sizes.batch * sizes.inner), 0);
+  Doubles weights;
+  if (node.Has(2)) weights = DoublesOf(context.input(2));
+  Doubles losses(At(sizes.batch * sizes.inner), 0);
   const Totals totals = TRY(Losses(node, sizes, x, IntsOf(context.input(1)), weights, losses));
   if (!Wanted(node, 0)) return {};
   auto out = context.output(0).data<T>();

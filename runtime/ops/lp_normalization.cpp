@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// LpNormalization (opsets 1, 22), MeanVarianceNormalization (9, 13).
+// LpNormalization (opsets 1, 22), MeanVarianceNormalization (9, 13; 1,
+// experimental).
 // Spec: https://onnx.ai/onnx/operators/onnx__LpNormalization.html,
 // onnx__MeanVarianceNormalization.html
 // A row whose norm is 0 becomes zeros.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/numbers.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
 
@@ -49,7 +53,14 @@ Result<void> RunLp(const NodeFacts& node, KernelContext& context) {
 }
 
 Result<std::vector<std::int64_t>> AxesOf(const NodeFacts& node) {
-  return NormalizeAxes(node.attributes.Ints("axes", {0, 2, 3}), RankOf(node.shape(0)));
+  const std::int64_t rank = RankOf(node.shape(0));
+  if (node.op->since >= 9 || node.attributes.Has("axes")) {
+    return NormalizeAxes(node.attributes.Ints("axes", {0, 2, 3}), rank);
+  }
+  std::vector<std::int64_t> axes(At(rank));
+  std::iota(axes.begin(), axes.end(), 0);
+  if (rank > 1 && node.attributes.Int("across_channels", 0) == 0) axes.erase(axes.begin() + 1);
+  return axes;
 }
 
 Result<Facts> InferMeanVariance(const NodeFacts& node) {
@@ -58,8 +69,8 @@ Result<Facts> InferMeanVariance(const NodeFacts& node) {
 }
 
 /// For each element the number of the group it is normalised with.
-std::vector<std::int64_t> GroupsOf(const Shape& shape, const std::vector<std::int64_t>& axes,
-                                   std::int64_t& groups) {
+CountedVector<std::int64_t> GroupsOf(const Shape& shape, const std::vector<std::int64_t>& axes,
+                                     std::int64_t& groups) {
   Strides steps(shape.size(), 0);
   groups = 1;
   for (std::size_t d = shape.size(); d-- > 0;) {
@@ -67,7 +78,7 @@ std::vector<std::int64_t> GroupsOf(const Shape& shape, const std::vector<std::in
     steps[d] = groups;
     groups *= shape[d];
   }
-  std::vector<std::int64_t> numbers(At(CountOf(shape, 0, shape.size())));
+  CountedVector<std::int64_t> numbers(At(CountOf(shape, 0, shape.size())));
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     auto rest = static_cast<std::int64_t>(i);
     for (std::size_t d = shape.size(); d-- > 0;) {
@@ -82,15 +93,16 @@ Result<void> RunMeanVariance(const NodeFacts& node, KernelContext& context) {
   constexpr double kEpsilon = 1e-9;
   const Tensor& x = *context.input(0);
   std::int64_t groups = 1;
-  const std::vector<std::int64_t> group = GroupsOf(x.shape(), TRY(AxesOf(node)), groups);
+  const CountedVector<std::int64_t> group = GroupsOf(x.shape(), TRY(AxesOf(node)), groups);
   if (group.empty()) return {};
   const double count = static_cast<double>(x.size()) / static_cast<double>(groups);
+  const bool scaled = node.attributes.Int("normalize_variance", 1) != 0;
   return Dispatch(FloatList{}, x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto in = x.data<T>();
     auto out = context.output(0).data<T>();
-    std::vector<double> mean(At(groups), 0);
-    std::vector<double> variance(At(groups), 0);
+    Doubles mean(At(groups), 0);
+    Doubles variance(At(groups), 0);
     for (std::size_t i = 0; i < in.size(); ++i) {
       mean[At(group[i])] += static_cast<double>(in[i]) / count;
     }
@@ -100,7 +112,8 @@ Result<void> RunMeanVariance(const NodeFacts& node, KernelContext& context) {
     }
     for (std::size_t i = 0; i < in.size(); ++i) {
       const double off = static_cast<double>(in[i]) - mean[At(group[i])];
-      out[i] = static_cast<T>(off / (std::sqrt(variance[At(group[i])]) + kEpsilon));
+      const double deviation = scaled ? std::sqrt(variance[At(group[i])]) + kEpsilon : 1;
+      out[i] = static_cast<T>(off / deviation);
     }
   });
 }
@@ -123,7 +136,8 @@ consteval OpDef MeanVariance(int since, std::span<const TypeRule> types) {
           .since = since,
           .signature = "X:T -> Y:T",
           .types = types,
-          .attributes = "axes:ints=[0, 2, 3]",
+          .attributes = since < 9 ? "across_channels:int=0, axes:ints, normalize_variance:int=1"
+                                  : "axes:ints=[0, 2, 3]",
           .infer = InferMeanVariance,
           .kernels = kMeanVariance};
 }
@@ -134,6 +148,7 @@ OpList ops_lp_normalization() {
   static constexpr auto kOps = Versions({
       Lp(1, kT<kFloatTypes>),
       Lp(22, kT<kFloatTypesB>),
+      MeanVariance(1, kT<kFloatTypes>),
       MeanVariance(9, kT<kFloatTypes>),
       MeanVariance(13, kT<kFloatTypesB>),
   });

@@ -73,7 +73,7 @@ Result<void> RunVectorizer(const NodeFacts& node, KernelContext& context) {
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < widths.size(); ++i) {
     const Examples from = TRY(ExamplesOf(node.shape(i)));
-    const std::vector<double> x = DoublesOf(context.input(i));
+    const Doubles x = DoublesOf(context.input(i));
     const std::int64_t count = std::min(widths[i], from.features);
     for (std::int64_t row = 0; row < from.rows; ++row) {
       float* to = y.data<float>().data() + row * y.dim(1) + offset;

@@ -18,7 +18,7 @@ Result<ClassLabels> LabelsOf(const NodeFacts& node) {
 
 /// Rows of coefficients and their intercepts, or none of these.
 struct Linear {
-  std::vector<double> coefficients, intercepts;
+  Doubles coefficients, intercepts;
   std::int64_t rows = 0;
 };
 
@@ -92,8 +92,8 @@ Result<void> RunClassifier(const NodeFacts& node, KernelContext& context) {
   const PostTransform transform = TRY(PostTransformOf(node));
   const bool binary = IsBinary(node, labels, examples.features);
   const Linear linear = TRY(LinearOf(node, binary ? 1 : labels.size(), examples.features));
-  const std::vector<double> x = DoublesOf(context.input(0));
-  std::vector<double> scores(At(labels.size()));
+  const Doubles x = DoublesOf(context.input(0));
+  Doubles scores(At(labels.size()));
   Pause pause;
   for (std::int64_t row = 0; row < examples.rows; ++row) {
     if (pause.MustStop(64 + examples.features * static_cast<std::int64_t>(scores.size())))
@@ -122,8 +122,8 @@ Result<void> RunRegressor(const NodeFacts& node, KernelContext& context) {
   const std::int64_t targets = node.attributes.Int("targets", 1);
   const PostTransform transform = TRY(PostTransformOf(node));
   const Linear linear = TRY(LinearOf(node, targets, examples.features));
-  const std::vector<double> x = DoublesOf(context.input(0));
-  std::vector<double> scores(examples.rows == 0 ? 0 : At(targets));
+  const Doubles x = DoublesOf(context.input(0));
+  Doubles scores(examples.rows == 0 ? 0 : At(targets));
   float* out = context.output(0).data<float>().data();
   Pause pause;
   for (std::int64_t row = 0; row < examples.rows; ++row) {

@@ -81,7 +81,7 @@ double NormOfRow(Norm norm, std::span<const double> row) {
 Result<void> RunNormalizer(const NodeFacts& node, KernelContext& context) {
   const Norm norm = TRY(NormOf(node));
   const Examples examples = TRY(ExamplesOf(node.shape(0)));
-  const std::vector<double> x = DoublesOf(context.input(0));
+  const Doubles x = DoublesOf(context.input(0));
   float* y = context.output(0).data<float>().data();
   for (std::int64_t r = 0; r < examples.rows; ++r) {
     const std::span<const double> row(x.data() + r * examples.features, At(examples.features));

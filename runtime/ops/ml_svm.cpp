@@ -17,9 +17,9 @@
 namespace slipway::runtime {
 namespace {
 
-std::vector<double> ListOf(const NodeFacts& node, std::string_view name) {
+Doubles ListOf(const NodeFacts& node, std::string_view name) {
   const auto list = node.attributes.Floats(name);
-  return {list.begin(), list.end()};
+  return Doubles(list.begin(), list.end());
 }
 
 Result<void> WantLength(std::string_view name, std::size_t have, std::int64_t want) {
@@ -85,7 +85,7 @@ struct Classifier {
   ClassLabels labels;
   PostTransform transform = PostTransform::kNone;
   std::vector<std::int64_t> per_class, starts;
-  std::vector<double> vectors, coefficients, rho, prob_a, prob_b;
+  Doubles vectors, coefficients, rho, prob_a, prob_b;
   std::int64_t features = 0, total = 0;
 
   std::int64_t classes() const { return labels.size(); }
@@ -143,9 +143,8 @@ Result<Classifier> ClassifierOf(const NodeFacts& node) {
 }
 
 /// Decisions of the pairs of classes, and how many of them each class won.
-void Decide(const Classifier& svm, const double* x, std::vector<double>& decisions,
-            std::vector<double>& votes) {
-  std::vector<double> near(At(svm.total));
+void Decide(const Classifier& svm, const double* x, Doubles& decisions, Doubles& votes) {
+  Doubles near(At(svm.total));
   for (std::int64_t v = 0; v < svm.total; ++v) {
     near[At(v)] = svm.kernel(x, svm.vectors.data() + v * svm.features, svm.features);
   }
@@ -168,8 +167,8 @@ void Decide(const Classifier& svm, const double* x, std::vector<double>& decisio
 
 /// Probabilities of k classes from those of their pairs, r[i * k + j] that of i against j: the
 /// second method of Wu, Lin and Weng, as libsvm iterates it.
-std::vector<double> Couple(const std::vector<double>& r, std::size_t k) {
-  std::vector<double> q(k * k, 0.0), p(k, 1.0 / static_cast<double>(k)), qp(k);
+Doubles Couple(const Doubles& r, std::size_t k) {
+  Doubles q(k * k, 0.0), p(k, 1.0 / static_cast<double>(k)), qp(k);
   for (std::size_t t = 0; t < k; ++t) {
     for (std::size_t j = 0; j < k; ++j) {
       if (j == t) continue;
@@ -201,10 +200,10 @@ std::vector<double> Couple(const std::vector<double>& r, std::size_t k) {
   return p;
 }
 
-std::vector<double> Probabilities(const Classifier& svm, const std::vector<double>& decisions) {
+Doubles Probabilities(const Classifier& svm, const Doubles& decisions) {
   constexpr double kLeast = 1e-7;
   const std::size_t k = At(svm.classes());
-  std::vector<double> r(k * k, 0.0);
+  Doubles r(k * k, 0.0);
   std::size_t pair = 0;
   for (std::size_t i = 0; i < k; ++i) {
     for (std::size_t j = i + 1; j < k; ++j, ++pair) {
@@ -217,7 +216,7 @@ std::vector<double> Probabilities(const Classifier& svm, const std::vector<doubl
 }
 
 /// Transformed scores of one example, and the index of its label.
-std::int64_t Score(const Classifier& svm, const double* x, std::vector<double>& scores) {
+std::int64_t Score(const Classifier& svm, const double* x, Doubles& scores) {
   std::int64_t label = 0;
   if (svm.linear()) {
     scores.clear();
@@ -228,7 +227,7 @@ std::int64_t Score(const Classifier& svm, const double* x, std::vector<double>& 
     label = LargestOf(scores);
     if (scores.size() == 1 && !(scores[0] > 0)) label = ClassLabels::kNone;
   } else {
-    std::vector<double> votes;
+    Doubles votes;
     Decide(svm, x, scores, votes);
     label = LargestOf(votes);
     if (svm.probable()) {
@@ -259,9 +258,9 @@ class ClassifierRun final : public Executable {
         wants_scores_(Wanted(node, 1)) {}
 
   Result<void> Run(KernelContext& context) const override {
-    const std::vector<double> x = DoublesOf(context.input(0));
+    const Doubles x = DoublesOf(context.input(0));
     context.ParallelFor(examples_.rows, 4, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> scores;
+      Doubles scores;
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t label = Score(svm_, x.data() + row * examples_.features, scores);
         if (wants_label_) svm_.labels.Store(context.output(0), row, label);
@@ -306,12 +305,12 @@ Result<void> RunRegressor(const NodeFacts& node, KernelContext& context) {
   const Examples examples = TRY(ExamplesOf(node.shape(0)));
   const KernelFunction kernel = TRY(KernelFunction::Of(node));
   const PostTransform transform = TRY(PostTransformOf(node));
-  const std::vector<double> coefficients = ListOf(node, "coefficients");
-  const std::vector<double> vectors = ListOf(node, "support_vectors");
+  const Doubles coefficients = ListOf(node, "coefficients");
+  const Doubles vectors = ListOf(node, "support_vectors");
   const auto rho = static_cast<double>(node.attributes.Floats("rho")[0]);
   const std::int64_t supports = node.attributes.Int("n_supports", 0);
   const bool one_class = node.attributes.Int("one_class", 0) != 0;
-  const std::vector<double> x = DoublesOf(context.input(0));
+  const Doubles x = DoublesOf(context.input(0));
   float* out = context.output(0).data<float>().data();
   context.ParallelFor(examples.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {

@@ -141,7 +141,7 @@ Result<Tensor> Projected(const NodeFacts& node, KernelContext& context, bool bla
     const Tensor b = TRY(Centered(context, w, optional(7), false));
     Tensor product = TRY(Product(context, a, b));
     const double scale = DoublesOf(context.input(3))[0];
-    const std::vector<double> scales = DoublesOf(context.input(4));
+    const Doubles scales = DoublesOf(context.input(4));
     std::int64_t at = 0;
     for (double& element : product.data<double>()) {
       element *= scale * (scales.size() == 1 ? scales[0] : scales[At(at++ % w.dim(1))]);
@@ -167,8 +167,7 @@ Result<Tensor> Projected(const NodeFacts& node, KernelContext& context, bool bla
 }
 
 /// Heads of the columns from `first` on, with their bias: [batch, heads, length, head].
-Tensor HeadsOf(const Tensor& projected, const std::vector<double>& bias, std::int64_t first,
-               Tensor heads) {
+Tensor HeadsOf(const Tensor& projected, const Doubles& bias, std::int64_t first, Tensor heads) {
   const Shape& dims = heads.shape();
   const double* from = projected.data<double>().data();
   const std::int64_t columns = projected.dim(1);
@@ -229,7 +228,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const HeadsShape& heads = sizes.heads;
   const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
   const Tensor projected = TRY(Projected(node, context, blas));
-  const std::vector<double> bias = DoublesOf(optional(at.bias));
+  const Doubles bias = DoublesOf(optional(at.bias));
   const Shape keys{heads.batch, heads.q_heads, heads.q_length, heads.head};
   const Shape values{heads.batch, heads.q_heads, heads.q_length, heads.v_head};
   const Tensor q = HeadsOf(projected, bias, 0, TRY(Tensor::Make(DType::kFloat64, keys)));

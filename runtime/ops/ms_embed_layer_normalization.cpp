@@ -79,7 +79,7 @@ struct Lookup {
   }
 
   template <class T>
-  void AddTo(std::vector<double>& row, std::int64_t token) const {
+  void AddTo(Doubles& row, std::int64_t token) const {
     if (table == nullptr) return;
     const T* from = table->data<T>().data() + ids[At(token)] * table->dim(1);
     for (std::size_t i = 0; i < row.size(); ++i) row[i] += static_cast<double>(from[i]);
@@ -122,14 +122,14 @@ void StoreMaskIndex(const NodeFacts& node, KernelContext& context) {
 
 template <class T>
 void Embed(const NodeFacts& node, KernelContext& context, const Lookups& lookups) {
-  const std::vector<double> gamma = DoublesOf(context.input(kGamma));
-  const std::vector<double> beta = DoublesOf(context.input(kBeta));
+  const Doubles gamma = DoublesOf(context.input(kGamma));
+  const Doubles beta = DoublesOf(context.input(kBeta));
   const auto epsilon = static_cast<double>(node.attributes.Float("epsilon", 1e-12F));
   T* y = Wanted(node, 0) ? context.output(0).data<T>().data() : nullptr;
   T* sums = Wanted(node, 2) ? context.output(2).data<T>().data() : nullptr;
   const auto tokens = static_cast<std::int64_t>(lookups.words.ids.size());
   context.ParallelFor(tokens, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> row;
+    Doubles row;
     for (std::int64_t token = begin; token < end; ++token) {
       row.assign(gamma.size(), 0.0);
       lookups.words.AddTo<T>(row, token);

@@ -178,7 +178,7 @@ Result<Tensor> HeadsOf(KernelContext& context, const Tensor& x, std::int64_t hea
 }
 
 /// Divides each head by its root mean square.
-void NormalizeHeads(Tensor& heads, const std::vector<double>& weight, double epsilon) {
+void NormalizeHeads(Tensor& heads, const Doubles& weight, double epsilon) {
   if (weight.empty()) return;
   const std::size_t width = weight.size();
   const auto elements = heads.data<double>();
@@ -266,7 +266,7 @@ HeadsBias BiasOf(const NodeFacts& node, const Tokens& tokens, const Tensor* adde
   const bool causal = node.attributes.Int("causal", 1) != 0;
   const std::int64_t window = node.attributes.Int("local_window_size", -1);
   const Shape dims = added == nullptr ? Shape{} : added->shape();
-  auto biases = std::make_shared<const std::vector<double>>(DoublesOf(added));
+  auto biases = std::make_shared<const Doubles>(DoublesOf(added));
   return [=, &tokens](std::int64_t n, std::int64_t h, std::int64_t i, std::int64_t j) -> double {
     const std::int64_t at = tokens.past[At(n)] + i;
     if (causal ? j > at : j >= tokens.total[At(n)]) return kHidden;

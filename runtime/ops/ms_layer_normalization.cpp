@@ -97,7 +97,7 @@ class Normalizer {
   Normalizer(const NodeFacts& node, KernelContext& context, std::int64_t width)
       : layout_(LayoutOf(node)), node_(node), context_(context), width_(width) {
     const auto doubles = [&](int input) {
-      return Given(node, input) ? DoublesOf(context.input(At(input))) : std::vector<double>();
+      return Given(node, input) ? DoublesOf(context.input(At(input))) : Doubles();
     };
     gamma_ = doubles(layout_.gamma);
     beta_ = doubles(layout_.beta);
@@ -106,7 +106,7 @@ class Normalizer {
   }
 
   void Run(std::int64_t begin, std::int64_t end) {
-    std::vector<double> row(At(width_));
+    Doubles row(At(width_));
     const T* x = context_.input(0)->data<T>().data();
     const Tensor* skip = Given(node_, layout_.skip) ? context_.input(At(layout_.skip)) : nullptr;
     T* sum = Has(layout_.sum) ? context_.output(At(layout_.sum)).data<T>().data() : nullptr;
@@ -135,7 +135,7 @@ class Normalizer {
     }
   }
 
-  void Store(std::int64_t r, const std::vector<double>& row) {
+  void Store(std::int64_t r, const Doubles& row) {
     if (!Has(0)) return;
     Tensor& y = context_.output(0);
     (void)Dispatch(FloatList{}, y.dtype(), [&](auto tag) {
@@ -152,7 +152,7 @@ class Normalizer {
   const NodeFacts& node_;
   KernelContext& context_;
   std::int64_t width_;
-  std::vector<double> gamma_, beta_, bias_;
+  Doubles gamma_, beta_, bias_;
   double epsilon_ = 0;
 };
 

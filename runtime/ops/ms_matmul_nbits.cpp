@@ -184,20 +184,19 @@ class Weights {
   Packing p_;
   const std::uint8_t* bytes_;
   const std::uint8_t* packed_zeros_ = nullptr;
-  std::vector<double> scales_, zeros_;
+  Doubles scales_, zeros_;
   std::vector<std::int64_t> groups_;
 };
 
 Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   const Packing p = TRY(PackingOf(node));
   const Weights weights(node, context, p, TRY(GroupsOf(node, context, p)));
-  const std::vector<double> a = DoublesOf(context.input(kA));
-  const std::vector<double> bias =
-      node.Has(kBias) ? DoublesOf(context.input(kBias)) : std::vector<double>(At(p.n), 0.0);
+  const Doubles a = DoublesOf(context.input(kA));
+  const Doubles bias = node.Has(kBias) ? DoublesOf(context.input(kBias)) : Doubles(At(p.n), 0.0);
   const std::int64_t rows = static_cast<std::int64_t>(a.size()) / p.k;
-  std::vector<double> y(At(rows * p.n));
+  Doubles y(At(rows * p.n));
   context.ParallelFor(p.n, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> row(At(p.k));
+    Doubles row(At(p.k));
     for (std::int64_t n = begin; n < end; ++n) {
       weights.Row(n, row.data());
       for (std::int64_t m = 0; m < rows; ++m) {

@@ -161,7 +161,7 @@ struct Placed {
 
 /// A copy as [batch, heads, length, head], with the bias of its columns.
 Result<Tensor> Gathered(KernelContext& context, const Placed& from, const Shape& dims,
-                        const std::vector<double>& bias, std::int64_t first) {
+                        const Doubles& bias, std::int64_t first) {
   Tensor y = TRY(Tensor::Make(DType::kFloat64, dims));
   CopyBox(context,
           {.dims = dims,
@@ -234,9 +234,9 @@ Result<Operands> OperandsOf(const NodeFacts& node, KernelContext& context, const
   const Tensor key = packed ? query : TRY(wide(kKey));
   const bool together = packed || sizes.form == Form::kPackedKv;
   const Tensor value = together ? key : TRY(wide(kValue));
-  const std::vector<double> bias = DoublesOf(optional(kBias));
+  const Doubles bias = DoublesOf(optional(kBias));
   const bool only_q = sizes.form == Form::kHeads;
-  const std::vector<double> kv_bias = only_q ? std::vector<double>() : bias;
+  const Doubles kv_bias = only_q ? Doubles() : bias;
   const std::int64_t width = h.q_heads * h.head;
   Operands all;
   all.q = TRY(Gathered(context, PlaceOf(sizes, 0, query), {h.batch, h.q_heads, h.q_length, h.head},

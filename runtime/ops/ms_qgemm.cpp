@@ -26,7 +26,7 @@ Result<void> CheckPerColumn(const NodeFacts& node, std::size_t index, std::int64
 }
 
 /// One element, or that of a column.
-double PerColumn(const std::vector<double>& values, std::int64_t column) {
+double PerColumn(const Doubles& values, std::int64_t column) {
   return values.size() == 1 ? values[0] : values[At(column)];
 }
 
@@ -38,7 +38,7 @@ Result<Tensor> Operand(KernelContext& context, const Tensor& x, const Tensor* ze
   const std::int64_t rows = transposed ? x.dim(1) : x.dim(0);
   const std::int64_t columns = transposed ? x.dim(0) : x.dim(1);
   Tensor y = TRY(Tensor::Make(DType::kFloat64, {rows, columns}));
-  const std::vector<double> zeros = zero == nullptr ? std::vector<double>{0.0} : DoublesOf(zero);
+  const Doubles zeros = zero == nullptr ? Doubles{0.0} : DoublesOf(zero);
   const auto from = wide.data<double>();
   auto to = y.data<double>();
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -76,12 +76,12 @@ Result<void> RunGemm(const NodeFacts& node, KernelContext& context) {
                                node.attributes.Int("transB", 0) != 0));
   const Tensor product = TRY(Product(context, a, b));
   const double a_scale = DoublesOf(context.input(1))[0];
-  const std::vector<double> b_scale = DoublesOf(context.input(4));
+  const Doubles b_scale = DoublesOf(context.input(4));
   const auto alpha = static_cast<double>(node.attributes.Float("alpha", 1));
-  const std::vector<double> c = node.Has(6) ? DoublesOf(context.input(6)) : std::vector<double>{0};
+  const Doubles c = node.Has(6) ? DoublesOf(context.input(6)) : Doubles{0};
   const BroadcastPlan plan =
       PlanBroadcast(product.shape(), {node.Has(6) ? node.shape(6) : Shape{}});
-  std::vector<double> y(At(product.size()));
+  Doubles y(At(product.size()));
   ForEachRun(plan, 0, plan.size,
              [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
                for (std::int64_t i = at; i < at + count; ++i) {
@@ -134,10 +134,9 @@ Result<void> Finish(const NodeFacts& node, KernelContext& context, double a_scal
                     const Tensor& product) {
   const Places at = PlacesOf(node);
   const std::int64_t columns = node.shape(1).back();
-  const std::vector<double> b_scale = DoublesOf(context.input(at.b_scale));
-  const std::vector<double> bias =
-      node.Has(at.bias) ? DoublesOf(context.input(at.bias)) : std::vector<double>{0};
-  std::vector<double> y(At(product.size()));
+  const Doubles b_scale = DoublesOf(context.input(at.b_scale));
+  const Doubles bias = node.Has(at.bias) ? DoublesOf(context.input(at.bias)) : Doubles{0};
+  Doubles y(At(product.size()));
   for (std::int64_t i = 0; i < product.size(); ++i) {
     const std::int64_t column = i % columns;
     y[At(i)] = product.data<double>()[At(i)] * a_scale * PerColumn(b_scale, column) +

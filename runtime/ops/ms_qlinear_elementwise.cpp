@@ -27,7 +27,7 @@ Result<void> RunBinaryOf(const NodeFacts& node, KernelContext& context) {
   const auto b = RealsOf(*context.input(3), Quantizer::Of(node, context, 4, 5));
   Tensor& c = context.output(0);
   const BroadcastPlan plan = PlanBroadcast(c.shape(), {node.shape(0), node.shape(3)});
-  std::vector<double> out(At(plan.size));
+  Doubles out(At(plan.size));
   ForEachRun(plan, 0, plan.size,
              [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
                for (std::int64_t i = 0; i < count; ++i) {
@@ -54,7 +54,7 @@ Result<void> RunWhere(const NodeFacts& node, KernelContext& context) {
   Tensor& z = context.output(0);
   const BroadcastPlan plan =
       PlanBroadcast(z.shape(), {node.shape(0), node.shape(1), node.shape(4)});
-  std::vector<double> out(At(plan.size));
+  Doubles out(At(plan.size));
   ForEachRun(plan, 0, plan.size,
              [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
                for (std::int64_t i = 0; i < count; ++i) {
@@ -104,7 +104,7 @@ Result<void> RunSoftmax(const NodeFacts& node, KernelContext& context) {
   const bool flat = node.attributes.Int("opset", 13) < 13;
   const std::int64_t count = CountOf(shape, axis, flat ? shape.size() : axis + 1);
   const std::int64_t inner = flat ? 1 : CountOf(shape, axis + 1, shape.size());
-  std::vector<double> x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
+  Doubles x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
   const std::int64_t rows = x.empty() ? 0 : static_cast<std::int64_t>(x.size()) / count;
   for (std::int64_t r = 0; r < rows; ++r) {
     double* row = x.data() + r / inner * count * inner + r % inner;

@@ -70,7 +70,7 @@ Result<void> RunPool(const NodeFacts& node, KernelContext& context) {
   const bool padded = node.attributes.Int("count_include_pad", 0) != 0;
   const auto x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
   Tensor& y = context.output(0);
-  std::vector<double> out(At(y.size()), 0.0);
+  Doubles out(At(y.size()), 0.0);
   std::vector<Tap> taps;
   const std::int64_t planes = y.size() / std::max<std::int64_t>(1, window.output_size());
   Pause pause;
@@ -103,7 +103,7 @@ Result<void> RunGlobal(const NodeFacts& node, KernelContext& context) {
   const std::int64_t size = CountOf(shape, 2, shape.size());
   const auto x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
   Tensor& y = context.output(0);
-  std::vector<double> out(At(y.size()), 0.0);
+  Doubles out(At(y.size()), 0.0);
   ForEachPlane(node, size, 1, [&](std::int64_t in, std::int64_t to, std::int64_t step) {
     double sum = 0;
     for (std::int64_t i = 0; i < size; ++i) sum += x[At(in + i * step)];
@@ -139,7 +139,7 @@ Result<void> RunMean(const NodeFacts& node, KernelContext& context) {
   const Shape& shape = node.shape(0);
   const auto x = RealsOf(*context.input(0), Quantizer::Of(node, context, 1, 2));
   Tensor& y = context.output(0);
-  std::vector<double> out(At(y.size()), 0.0);
+  Doubles out(At(y.size()), 0.0);
   std::int64_t count = 1;
   for (std::size_t d = 0; d < shape.size(); ++d) count *= reduced[d] ? shape[d] : 1;
   for (std::size_t i = 0; i < x.size(); ++i) {

@@ -49,7 +49,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const RotaryCache cache(*context.input(2), *context.input(3),
                           node.attributes.Int("interleaved", 0) != 0);
   const std::vector<std::int64_t> given = IntsOf(context.input(1));
-  std::vector<double> x = DoublesOf(context.input(0));
+  Doubles x = DoublesOf(context.input(0));
   const bool offset = node.shape(1) == Shape{1};
   for (std::int64_t n = 0; n < layout.batch; ++n) {
     for (std::int64_t s = 0; s < layout.length; ++s) {

@@ -6,6 +6,7 @@
 
 #include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/sort.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -71,18 +72,23 @@ Result<Thresholds> ThresholdsOf(const NodeFacts& node, KernelContext& context) {
   return made;
 }
 
+constexpr std::int64_t kBoxWork = 16;  ///< of one box, in operations on numbers
+
 /// Boxes to keep of one class, in the order they are taken.
-std::vector<std::int64_t> Select(std::span<const Box> boxes, std::span<const float> scores,
-                                 const Thresholds& limits) {
-  std::vector<std::int64_t> candidates;
+CountedVector<std::int64_t> Select(std::span<const Box> boxes, std::span<const float> scores,
+                                   const Thresholds& limits) {
+  CountedVector<std::int64_t> candidates;
+  CountedVector<std::int64_t> selected;
+  Pause pause;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (pause.MustStop(kBoxWork)) return selected;
     const bool kept = limits.by_score ? scores[i] > limits.score : scores[i] == scores[i];
     if (kept) candidates.push_back(static_cast<std::int64_t>(i));
   }
-  std::ranges::stable_sort(
-      candidates, [&](std::int64_t a, std::int64_t b) { return scores[At(a)] > scores[At(b)]; });
-  std::vector<std::int64_t> selected;
-  Pause pause;
+  const auto before = [&](std::int64_t a, std::int64_t b) {
+    return scores[At(a)] > scores[At(b)] || (scores[At(a)] == scores[At(b)] && a < b);
+  };
+  if (!SortItems(std::span<std::int64_t>(candidates), 1, before)) return selected;
   for (const std::int64_t candidate : candidates) {
     if (static_cast<std::int64_t>(selected.size()) >= limits.most) break;
     if (pause.MustStop(16 * static_cast<std::int64_t>(1 + selected.size()))) break;
@@ -110,10 +116,13 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor& scores = *context.input(1);
   const auto corners = context.input(0)->data<float>();
   const auto count = At(scores.dim(2));
-  std::vector<std::int64_t> found;
+  CountedVector<std::int64_t> found;
   for (std::int64_t image = 0; image < scores.dim(0); ++image) {
-    std::vector<Box> boxes;
+    CountedVector<Box> boxes;
+    boxes.reserve(count);
+    Pause pause;
     for (std::size_t i = 0; i < count; ++i) {
+      if (pause.MustStop(kBoxWork)) TRY(MayGoOn());
       boxes.push_back(BoxOf(corners.data() + (At(image) * count + i) * 4, center));
     }
     for (std::int64_t type = 0; type < scores.dim(1); ++type) {

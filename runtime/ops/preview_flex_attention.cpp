@@ -64,9 +64,8 @@ Result<Facts> Infer(const NodeFacts& node) {
 }
 
 /// What the graph `name` makes of `values`; they themselves where there is none.
-Result<std::vector<double>> Modified(const NodeFacts& node, KernelContext& context,
-                                     const Problem& p, std::string_view name,
-                                     std::vector<double> values) {
+Result<Doubles> Modified(const NodeFacts& node, KernelContext& context, const Problem& p,
+                         std::string_view name, Doubles values) {
   Tensor tensor = TRY(Tensor::Make(p.precision, p.scores()));
   TRY(StoreDoubles(context, values, tensor));
   const GraphData* graph = node.attributes.GraphOrNull(name);
@@ -79,11 +78,11 @@ Result<std::vector<double>> Modified(const NodeFacts& node, KernelContext& conte
   return DoublesOf(changed);
 }
 
-std::vector<double> ScoresOf(KernelContext& context, const Problem& p) {
-  const std::vector<double> q = DoublesOf(context.input(0));
-  const std::vector<double> k = DoublesOf(context.input(1));
+Doubles ScoresOf(KernelContext& context, const Problem& p) {
+  const Doubles q = DoublesOf(context.input(0));
+  const Doubles k = DoublesOf(context.input(1));
   const std::int64_t rows = p.batch * p.heads * p.length;
-  std::vector<double> scores(At(rows * p.total));
+  Doubles scores(At(rows * p.total));
   context.ParallelFor(rows, 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const double* query = q.data() + row * p.head;
@@ -110,15 +109,14 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Problem p = TRY(ProblemOf(node));
   Tensor& y = context.output(0);
   if (y.size() == 0) return {};
-  std::vector<double> probabilities =
-      TRY(Modified(node, context, p, "score_mod", ScoresOf(context, p)));
+  Doubles probabilities = TRY(Modified(node, context, p, "score_mod", ScoresOf(context, p)));
   const std::int64_t rows = p.batch * p.heads * p.length;
   for (std::int64_t row = 0; row < rows; ++row) {
     Softmax(std::span(probabilities).subspan(At(row * p.total), At(p.total)));
   }
   probabilities = TRY(Modified(node, context, p, "prob_mod", std::move(probabilities)));
-  const std::vector<double> v = DoublesOf(context.input(2));
-  std::vector<double> out(At(y.size()));
+  const Doubles v = DoublesOf(context.input(2));
+  Doubles out(At(y.size()));
   context.ParallelFor(rows, 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       for (std::int64_t i = 0; i < p.total; ++i) {

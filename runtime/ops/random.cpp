@@ -60,7 +60,7 @@ Result<Facts> InferLike(const NodeFacts& node) {
 
 /// NumPy's way to 1 with probability p: by inversion, of the rarer of the two results.
 Result<void> RunBernoulli(const NodeFacts& node, KernelContext& context) {
-  const std::vector<double> chances = DoublesOf(context.input(0));
+  const Doubles chances = DoublesOf(context.input(0));
   for (const double p : chances) {
     if (!(p >= 0 && p <= 1)) {
       return Invalid("probability ", static_cast<float>(p), " out of range [0, 1]");
@@ -85,9 +85,9 @@ Result<Facts> InferMultinomial(const NodeFacts& node) {
 }
 
 /// Sums of the probabilities of classes up to each, from their logarithms up to a constant.
-Result<std::vector<double>> Cumulated(std::span<const double> logs) {
+Result<Doubles> Cumulated(std::span<const double> logs) {
   const double most = *std::ranges::max_element(logs);
-  std::vector<double> sums;
+  Doubles sums;
   double sum = 0;
   for (const double log : logs) {
     sum += std::exp(log - most);
@@ -98,9 +98,9 @@ Result<std::vector<double>> Cumulated(std::span<const double> logs) {
 }
 
 Result<void> RunMultinomial(const NodeFacts& node, KernelContext& context) {
-  const std::vector<double> logs = DoublesOf(context.input(0));
+  const Doubles logs = DoublesOf(context.input(0));
   const auto classes = At(node.shape(0)[1]);
-  std::vector<std::vector<double>> rows;
+  std::vector<Doubles> rows;
   for (std::size_t at = 0; at < logs.size(); at += classes) {
     rows.push_back(TRY(Cumulated(std::span(logs).subspan(at, classes))));
   }
@@ -108,7 +108,7 @@ Result<void> RunMultinomial(const NodeFacts& node, KernelContext& context) {
   Tensor& out = context.output(0);
   std::int64_t at = 0;
   return FillBy(out, [&] {
-    const std::vector<double>& sums = rows[At(at++ / out.dim(1))];
+    const Doubles& sums = rows[At(at++ / out.dim(1))];
     const auto found = std::ranges::upper_bound(sums, uniform.Next() * sums.back());
     return std::min<std::int64_t>(found - sums.begin(), static_cast<std::int64_t>(classes) - 1);
   });

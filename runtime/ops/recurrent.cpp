@@ -31,7 +31,7 @@ consteval OpDef Row(std::string_view type, int since, std::string_view signature
   return {.type = type,
           .since = since,
           .signature = signature,
-          .types = since < 22 ? kTT1<kFloatTypes, Types({DType::kInt32})>
+          .types = since < 22 ? std::span<const TypeRule>(kTT1<kFloatTypes, Types({DType::kInt32})>)
                               : kTT1<kFloatTypesB, Types({DType::kInt32})>,
           .attributes = attributes,
           .infer = Infer,

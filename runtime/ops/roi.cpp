@@ -155,9 +155,9 @@ Result<void> RunAlign(const NodeFacts& node, KernelContext& context) {
   Tensor& y = context.output(0);
   if (y.size() == 0) return {};
   if (x.dim(2) == 0 || x.dim(3) == 0) return Invalid("input of ", x.shape(), " has no elements");
-  const std::vector<double> rois = DoublesOf(context.input(1));
+  const Doubles rois = DoublesOf(context.input(1));
   const auto images = context.input(2)->data<std::int64_t>();
-  std::vector<Region> regions;
+  CountedVector<Region> regions;
   for (std::size_t i = 0; i < images.size(); ++i) {
     regions.push_back(
         TRY(RegionOf(std::span(rois).subspan(4 * i, 4), images[i], options, x.shape())));
@@ -241,7 +241,7 @@ T MaxOf(const T* plane, std::int64_t width, std::int64_t top, std::int64_t botto
 Result<void> RunPool(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   Tensor& y = context.output(0);
-  const std::vector<double> rois = DoublesOf(context.input(1));
+  const Doubles rois = DoublesOf(context.input(1));
   const double scale = node.attributes.Float("spatial_scale", 1);
   for (std::size_t i = 0; i < rois.size(); ++i) {
     const bool image = i % 5 == 0;

@@ -84,7 +84,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Shape table{cosines.size() / (layout.rotated / 2), layout.rotated / 2};
   const RotaryCache cache(cosines.Reshaped(table), context.input(2)->Reshaped(table),
                           layout.interleaved);
-  std::vector<double> numbers = DoublesOf(context.input(0));
+  Doubles numbers = DoublesOf(context.input(0));
   const std::int64_t heads = layout.batch * layout.length * layout.heads;
   context.ParallelFor(heads, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {

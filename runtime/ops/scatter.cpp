@@ -42,8 +42,8 @@ T Joined(Reduction reduction, T a, T b) {
 }
 
 /// Puts slices of `count` updates where `offsets` say, in order.
-Result<void> Scatter(const NodeFacts& node, KernelContext& context,
-                     const std::vector<std::int64_t>& offsets, std::int64_t count) {
+Result<void> Scatter(const NodeFacts& node, KernelContext& context, const Offsets& offsets,
+                     std::int64_t count) {
   const Reduction reduction = TRY(ReductionOf(node));
   const Tensor& updates = *context.input(2);
   Tensor& out = context.output(0);

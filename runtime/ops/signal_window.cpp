@@ -41,7 +41,7 @@ Result<void> RunWindow(const NodeFacts& node, KernelContext& context) {
   Tensor* out = TRY(OutputOf(node, context, 0, dtype, {size}));
   const bool periodic = node.attributes.Int("periodic", 1) != 0;
   const auto turn = static_cast<double>(periodic ? size : size - 1);
-  std::vector<double> values(At(size));
+  Doubles values(At(size));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(i) / turn;
     values[i] = cosines[0] - cosines[1] * std::cos(angle) + cosines[2] * std::cos(2 * angle);
@@ -61,8 +61,8 @@ Result<Mel> MelOf(const NodeFacts& node, const std::array<const Tensor*, 5>& inp
   mel.bins = TRY(ScalarInt(node, inputs[0], 0, "num_mel_bins", 0));
   mel.length = TRY(ScalarInt(node, inputs[1], 1, "dft_length", 0));
   mel.rate = TRY(ScalarInt(node, inputs[2], 2, "sample_rate", 0));
-  const std::vector<double> lower = DoublesOf(inputs[3]);
-  const std::vector<double> upper = DoublesOf(inputs[4]);
+  const Doubles lower = DoublesOf(inputs[3]);
+  const Doubles upper = DoublesOf(inputs[4]);
   if (lower.size() != 1 || upper.size() != 1) return Invalid("an edge is not one number");
   mel.lower = lower[0];
   mel.upper = upper[0];
@@ -109,7 +109,7 @@ Result<void> RunMel(const NodeFacts& node, KernelContext& context) {
     return Invalid("the upper edge of ", static_cast<float>(mel.upper), " hertz is beyond row ",
                    mel.rows(), " at a sample rate of ", mel.rate);
   }
-  std::vector<double> values(At(out->size()));
+  Doubles values(At(out->size()));
   const auto set = [&](std::int64_t row, std::size_t bin, std::int64_t part, std::int64_t whole) {
     if (row >= mel.rows()) return;
     values[At(row * mel.bins) + bin] = static_cast<double>(part) / static_cast<double>(whole);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slice: opsets 1 (attributes), 10, 11, 13 (inputs, steps).
+// Slice: opsets 1 (attributes), 10, 11, 13 (inputs, steps). DynamicSlice (1 to 9, experimental).
 // Spec: https://onnx.ai/onnx/operators/onnx__Slice.html
 #include <algorithm>
 #include <limits>
@@ -64,6 +64,10 @@ Result<Cut> CutOf(const Shape& shape, Bounds bounds) {
   return cut;
 }
 
+bool HasAttributes(const NodeFacts& node) {
+  return node.op->type == "Slice" && node.op->since < 10;
+}
+
 Bounds AttributeBounds(const NodeFacts& node) {
   return {.starts = node.attributes.Ints("starts", {}),
           .ends = node.attributes.Ints("ends", {}),
@@ -75,7 +79,7 @@ Result<Facts> Infer(const NodeFacts& node) {
   constexpr std::string_view kNames[] = {"data", "starts", "ends", "axes", "steps"};
   for (std::size_t i = 1; i < node.inputs.size(); ++i) TRY(CheckVector(node, i, kNames[i]));
   Bounds bounds;
-  if (node.op->since < 10) {
+  if (HasAttributes(node)) {
     bounds = AttributeBounds(node);
   } else {
     for (std::size_t i = 1; i < node.inputs.size(); ++i) {
@@ -92,7 +96,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor& in = *context.input(0);
   Bounds bounds;
-  if (node.op->since < 10) {
+  if (HasAttributes(node)) {
     bounds = AttributeBounds(node);
   } else {
     const auto ints = [&](std::size_t i) {
@@ -126,6 +130,15 @@ consteval OpDef Row(int since, std::span<const TypeRule> types) {
           .kernels = kKernels};
 }
 
+consteval OpDef DynamicSlice() {
+  return {.type = "DynamicSlice",
+          .until = 9,
+          .signature = "data:T, starts:Tind, ends:Tind, axes?:Tind -> output:T",
+          .types = kTTind<kClassicTypes, kIndexTypes>,
+          .infer = Infer,
+          .kernels = kKernels};
+}
+
 }  // namespace
 
 OpList ops_slice() {
@@ -134,6 +147,7 @@ OpList ops_slice() {
       Row(10, kTTind<kClassicTypes, kIndexTypes>),
       Row(11, kTTind<kClassicTypes, kIndexTypes>),
       Row(13, kTTind<kTypes13, kIndexTypes>),
+      DynamicSlice(),
   });
   return kOps;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax, LogSoftmax, Hardmax: opsets 1 and 11 (over all dimensions from `axis` on), 13 (along
 // one axis). Spec: https://onnx.ai/onnx/operators/onnx__Softmax.html and the others' pages.
+// Softmax of 16-bit floats rounds after each step of the function that the standard defines it as.
 #include "runtime/kernels/softmax.h"
 
 #include <cmath>
@@ -31,7 +32,23 @@ double Largest(const T* x, std::int64_t count, std::int64_t step) {
 
 struct Softmax {
   template <class T>
+  static void RoundedRow(const T* x, T* y, std::int64_t count, std::int64_t step) {
+    const auto largest = static_cast<float>(Largest(x, count, step));
+    float sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const T below(static_cast<float>(x[i * step]) - largest);
+      y[i * step] = T(std::exp(static_cast<float>(below)));
+      sum += static_cast<float>(y[i * step]);
+    }
+    const auto whole = static_cast<float>(T(sum));
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i * step] = T(static_cast<float>(y[i * step]) / whole);
+    }
+  }
+
+  template <class T>
   static void Row(const T* x, T* y, std::int64_t count, std::int64_t step) {
+    if constexpr (kIsHalf<T>) return RoundedRow(x, y, count, step);
     const double largest = Largest(x, count, step);
     double sum = 0;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -95,9 +112,6 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
 
 constexpr Kernel kSoftmax[] = {
     {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
-    {.name = "softmax_dnnl_widened",
-     .declines = DeclineWidened<DeclineSoftmaxDnnl>,
-     .prepare = PrepareWidened<PrepareSoftmaxDnnl>},
     {.name = "softmax_reference", .run = Run<Softmax>}};
 constexpr Kernel kLogSoftmax[] = {
     {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
@@ -111,7 +125,7 @@ consteval OpDef Row(std::string_view type, int since, std::span<const Kernel> ke
   return {.type = type,
           .since = since,
           .signature = "input:T -> output:T",
-          .types = since < 13 ? kT<kFloatTypes> : kT<kFloatTypesB>,
+          .types = since < 13 ? std::span<const TypeRule>(kT<kFloatTypes>) : kT<kFloatTypesB>,
           .attributes = since < 13 ? "axis:int=1" : "axis:int=-1",
           .infer = Infer,
           .kernels = kernels};

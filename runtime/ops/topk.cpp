@@ -2,12 +2,10 @@
 // TopK: opsets 1 (`k` is an attribute), 10, 11 (`largest`, `sorted`), 24.
 // Spec: https://onnx.ai/onnx/operators/onnx__TopK.html
 // Always sorted; equal elements come in the order of their indices; NaN counts as the largest.
-#include <algorithm>
-#include <numeric>
-
 #include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/sort.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -53,14 +51,13 @@ struct Rows {
 template <class T>
 void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
              CountedVector<std::int64_t>& order) {
-  std::iota(order.begin(), order.end(), 0);
   const auto before = [&](std::int64_t a, std::int64_t b) {
     const auto left = static_cast<Compute<T>>(x[a * rows.inner]);
     const auto right = static_cast<Compute<T>>(x[b * rows.inner]);
     if (Before(left, right, rows.largest)) return true;
     return !Before(right, left, rows.largest) && a < b;
   };
-  std::partial_sort(order.begin(), order.begin() + rows.k, order.end(), before);
+  if (!FirstItems(rows.count, rows.k, before, order)) return;
   for (std::int64_t i = 0; i < rows.k; ++i) {
     const std::int64_t at = order[At(i)];
     if (values != nullptr) values[i * rows.inner] = x[at * rows.inner];
@@ -86,7 +83,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     T* out = values == nullptr ? nullptr : values->data<T>().data();
     std::int64_t* places = indices == nullptr ? nullptr : indices->data<std::int64_t>().data();
     context.ParallelFor(total, 1, [=](std::int64_t begin, std::int64_t end) {
-      CountedVector<std::int64_t> order(At(rows.count));
+      CountedVector<std::int64_t> order;
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t outer = row / rows.inner;
         const std::int64_t column = row % rows.inner;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ai.onnx.preview.training: Adagrad, Adam, Momentum (1).
+// ai.onnx.preview.training: Adagrad, Adam, Momentum, Gradient (1).
 // Spec: https://onnx.ai/onnx/operators/onnx_aionnxpreviewtraining_Adagrad.html and the others'.
-// Gradient of that domain is not served.
+// Gradient has a schema alone: graph/gradient puts the derivatives in its place.
 #include <cmath>
 
 #include "runtime/kernels/dispatch.h"
@@ -106,9 +106,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const std::size_t states = StatesOf(node);
   const Settings settings(node, context);
   for (std::size_t t = 0; t < tensors; ++t) {
-    const std::vector<double> x = DoublesOf(context.input(kFirst + t));
-    const std::vector<double> gradient = DoublesOf(context.input(kFirst + tensors + t));
-    std::vector<double> out[3];
+    const Doubles x = DoublesOf(context.input(kFirst + t));
+    const Doubles gradient = DoublesOf(context.input(kFirst + tensors + t));
+    Doubles out[3];
     out[0] = x;
     for (std::size_t s = 0; s < states; ++s) {
       out[1 + s] = DoublesOf(context.input(kFirst + (2 + s) * tensors + t));
@@ -143,6 +143,7 @@ constexpr Kernel kMomentum[] = {{.name = "momentum_reference", .run = Run<Moment
 
 constexpr DTypeSet kReals = Types({DType::kFloat32, DType::kFloat64});
 constexpr TypeRule kRules[] = {{"T1", kReals}, {"T3", kReals}};
+constexpr TypeRule kGradientRules[] = {{"T1", kClassicTypes}, {"T2", kFloatTypes}};
 
 consteval OpDef Row(std::string_view type, std::string_view attributes,
                     Result<Facts> (*infer)(const NodeFacts&), std::span<const Kernel> kernels) {
@@ -167,6 +168,11 @@ OpList ops_training_optimizers() {
           Infer, kAdam),
       Row("Momentum", "alpha!:float, beta!:float, mode!:string, norm_coefficient!:float",
           InferMomentum, kMomentum),
+      OpDef{.type = "Gradient",
+            .domain = "ai.onnx.preview.training",
+            .signature = "Inputs**:T1 -> Outputs**:T2",
+            .types = kGradientRules,
+            .attributes = "xs!:strings, y!:string, zs:strings"},
   });
   return kOps;
 }

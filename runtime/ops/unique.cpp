@@ -13,6 +13,7 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/sort.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
 
@@ -71,13 +72,19 @@ Result<Ordering> OrderingOf(const Tensor& x, const Items& items) {
 
 /// Which items are kept, and what becomes of all.
 struct Found {
-  std::vector<std::int64_t> first, inverse, counts;
+  CountedVector<std::int64_t> first, inverse, counts;
 };
 
-Found FindUnique(const Items& items, const Ordering& ordering, bool sorted) {
+Result<Found> FindUnique(const Items& items, const Ordering& ordering, bool sorted) {
   CountedVector<std::int64_t> order(At(items.count));
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, [&](auto a, auto b) { return ordering(a, b) < 0; });
+  const auto before = [&](std::int64_t a, std::int64_t b) {
+    const int by_value = ordering(a, b);
+    return by_value != 0 ? by_value < 0 : a < b;
+  };
+  if (!SortItems(std::span<std::int64_t>(order), items.outer * items.inner, before)) {
+    TRY(MayGoOn());
+  }
   Found found;
   found.inverse.resize(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -89,11 +96,14 @@ Found FindUnique(const Items& items, const Ordering& ordering, bool sorted) {
     ++found.counts.back();
   }
   if (sorted) return found;
-  std::vector<std::int64_t> by_place(found.first.size());
+  CountedVector<std::int64_t> by_place(found.first.size());
   std::iota(by_place.begin(), by_place.end(), 0);
-  std::ranges::sort(by_place, {}, [&](auto i) { return found.first[At(i)]; });
+  const auto earlier = [&](std::int64_t a, std::int64_t b) {
+    return found.first[At(a)] < found.first[At(b)];
+  };
+  if (!SortItems(std::span<std::int64_t>(by_place), 1, earlier)) TRY(MayGoOn());
   Found placed{.first = {}, .inverse = found.inverse, .counts = {}};
-  std::vector<std::int64_t> rank(by_place.size());
+  CountedVector<std::int64_t> rank(by_place.size());
   for (std::size_t i = 0; i < by_place.size(); ++i) {
     rank[At(by_place[i])] = static_cast<std::int64_t>(i);
     placed.first.push_back(found.first[At(by_place[i])]);
@@ -123,7 +133,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     return Invalid("an empty input of ", x.shape(), " has too many items");
   }
   const bool sorted = node.attributes.Int("sorted", 1) != 0;
-  const Found found = FindUnique(items, TRY(OrderingOf(x, items)), sorted);
+  const Found found = TRY(FindUnique(items, TRY(OrderingOf(x, items)), sorted));
   const auto count = static_cast<std::int64_t>(found.first.size());
   Shape shape = axis ? x.shape() : Shape{count};
   if (axis) shape[*axis] = count;
@@ -134,7 +144,7 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
                    (o * count + i) * items.inner, items.inner);
     }
   }
-  const std::vector<std::int64_t>* lists[] = {&found.first, &found.inverse, &found.counts};
+  const CountedVector<std::int64_t>* lists[] = {&found.first, &found.inverse, &found.counts};
   for (std::size_t i = 0; i < 3; ++i) {
     if (!Wanted(node, i + 1)) continue;
     const auto size = static_cast<std::int64_t>(lists[i]->size());

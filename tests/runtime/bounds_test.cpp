@@ -232,9 +232,66 @@ std::vector<LongWork> Others() {
   };
 }
 
+/// Numbers without an order that a sort could make use of.
+Value Scattered(const Shape& shape) {
+  Tensor tensor = *Tensor::Make(DType::kFloat32, shape);
+  std::uint32_t state = 1;
+  for (float& number : tensor.data<float>()) {
+    state = state * 1664525 + 1013904223;
+    number = static_cast<float>(state >> 8);
+  }
+  return Value(std::move(tensor));
+}
+
+/// One long row each.
+std::vector<LongWork> Rows() {
+  constexpr std::int64_t kLong = 12'000'000;
+  const auto row = [] { return Feeds{{"a", Scattered({kLong})}}; };
+  const auto top = [](std::int64_t k) {
+    return [k] {
+      return Parsed(
+          tiny::GraphOf({{"TopK", {"a"}, {"v", "y"}, {{"k", k}}}}, {{"a"}}, {{"y", DType::kInt64}}),
+          9);
+    };
+  };
+  return {
+      {"TopK", top(kLong / 2), row},
+      {"Unique",
+       [] {
+         return Parsed(tiny::GraphOf({{"Unique", {"a"}, {"u", "y"}, {{"sorted", 0}}}}, {{"a"}},
+                                     {{"y", DType::kInt64}}));
+       },
+       row},
+      {"NonMaxSuppression",
+       [] {
+         return Parsed(tiny::GraphOf({{"NonMaxSuppression", {"a", "b", "c"}, {"y"}}},
+                                     {{"a"}, {"b"}, {"c", DType::kInt64}}, {{"y", DType::kInt64}}));
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, kLong, 4})},
+                      {"b", Scattered({1, 1, kLong})},
+                      {"c", Int64s({1}, {kLong})}};
+       }},
+      {"Fourier",
+       [] {
+         return OneNode("DFT", {DType::kFloat32}, DType::kFloat32, {{"axis", 1}}, "", 17);
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, 1 << 23, 1})}};
+       }},
+      {"FourierOfAPrimeLength",
+       [] {
+         return OneNode("DFT", {DType::kFloat32}, DType::kFloat32, {{"axis", 1}}, "", 17);
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, 5'000'011, 1})}};
+       }},
+  };
+}
+
 std::vector<LongWork> LongWorks() {
   std::vector<LongWork> all = Products();
-  for (auto more : {Windows, Others}) {
+  for (auto more : {Windows, Others, Rows}) {
     for (LongWork& work : more()) all.push_back(std::move(work));
   }
   return all;
@@ -457,6 +514,32 @@ TEST(MemoryLimit, CountsWeights) {
   const auto session = MakeSession(model, {.limits = {.memory_bytes = 64 * kMiB}});
   EXPECT_GE(session->MemoryBytes(), model.info().parameter_bytes);
   EXPECT_FALSE(Session::Create(model, {.limits = {.memory_bytes = -1}}));
+}
+
+TEST(MemoryLimit, CountsWhatOperatorsWorkIn) {
+  struct Case {
+    std::string type;
+    Shape shape;
+    std::vector<tiny::Attribute> attributes = {};
+    bool fits = false;
+  };
+  // The outputs alone would fit.
+  const Case cases[] = {{"Det", {1024, 32, 32}},
+                        {"Unique", {kMiB}},
+                        {"MeanVarianceNormalization", {1, 1, 1024, 512}},
+                        {"SpaceToDepth", {1, 1, 512, 1024}, {{"blocksize", 2}}, true}};
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.type);
+    const Model model = OneNode(each.type, {DType::kFloat32}, DType::kFloat32, each.attributes);
+    const Feeds feeds{{"a", Scattered(each.shape)}};
+    const auto session = MakeSession(model, {.limits = {.memory_bytes = 5 * kMiB}});
+    const std::int64_t before = session->MemoryBytes();
+    const auto run = session->Run(feeds);
+    EXPECT_EQ(run.has_value(), each.fits);
+    EXPECT_EQ(run ? "Run.MemoryLimit" : run.error().id, "Run.MemoryLimit");
+    EXPECT_LE(session->MemoryBytes(), before + kMiB);
+    EXPECT_TRUE(MakeSession(model, {.limits = {.memory_bytes = 64 * kMiB}})->Run(feeds));
+  }
 }
 
 TEST(MemoryLimit, CountsText) {

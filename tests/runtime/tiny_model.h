@@ -99,11 +99,13 @@ inline std::string GraphOf(const std::vector<Node>& nodes, const std::vector<Por
   return graph;
 }
 
-/// A model of that graph on ai.onnx `opset`, ai.onnx.ml 3 and com.microsoft 1.
+/// A model of that graph on ai.onnx `opset`, ai.onnx.ml 3, com.microsoft 1 and the training
+/// preview.
 inline std::string ModelOf(const std::string& graph, std::int64_t opset = 20) {
   std::string bytes = Field(1, 10) + Field(7, graph) + Field(8, Field(2, opset));
   bytes += Field(8, Field(1, "ai.onnx.ml") + Field(2, 3));
-  return bytes + Field(8, Field(1, "com.microsoft") + Field(2, 1));
+  bytes += Field(8, Field(1, "com.microsoft") + Field(2, 1));
+  return bytes + Field(8, Field(1, "ai.onnx.preview.training") + Field(2, 1));
 }
 
 }  // namespace slipway::runtime::tiny

@@ -39,7 +39,7 @@ void ExpectDefinition(std::int64_t length, bool inverse, double tolerance) {
   std::vector<std::complex<T>> x(line.begin(), line.end());
   const auto fourier = Fourier<T>::Of(length, inverse);
   ASSERT_TRUE(fourier) << fourier.error().message;
-  std::vector<std::complex<T>> work;
+  CountedVector<std::complex<T>> work;
   fourier->Run(x.data(), work);
   const std::vector<Complex> expected = ByDefinition(line, inverse);
   for (std::size_t i = 0; i < x.size(); ++i) {
