@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime/graph/gradient.h"
 #include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
@@ -14,6 +15,7 @@ using proto::Invalid;
 
 constexpr std::int64_t kMaxInlinedNodes = 250'000;
 constexpr std::size_t kMaxPrefixChars = 200;
+constexpr std::int64_t kMaxGradientSteps = 20'000'000;
 
 std::string NodeName(const proto::Node& node, const FunctionCall* call, std::int64_t index) {
   const std::string own =
@@ -161,25 +163,43 @@ Result<void> GraphBuilder::AddNode(const proto::Node& node, Scope& scope,
   if (node.type.empty()) return Invalid(fmt::format("node '{}' has no operator", node.name));
   const auto function = functions_.find({node.domain, node.type, node.overload});
   if (function != functions_.end()) return Inline(*function->second, node, scope, call);
-  if (++nodes_ > (call == nullptr ? limits_.nodes : std::min(limits_.nodes, kMaxInlinedNodes))) {
-    return Invalid(fmt::format("more than {} nodes", nodes_ - 1));
-  }
+  TRY(CountNode(call != nullptr));
   NodeData data{.name = NodeName(node, call, nodes_ - 1),
                 .domain = std::string(node.domain),
                 .type = std::string(node.type)};
   auto opset = OpsetOf(node.domain, call);
   if (!opset) return Within(fmt::format("node {}", NodeText(data)), std::move(opset).error());
   data.opset = *opset;
-  for (std::string_view input : node.inputs) {
-    const std::string name = NameIn(call, input);
+  std::vector<std::string> inputs, outputs;
+  for (std::string_view input : node.inputs) inputs.push_back(NameIn(call, input));
+  for (std::string_view output : node.outputs) outputs.push_back(NameIn(call, output));
+  TRY(Connect(scope, data, inputs));
+  TRY(AddAttributes(node, scope, call, data));
+  if (data.type == "Gradient" && data.domain == "ai.onnx.preview.training") {
+    return AddGradient(std::move(data), scope, call, inputs, outputs);
+  }
+  return Place(scope, std::move(data), outputs);
+}
+
+Result<void> GraphBuilder::CountNode(bool made) {
+  if (++nodes_ <= (made ? std::min(limits_.nodes, kMaxInlinedNodes) : limits_.nodes)) return {};
+  return Invalid(fmt::format("more than {} nodes", nodes_ - 1));
+}
+
+Result<void> GraphBuilder::Connect(Scope& scope, NodeData& data,
+                                   const std::vector<std::string>& inputs) {
+  for (const std::string& name : inputs) {
     const ValueId id = name.empty() ? kNoValue : Lookup(scope, name);
     if (id == kNoValue && !name.empty()) return Undefined(scope, data, name);
     data.inputs.push_back(id);
   }
-  TRY(AddAttributes(node, scope, call, data));
+  return {};
+}
+
+Result<void> GraphBuilder::Place(Scope& scope, NodeData data,
+                                 const std::vector<std::string>& outputs) {
   TRY(AddCaptures(scope, data));
-  for (std::string_view output : node.outputs) {
-    const std::string name = NameIn(call, output);
+  for (const std::string& name : outputs) {
     if (name.empty()) {
       data.outputs.push_back(kNoValue);
       continue;
@@ -190,6 +210,68 @@ Result<void> GraphBuilder::AddNode(const proto::Node& node, Scope& scope,
   }
   TRY(CheckNode(scope, data));
   scope.graph->nodes.push_back(std::move(data));
+  return {};
+}
+
+std::set<ValueId> GraphBuilder::DiscreteValues(const Scope& scope) {
+  std::set<ValueId> discrete;
+  for (const auto& [id, facts] : scope.types) {
+    if (!kFloatTypesB.Has(facts.dtype)) discrete.insert(id);
+  }
+  for (const NodeData& node : scope.graph->nodes) {
+    if (node.schema == nullptr) continue;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      const Formal* formal = Schema::At(node.schema->outputs, i);
+      const bool real = formal != nullptr && formal->type.kind != FormalType::Kind::kMap &&
+                        (formal->type.dtypes.bits & kFloatTypesB.bits) != 0;
+      if (!real) discrete.insert(node.outputs[i]);
+    }
+  }
+  return discrete;
+}
+
+Result<void> GraphBuilder::AddGradient(NodeData data, Scope& scope, const FunctionCall* call,
+                                       const std::vector<std::string>& inputs,
+                                       const std::vector<std::string>& outputs) {
+  data.outputs.assign(outputs.size(), kNoValue);
+  TRY(CheckNode(scope, data));
+  gradient_steps_ += static_cast<std::int64_t>(scope.graph->nodes.size());
+  if (gradient_steps_ > kMaxGradientSteps) {
+    return Invalid(fmt::format("node {}: too many nodes of its kind for a graph of {} nodes",
+                               NodeText(data), scope.graph->nodes.size()));
+  }
+  GradientRequest request{.values = inputs,
+                          .outputs = outputs,
+                          .prefix = fmt::format("{}/gradient#{}/", data.name, nodes_)};
+  request.most_nodes = std::min(limits_.nodes, kMaxInlinedNodes) - nodes_;
+  const auto find = [&](std::string_view name) -> Result<ValueId> {
+    const ValueId id = Lookup(scope, NameIn(call, name));
+    if (id != kNoValue) return id;
+    return Invalid(fmt::format("node {}: no value '{}' comes before it", NodeText(data), name));
+  };
+  for (const std::string_view list : {"xs", "zs"}) {
+    for (const std::string& name : data.attributes.Strings(list)) {
+      request.variables.push_back(TRY(find(name)));
+    }
+  }
+  request.target = TRY(find(data.attributes.String("y", "")));
+  if (request.variables.size() != inputs.size() ||
+      outputs.size() > data.attributes.Strings("xs").size()) {
+    return Invalid(fmt::format("node {} has {} inputs and {} outputs for {} and {} variables",
+                               NodeText(data), inputs.size(), outputs.size(),
+                               request.variables.size(), data.attributes.Strings("xs").size()));
+  }
+  request.discrete = DiscreteValues(scope);
+  for (MadeNode& made : TRY(Differentiate(*scope.graph, request))) {
+    TRY(CountNode(true));
+    NodeData step{.name = fmt::format("{}/{}_{}", data.name, made.type, nodes_ - 1),
+                  .domain = std::move(made.domain),
+                  .type = std::move(made.type),
+                  .opset = made.opset,
+                  .attributes = std::move(made.attributes)};
+    TRY(Connect(scope, step, made.inputs));
+    TRY(Place(scope, std::move(step), made.outputs));
+  }
   return {};
 }
 

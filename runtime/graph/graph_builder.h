@@ -41,6 +41,14 @@ class GraphBuilder {
   Result<void> AddDeclared(const proto::Graph& source, Scope& scope, const FunctionCall* call);
   Result<void> AddOutputs(const proto::Graph& source, Scope& scope, const FunctionCall* call);
   Result<void> AddNode(const proto::Node& node, Scope& scope, const FunctionCall* call);
+  Result<void> CountNode(bool made);
+  Result<void> Connect(Scope& scope, NodeData& data, const std::vector<std::string>& inputs);
+  Result<void> Place(Scope& scope, NodeData data, const std::vector<std::string>& outputs);
+  /// Values that are no real numbers, as far as that is known without shapes.
+  static std::set<ValueId> DiscreteValues(const Scope& scope);
+  Result<void> AddGradient(NodeData data, Scope& scope, const FunctionCall* call,
+                           const std::vector<std::string>& inputs,
+                           const std::vector<std::string>& outputs);
   Result<void> Inline(const proto::Function& function, const proto::Node& node, Scope& scope,
                       const FunctionCall* call);
   Result<void> AddBody(const proto::Function& function, Scope& scope, const FunctionCall& call);
@@ -65,7 +73,8 @@ class GraphBuilder {
   std::map<const OpDef*, std::shared_ptr<const Schema>> schemas_;
   std::int64_t nodes_ = 0;
   std::int64_t calls_ = 0;
-  std::int64_t depth_ = 0;  ///< of graphs and calls being built
+  std::int64_t gradient_steps_ = 0;  ///< nodes that Gradient nodes looked at
+  std::int64_t depth_ = 0;           ///< of graphs and calls being built
 };
 
 }  // namespace slipway::runtime

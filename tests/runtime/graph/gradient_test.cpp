@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: Apache-2.0
+// ai.onnx.preview.training.Gradient: derivatives against differences of the function itself.
+#include "runtime/graph/gradient.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "tests/runtime/tiny_model.h"
+
+namespace slipway::runtime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using tiny::Ints;
+using tiny::Texts;
+
+/// A function y of inputs x0, x1, ...
+struct Case {
+  std::string name;
+  std::vector<tiny::Node> nodes;
+  std::vector<Shape> shapes;
+  double from = -1.3, to = 1.7;  ///< the inputs' elements
+  std::int64_t opset = 20;
+};
+
+Tensor Numbers(const Shape& shape, double from, double to, std::size_t salt) {
+  std::int64_t count = 1;
+  for (const std::int64_t dim : shape) count *= dim;
+  std::vector<double> numbers;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double turns =
+        (static_cast<double>(i) + 1) * 0.61803398875 + static_cast<double>(salt) * 0.277;
+    numbers.push_back(from + (to - from) * (turns - std::floor(turns)));
+  }
+  return Tensor::FromVector(DType::kFloat64, shape, std::move(numbers));
+}
+
+tiny::Node IntList(const std::string& name, Ints numbers) {
+  return {"Constant", {}, {name}, {{"value_ints", std::move(numbers)}}};
+}
+
+Result<Model> Parse(const std::string& bytes) {
+  return Model::Parse(std::as_bytes(std::span(bytes)));
+}
+
+Result<std::vector<Value>> RunModel(const std::string& bytes, const Feeds& feeds,
+                                    bool reference = false) {
+  const Model model = TRY(Parse(bytes));
+  SessionOptions options;
+  options.threads = 1;
+  options.reference = reference;
+  const auto session = TRY(Session::Create(model, options));
+  return session->Run(feeds);
+}
+
+double Total(const std::vector<Value>& values) {
+  double sum = 0;
+  for (const double number : values.front().tensor()->data<double>()) sum += number;
+  return sum;
+}
+
+constexpr std::string_view kTraining = "ai.onnx.preview.training";
+
+/// The case's nodes and z = y * w, so that every element of y counts for something else.
+struct Problem {
+  std::vector<tiny::Node> nodes;
+  std::vector<tiny::Port> ports;
+  Texts variables;
+  Feeds feeds;
+
+  explicit Problem(const Case& each) : nodes(each.nodes) {
+    for (std::size_t i = 0; i < each.shapes.size(); ++i) {
+      variables.push_back("x" + std::to_string(i));
+      ports.push_back({variables.back(), DType::kFloat64});
+      feeds.emplace_back(variables.back(), Numbers(each.shapes[i], each.from, each.to, i));
+    }
+    const auto y = RunModel(
+        tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"y", DType::kFloat64}}), each.opset), feeds);
+    EXPECT_TRUE(y) << each.name << ": " << y.error().message;
+    if (!y) return;
+    nodes.push_back({"Mul", {"y", "w"}, {"z"}});
+    ports.push_back({"w", DType::kFloat64});
+    feeds.emplace_back("w", Numbers(y->front().tensor()->shape(), 0.5, 1.5, 9));
+  }
+};
+
+/// Changes of the sum of z where one element of a variable changes.
+std::vector<double> Differences(Session& session, Feeds feeds, std::size_t variable) {
+  constexpr double kStep = 1e-5;
+  const Tensor x = *feeds[variable].second.tensor();
+  std::vector<double> slopes;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const auto at = [&](double change) {
+      std::vector<double> numbers(x.data<double>().begin(), x.data<double>().end());
+      numbers[static_cast<std::size_t>(i)] += change;
+      feeds[variable].second = Tensor::FromVector(DType::kFloat64, x.shape(), std::move(numbers));
+      const auto z = session.Run(feeds);
+      EXPECT_TRUE(z) << z.error().message;
+      return z ? Total(*z) : 0;
+    };
+    slopes.push_back((at(kStep) - at(-kStep)) / (2 * kStep));
+  }
+  return slopes;
+}
+
+void Check(const Case& each) {
+  SCOPED_TRACE(each.name);
+  Problem problem(each);
+  if (::testing::Test::HasFailure()) return;
+  const std::string plain = tiny::ModelOf(
+      tiny::GraphOf(problem.nodes, problem.ports, {{"z", DType::kFloat64}}), each.opset);
+  const auto model = Parse(plain);
+  ASSERT_TRUE(model) << model.error().message;
+  const auto session = Session::Create(*model, {.threads = 1});
+  ASSERT_TRUE(session) << session.error().message;
+
+  Texts outputs, inputs = problem.variables;
+  std::vector<tiny::Port> results;
+  for (const std::string& name : problem.variables) {
+    outputs.push_back("d" + name);
+    results.push_back({outputs.back(), DType::kFloat64});
+  }
+  inputs.push_back("w");
+  std::vector<tiny::Node> nodes = problem.nodes;
+  nodes.push_back({"Gradient",
+                   inputs,
+                   outputs,
+                   {{"xs", problem.variables}, {"zs", Texts{"w"}}, {"y", "z"}},
+                   std::string(kTraining)});
+  const std::string bytes = tiny::ModelOf(tiny::GraphOf(nodes, problem.ports, results), each.opset);
+  for (const bool reference : {false, true}) {
+    const auto gradients = RunModel(bytes, problem.feeds, reference);
+    ASSERT_TRUE(gradients) << gradients.error().message;
+    for (std::size_t v = 0; v < problem.variables.size(); ++v) {
+      const Tensor& gradient = *(*gradients)[v].tensor();
+      EXPECT_EQ(gradient.shape(), each.shapes[v]);
+      const std::vector<double> expected = Differences(**session, problem.feeds, v);
+      ASSERT_EQ(gradient.data<double>().size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_NEAR(gradient.data<double>()[i], expected[i], 1e-5 * (1 + std::abs(expected[i])))
+            << problem.variables[v] << "[" << i << "]";
+      }
+    }
+  }
+}
+
+Case Of(std::string type, std::vector<Shape> shapes, std::vector<tiny::Attribute> attributes = {},
+        double from = -1.3, double to = 1.7, std::int64_t opset = 20) {
+  Texts inputs;
+  for (std::size_t i = 0; i < shapes.size(); ++i) inputs.push_back("x" + std::to_string(i));
+  const std::string name = type + "-" + std::to_string(opset);
+  return {
+      name, {{std::move(type), inputs, {"y"}, std::move(attributes)}}, std::move(shapes), from, to,
+      opset};
+}
+
+/// Of one input and constant integers after it.
+Case With(std::string type, Shape shape, const std::vector<Ints>& lists,
+          std::vector<tiny::Attribute> attributes = {}, std::int64_t opset = 20) {
+  Case each{.name = type + "-" + std::to_string(opset), .nodes = {}, .shapes = {std::move(shape)}};
+  each.opset = opset;
+  Texts inputs = {"x0"};
+  for (const Ints& list : lists) {
+    inputs.push_back("c" + std::to_string(inputs.size()));
+    each.nodes.push_back(IntList(inputs.back(), list));
+  }
+  each.nodes.push_back({std::move(type), inputs, {"y"}, std::move(attributes)});
+  return each;
+}
+
+std::vector<Case> ElementCases() {
+  const Shape s = {2, 3};
+  std::vector<Case> cases;
+  for (const char* type : {"Neg",   "Abs",     "Exp",       "Erf",         "Sin",
+                           "Cos",   "Atan",    "Sinh",      "Cosh",        "Tanh",
+                           "Asinh", "Sigmoid", "Relu",      "Softplus",    "Softsign",
+                           "Elu",   "Selu",    "LeakyRelu", "HardSigmoid", "HardSwish",
+                           "Gelu",  "Mish",    "Identity",  "Tan",         "ThresholdedRelu"}) {
+    cases.push_back(Of(type, {s}));
+  }
+  cases.push_back(Of("Gelu", {s}, {{"approximate", "tanh"}}));
+  cases.push_back(Of("Swish", {s}, {}, -2, 2, 24));
+  cases.push_back(Of("Celu", {s}, {}, -2, 2, 28));
+  for (const char* type : {"Log", "Sqrt", "Reciprocal"}) cases.push_back(Of(type, {s}, {}, 0.3, 2));
+  for (const char* type : {"Asin", "Acos", "Atanh"}) cases.push_back(Of(type, {s}, {}, -0.9, 0.9));
+  cases.push_back(Of("Acosh", {s}, {}, 1.1, 3));
+  for (const char* type : {"Add", "Sub", "Mul", "Max", "Min", "Sum", "Mean"}) {
+    cases.push_back(Of(type, {{2, 3}, {4, 1, 3}}));
+  }
+  for (const char* type : {"Div", "Pow"}) cases.push_back(Of(type, {{2, 1}, {3}}, {}, 0.4, 2));
+  cases.push_back(Of("Sum", {{2, 3}, {3}, {}}));
+  cases.push_back(Of("PRelu", {{2, 3}, {3}}));
+  cases.push_back(Of("Clip", {s, {}, {}}, {}, -1, 1));
+  cases.back().nodes = {{"Neg", {"x0"}, {"n"}},
+                        {"Constant", {}, {"low"}, {{"value_floats", tiny::Floats{-0.5F}}}},
+                        {"CastLike", {"low", "n"}, {"bound"}},
+                        {"Clip", {"n", "bound"}, {"y"}}};
+  cases.back().shapes.resize(1);
+  cases.push_back({"Where",
+                   {{"Greater", {"x0", "x1"}, {"c"}}, {"Where", {"c", "x0", "x1"}, {"y"}}},
+                   {{2, 3}, {1, 3}}});
+  cases.push_back({"Round", {{"Round", {"x0"}, {"r"}}, {"Mul", {"r", "x0"}, {"y"}}}, {s}});
+  return cases;
+}
+
+std::vector<Case> TensorCases() {
+  std::vector<Case> cases = {
+      With("Reshape", {2, 3, 2}, {{3, 4}}),
+      Of("Flatten", {{2, 3, 2}}),
+      With("Squeeze", {2, 1, 3}, {{1}}),
+      With("Unsqueeze", {2, 3}, {{0, 3}}),
+      Of("Transpose", {{2, 3, 4}}, {{"perm", Ints{2, 0, 1}}}),
+      With("Expand", {3, 1}, {{2, 3, 4}}),
+      Of("Concat", {{2, 3}, {2, 1}, {2, 2}}, {{"axis", std::int64_t{1}}}),
+      With("Slice", {4, 5}, {{1, -1}, {4, -6}, {0, 1}, {2, -2}}),
+      With("Gather", {4, 3}, {{2, 0, 2, -1}}),
+      With("Gather", {2, 4}, {{3, 3}}, {{"axis", std::int64_t{1}}}),
+      With("Pad", {2, 3}, {{1, 0, 2, 1}}),
+      With("Pad", {2, 3}, {{0, 2, 0, 1}}, {{"mode", "reflect"}}),
+      Of("Pad", {{2, 3}}, {{"pads", Ints{1, 0, 2, 1}}}, -1, 1, 2),
+      With("Tile", {2, 3}, {{2, 3}}),
+      Of("DepthToSpace", {{1, 4, 2, 3}}, {{"blocksize", std::int64_t{2}}}),
+      Of("SpaceToDepth", {{1, 1, 4, 2}}, {{"blocksize", std::int64_t{2}}}),
+      Of("Trilu", {{3, 4}}),
+      Of("MatMul", {{2, 3}, {3, 4}}),
+      Of("MatMul", {{3}, {3, 4}}),
+      Of("MatMul", {{2, 3}, {3}}),
+      Of("MatMul", {{3}, {3}}),
+      Of("MatMul", {{5, 1, 2, 3}, {4, 3, 2}}),
+      Of("MatMul", {{3}, {2, 3, 2}}),
+      Of("Gemm", {{2, 3}, {3, 4}, {4}}),
+      Of("Gemm", {{3, 2}, {4, 3}, {2, 1}},
+         {{"transA", std::int64_t{1}}, {"transB", std::int64_t{1}}}),
+      Of("Einsum", {{2, 3}, {3, 4}}, {{"equation", "ij,jk->ki"}}),
+      Of("Einsum", {{2, 3, 4}}, {{"equation", "b i j -> jbi"}}),
+      Of("Softmax", {{2, 3, 4}}, {{"axis", std::int64_t{1}}}),
+      Of("Softmax", {{2, 3, 4}}, {}, -1, 1, 11),
+      Of("LogSoftmax", {{2, 5}}),
+      Of("LogSoftmax", {{2, 3, 4}}, {}, -1, 1, 11),
+      Of("LayerNormalization", {{2, 3, 4}, {4}, {4}}),
+      Of("LayerNormalization", {{2, 3, 4}, {3, 4}}, {{"axis", std::int64_t{1}}}),
+      Of("GlobalAveragePool", {{2, 3, 2, 2}}),
+      Of("GlobalMaxPool", {{2, 3, 2, 2}}),
+      Of("MaxPool", {{2, 2, 5, 5}},
+         {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}),
+      Of("BatchNormalization", {{2, 3, 4}, {3}, {3}, {3}, {3}}, {}, 0.2, 1),
+      Of("Dropout", {{2, 3}}),
+      With("ReduceSum", {2, 3, 4}, {{0, 2}}, {{"keepdims", std::int64_t{0}}}),
+      Of("ReduceSum", {{2, 3, 4}}, {{"axes", Ints{1}}}, -1, 1, 11),
+      With("ReduceMean", {2, 3, 4}, {{1}}),
+      Of("ReduceMean", {{2, 3, 4}}, {{"keepdims", std::int64_t{0}}}),
+  };
+  for (const char* type :
+       {"ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"}) {
+    cases.push_back(With(type, {2, 3, 2}, {{1}}, {{"keepdims", std::int64_t{0}}}));
+  }
+  for (const char* type : {"ReduceProd", "ReduceLogSum"}) {
+    cases.push_back(Of(type, {{2, 3}}, {{"axes", Ints{1}}}, 0.3, 2, 13));
+  }
+  cases.push_back(With("GatherElements", {5}, {{3, 0, 3}}));
+  cases.push_back({"ScatterElements",
+                   {IntList("i", {3, 0, 3}),
+                    {"ScatterElements", {"x0", "i", "x1"}, {"y"}, {{"reduction", "add"}}}},
+                   {{5}, {3}}});
+  cases.push_back(With("GatherND", {4, 3}, {{1, 2}}));
+  cases.push_back(With("ReverseSequence", {3, 2}, {{2, 3}}));
+  cases.push_back({"Compress",
+                   {IntList("c", {1, 0, 1}),
+                    {"Cast", {"c"}, {"kept"}, {{"to", std::int64_t{9}}}},
+                    {"Compress", {"x0", "kept"}, {"y"}, {{"axis", std::int64_t{0}}}}},
+                   {{3, 2}}});
+  cases.push_back({"Split",
+                   {{"Split",
+                     {"x0"},
+                     {"a", "b"},
+                     {{"num_outputs", std::int64_t{2}}, {"axis", std::int64_t{1}}}},
+                    {"Exp", {"b"}, {"y"}}},
+                   {{2, 4}}});
+  cases.push_back({"Reuse", {{"Mul", {"x0", "x0"}, {"s"}}, {"Add", {"s", "x0"}, {"y"}}}, {{3}}});
+  for (const char* reduction : {"mean", "sum", "none"}) {
+    cases.push_back(With("SoftmaxCrossEntropyLoss", {3, 4}, {{1, 0, 3}},
+                         {{"reduction", reduction}, {"ignore_index", std::int64_t{3}}}));
+    cases.push_back(
+        With("NegativeLogLikelihoodLoss", {3, 4}, {{1, 0, 3}}, {{"reduction", reduction}}));
+  }
+  return cases;
+}
+
+TEST(Gradient, OfFunctionsOfElements) {
+  for (const Case& each : ElementCases()) Check(each);
+}
+
+TEST(Gradient, OfTensorFunctions) {
+  for (const Case& each : TensorCases()) Check(each);
+}
+
+TEST(Gradient, OfAGradient) {
+  // y = x^3: its second derivative is 6 x.
+  const std::string cube = tiny::ModelOf(tiny::GraphOf(
+      {{"Mul", {"x", "x"}, {"s"}},
+       {"Mul", {"s", "x"}, {"y"}},
+       {"Gradient", {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "y"}}, std::string(kTraining)},
+       {"Gradient", {"x"}, {"dd"}, {{"xs", Texts{"x"}}, {"y", "d"}}, std::string(kTraining)}},
+      {{"x", DType::kFloat64}}, {{"dd", DType::kFloat64}}));
+  const auto result =
+      RunModel(cube, {{"x", Tensor::FromVector<double>(DType::kFloat64, {2}, {2, -0.5})}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->front().tensor()->data<double>(), ElementsAre(12, -3));
+}
+
+TEST(Gradient, OfGradientsOfAllRules) {
+  // Derivatives are made of operators that have derivatives.
+  for (const auto& cases : {ElementCases(), TensorCases()}) {
+    for (const Case& each : cases) {
+      SCOPED_TRACE(each.name);
+      Texts variables;
+      std::vector<tiny::Port> ports;
+      for (std::size_t i = 0; i < each.shapes.size(); ++i) {
+        variables.push_back("x" + std::to_string(i));
+        ports.push_back({variables.back(), DType::kFloat64});
+      }
+      std::vector<tiny::Node> nodes = each.nodes;
+      nodes.push_back(
+          {"Gradient", variables, {"d"}, {{"xs", variables}, {"y", "y"}}, std::string(kTraining)});
+      nodes.push_back({"Mul", {"d", "d"}, {"square"}});
+      nodes.push_back({"Gradient",
+                       variables,
+                       {"dd"},
+                       {{"xs", variables}, {"y", "square"}},
+                       std::string(kTraining)});
+      const auto model =
+          Parse(tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"dd", DType::kFloat64}}), each.opset));
+      EXPECT_TRUE(model) << model.error().message;
+    }
+  }
+}
+
+TEST(Gradient, AtOtherValuesThanTheGraphs) {
+  // d(exp(x) * z)/dx where x is what `at` holds, and of an intermediate value.
+  const std::string bytes = tiny::ModelOf(
+      tiny::GraphOf({{"Exp", {"x"}, {"e"}},
+                     {"Mul", {"e", "z"}, {"y"}},
+                     {"Gradient",
+                      {"at", "z"},
+                      {"d"},
+                      {{"xs", Texts{"x"}}, {"zs", Texts{"z"}}, {"y", "y"}},
+                      std::string(kTraining)},
+                     {"Gradient",
+                      {"e", "at"},
+                      {"f", "g"},
+                      {{"xs", Texts{"e", "z"}}, {"y", "y"}},
+                      std::string(kTraining)}},
+                    {{"x", DType::kFloat64}, {"at", DType::kFloat64}, {"z", DType::kFloat64}},
+                    {{"d", DType::kFloat64}, {"f", DType::kFloat64}, {"g", DType::kFloat64}}));
+  const auto one = [](double x) { return Tensor::FromVector<double>(DType::kFloat64, {1}, {x}); };
+  const auto result = RunModel(bytes, {{"x", one(5)}, {"at", one(0)}, {"z", one(7)}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_DOUBLE_EQ((*result)[0].tensor()->data<double>()[0], 7);
+  EXPECT_DOUBLE_EQ((*result)[1].tensor()->data<double>()[0], 0);
+  EXPECT_DOUBLE_EQ((*result)[2].tensor()->data<double>()[0], std::exp(5));
+}
+
+TEST(Gradient, OfWhatDoesNotDependIsZero) {
+  const std::string bytes = tiny::ModelOf(tiny::GraphOf({{"Neg", {"z"}, {"y"}},
+                                                         {"Gradient",
+                                                          {"x", "z"},
+                                                          {"d"},
+                                                          {{"xs", Texts{"x", "z"}}, {"y", "y"}},
+                                                          std::string(kTraining)}},
+                                                        {{"x"}, {"z"}}, {{"d"}}));
+  const Tensor two = Tensor::FromVector<float>(DType::kFloat32, {2}, {1, 2});
+  const auto result = RunModel(bytes, {{"x", two}, {"z", two}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->front().tensor()->data<float>(), ElementsAre(0, 0));
+}
+
+Error Refusal(std::vector<tiny::Node> nodes, Texts inputs, Texts outputs,
+              std::vector<tiny::Attribute> attributes) {
+  nodes.push_back({"Gradient", std::move(inputs), std::move(outputs), std::move(attributes),
+                   std::string(kTraining)});
+  const auto model = Parse(tiny::ModelOf(tiny::GraphOf(nodes, {{"x"}}, {{"d"}})));
+  EXPECT_FALSE(model);
+  return model ? Error{} : model.error();
+}
+
+TEST(Gradient, RefusesWhatItCannotDo) {
+  const std::vector<tiny::Node> det = {{"Det", {"x"}, {"y"}}};
+  Error error = Refusal(det, {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "y"}});
+  EXPECT_EQ(error.id, "Model.UnsupportedOperator");
+  EXPECT_THAT(error.message, HasSubstr("derivative of ai.onnx.Det (opset 20)"));
+  const std::vector<tiny::Node> neg = {{"Neg", {"x"}, {"y"}}};
+  EXPECT_THAT(Refusal(neg, {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "q"}}).message,
+              HasSubstr("no value 'q'"));
+  EXPECT_THAT(Refusal(neg, {"x"}, {"d"}, {{"xs", Texts{"x", "y"}}, {"y", "y"}}).message,
+              HasSubstr("1 inputs and 1 outputs for 2 and 2 variables"));
+  EXPECT_THAT(Refusal(neg, {"x"}, {"d", "e"}, {{"xs", Texts{"x"}}, {"y", "y"}}).message,
+              HasSubstr("1 inputs and 2 outputs"));
+  EXPECT_THAT(Refusal(neg, {"x"}, {"d"}, {{"xs", Texts{"x"}}}).message, HasSubstr("'y'"));
+}
+
+TEST(Gradient, OfGradientsOfGradientsEnds) {
+  std::vector<tiny::Node> nodes = {{"Softmax", {"x"}, {"d0"}}};
+  for (int i = 0; i < 12; ++i) {
+    nodes.push_back({"Gradient",
+                     {"x"},
+                     {"d" + std::to_string(i + 1)},
+                     {{"xs", Texts{"x"}}, {"y", "d" + std::to_string(i)}},
+                     std::string(kTraining)});
+  }
+  const auto deep = Parse(tiny::ModelOf(tiny::GraphOf(nodes, {{"x"}}, {{"d12"}})));
+  ASSERT_FALSE(deep);
+  EXPECT_THAT(deep.error().message, HasSubstr("more than"));
+}
+
+TEST(Gradient, OfAllOfALargeGraphEnds) {
+  std::vector<tiny::Node> nodes;
+  for (int i = 0; i < 8000; ++i) {
+    const std::string number = std::to_string(i);
+    nodes.push_back({"Neg", {"x"}, {"y" + number}});
+    nodes.push_back({"Gradient",
+                     {"x"},
+                     {"d" + number},
+                     {{"xs", Texts{"x"}}, {"y", "y" + number}},
+                     std::string(kTraining)});
+  }
+  const auto many = Parse(tiny::ModelOf(tiny::GraphOf(nodes, {{"x"}}, {{"d0"}})));
+  ASSERT_FALSE(many);
+  EXPECT_THAT(many.error().message, HasSubstr("too many nodes of its kind"));
+}
+
+TEST(Gradient, EveryRuleIsTried) {
+  // Their derivative is zero, or the gradient itself.
+  std::set<std::string> tried = {"Cast", "Ceil", "Floor", "Sign"};
+  for (const auto& cases : {ElementCases(), TensorCases()}) {
+    for (const Case& each : cases) {
+      for (const tiny::Node& node : each.nodes) tried.insert(node.type);
+    }
+  }
+  for (const std::string& name : DifferentiableOperators()) {
+    EXPECT_TRUE(tried.contains(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::runtime
