@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The operators of ai.onnx.ml and com.microsoft on random problems: PyPI's ONNX Runtime and the
-# project's module give the same answers.
+# Operators of ai.onnx.ml and com.microsoft, and those of ai.onnx that the official tests touch
+# lightly, on random problems: PyPI's ONNX Runtime and the project's module give the same answers.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 bin=$1 venv=$2

@@ -3,6 +3,7 @@
 
 from typing import Any, Iterator
 
+import ml_dtypes
 import numpy as np
 from onnx import TensorProto as T
 from onnx import helper as h
@@ -497,6 +498,87 @@ def packed_weights() -> Iterator[Case]:
                 )
 
 
+def gathered_blocks() -> Iterator[Case]:
+    """Embeddings as quantisers of weights write them."""
+    random = random_of("gathered blocks")
+    indices = np.array([[0, 6], [3, -1]], np.int64)
+    for bits in (4, 8):
+        for width, block in ((32, 16), (96, 32)):
+            blocks = -(-width // block)
+            data = random.integers(0, 256, (7, width * bits // 8)).astype(u8)
+            scales = (random.random((7, blocks)) / 9).astype(f32)
+            zeros = random.integers(0, 256, (7, -(-blocks * bits // 8))).astype(u8)
+            for kind, zero in (("", None), (" zeros", zeros)):
+                inputs = {"data": data, "i": indices, "s": scales, "z": zero}
+                yield case_of(
+                    "GatherBlockQuantized %d %d%s" % (bits, width, kind),
+                    "GatherBlockQuantized",
+                    inputs,
+                    constants=("data", "s") + (("z",) if zero is not None else ()),
+                    attributes={"block_size": block, "bits": bits, "quantize_axis": 1},
+                )
+    for kind in ("int4", "uint4"):
+        dtype = getattr(ml_dtypes, kind)
+        low = -8 if kind == "int4" else 0
+        for axes in ((0, 2), (0, 1), (1, 2)):
+            data = random.integers(low, low + 16, (3, 32, 17)).astype(dtype)
+            shape = [3, 32, 17]
+            shape[axes[1]] = -(-shape[axes[1]] // 16)
+            scales = (random.random(shape) / 9).astype(f32)
+            zeros = random.integers(low, low + 16, shape).astype(dtype)
+            for given, zero in (("", None), (" zeros", zeros)):
+                yield case_of(
+                    "GatherBlockQuantized %s %s%s" % (kind, axes, given),
+                    "GatherBlockQuantized",
+                    {"data": data, "i": np.array([2, 0], i32), "s": scales, "z": zero},
+                    constants=("data", "s") + (("z",) if zero is not None else ()),
+                    attributes={
+                        "block_size": 16,
+                        "gather_axis": axes[0],
+                        "quantize_axis": axes[1],
+                    },
+                )
+
+
+def quantised_lstm() -> Iterator[Case]:
+    """There inputs and states are rounded too, and products of all of int8 overflow."""
+    random = random_of("quantised lstm")
+    for direction, count in (("forward", 1), ("bidirectional", 2)):
+        for dtype in (u8, i8):
+            for columns in (False, True):
+                name = "DynamicQuantizeLSTM %s %s%s" % (
+                    direction,
+                    np.dtype(dtype).name,
+                    " columns" if columns else "",
+                )
+                shape = (count, 24) if columns else (count,)
+                zero = np.zeros(shape, dtype) if dtype == i8 else np.full(shape, 128, dtype)
+                part = 2 if dtype == i8 else 1
+                inputs = {
+                    "x": floats(random, 5, 2, 7),
+                    "w": bytes_of(random, dtype, count, 7, 24) // dtype(part),
+                    "r": bytes_of(random, dtype, count, 6, 24) // dtype(part),
+                    "b": floats(random, count, 48),
+                    "lengths": None,
+                    "h": floats(random, count, 2, 6) / 2,
+                    "c": floats(random, count, 2, 6) / 2,
+                    "p": None,
+                    "ws": (random.random(shape) / 200 + 0.001).astype(f32),
+                    "wz": zero,
+                    "rs": (random.random(shape) / 200 + 0.001).astype(f32),
+                    "rz": zero,
+                }
+                yield case_of(
+                    name,
+                    "DynamicQuantizeLSTM",
+                    inputs,
+                    3,
+                    constants=("w", "r", "ws", "wz", "rs", "rz"),
+                    attributes={"direction": direction, "hidden_size": 6},
+                    atol=0.03,
+                )
+
+
 def linear() -> Iterator[Case]:
     random = random_of("linear")
     x = floats(random, 3, 5) * 4
@@ -550,6 +632,8 @@ def cases() -> Iterator[Case]:
         quantised,
         quantised_products,
         packed_weights,
+        gathered_blocks,
+        quantised_lstm,
         linear,
         tokens,
     ):

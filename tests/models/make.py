@@ -355,6 +355,66 @@ def deep_model(levels):
     return b"\x08\x08" + field(7, graph) + field(8, b"\x10\x11")
 
 
+def training():
+    """A loss and its derivatives, and a derivative of one of them."""
+    def gradient(inputs, outputs, y, zs=()):
+        return h.make_node("Gradient", inputs, outputs, domain="ai.onnx.preview.training",
+                           xs=inputs[:len(inputs) - len(zs)], y=y, **({"zs": zs} if zs else {}))
+
+    nodes = [
+        h.make_node("MaxPool", ["x"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        h.make_node("Flatten", ["p"], ["f"]),
+        h.make_node("MatMul", ["f", "w"], ["m"]),
+        h.make_node("Add", ["m", "b"], ["s"]),
+        h.make_node("Relu", ["s"], ["r"]),
+        h.make_node("Slice", ["r", "zero", "three", "one"], ["c"]),
+        h.make_node("SoftmaxCrossEntropyLoss", ["c", "label"], ["loss"]),
+        gradient(["w", "b", "x", "label"], ["dw", "db", "dx"], "loss", ["label"]),
+        gradient(["w", "b"], ["ddw"], "db"),
+    ]
+    save("gradient", nodes, [tensor("x", ["n", 1, 4, 4]), tensor("label", ["n"], T.INT64)],
+         [tensor(name, None) for name in ("loss", "dw", "db", "dx", "ddw")],
+         [weights("w", 4, 5), weights("b", 5), ints("zero", 0), ints("one", 1), ints("three", 3)],
+         opsets=[h.make_opsetid("", 17), h.make_opsetid("ai.onnx.preview.training", 1)])
+
+
+def experimental():
+    """Operators that ai.onnx had until opset 9."""
+    nodes = [
+        h.make_node("ImageScaler", ["x"], ["i"], bias=[1.0, -1.0], scale=0.5),
+        h.make_node("Crop", ["i"], ["c"], border=[1, 0, 0, 1]),
+        h.make_node("ParametricSoftplus", ["c"], ["p"], alpha=0.5, beta=2.0),
+        h.make_node("ThresholdedRelu", ["p"], ["t"], alpha=0.7),
+        h.make_node("MeanVarianceNormalization", ["t"], ["m"]),
+        h.make_node("Shape", ["m"], ["shape"]),
+        h.make_node("ConstantFill", ["shape"], ["fill"], input_as_shape=1, value=1.5),
+        h.make_node("Add", ["m", "fill"], ["a"]),
+        h.make_node("DynamicSlice", ["a", "zero", "one", "one"], ["y"]),
+    ]
+    save("experimental", nodes, [tensor("x", ["n", 2, 4, 5])], [tensor("y", None)],
+         [ints("zero", 0), ints("one", 1)], opset=7)
+
+
+def quantised():
+    """Weights of eight and four bits under the domain com.microsoft."""
+    def bytes_of(name, *shape):
+        return nh.from_array(RNG.integers(0, 256, shape).astype(np.uint8), name)
+
+    nodes = [
+        h.make_node("GatherBlockQuantized", ["table", "i", "scales"], ["e"],
+                    domain="com.microsoft", block_size=16),
+        h.make_node("DynamicQuantizeLSTM",
+                    ["e", "w", "r", "", "", "", "", "", "step", "zero", "step", "zero"], ["y"],
+                    domain="com.microsoft", hidden_size=3),
+    ]
+    save("quantised", nodes, [tensor("i", ["t", "n"], T.INT64)], [tensor("y", None)],
+         [bytes_of("table", 5, 16), bytes_of("w", 1, 32, 12), bytes_of("r", 1, 3, 12),
+          nh.from_array(np.full((5, 2), 0.1, np.float32), "scales"),
+          nh.from_array(np.full(1, 0.01, np.float32), "step"),
+          nh.from_array(np.full(1, 128, np.uint8), "zero")],
+         opsets=[h.make_opsetid("", 17), h.make_opsetid("com.microsoft", 1)])
+
+
 for make in (residual, broadcast_add, control_flow, functions, dynamic, encodings, external, small,
-             bad, learned, sparse_values):
+             bad, learned, sparse_values, training, experimental, quantised):
     make()
