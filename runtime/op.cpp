@@ -88,6 +88,7 @@ std::string NearestOp(std::string_view domain, std::string_view type) {
   std::size_t best_distance = std::max<std::size_t>(1, type.size() / 3) + 1;
   for (const auto& [key, defs] : OpIndex()) {
     const OpDef& op = *defs.front();
+    if (op.domain == kPrivateDomain) continue;
     const std::size_t distance =
         EditDistance(type, op.type) + (KeyOf(domain, "") == KeyOf(op.domain, "") ? 0 : 1);
     if (distance < best_distance || (distance == best_distance && std::string(op.type) < best)) {
@@ -102,6 +103,7 @@ std::vector<OperatorInfo> SupportedOperators() {
   std::vector<OperatorInfo> list;
   for (const auto& [key, defs] : OpIndex()) {
     for (const OpDef* op : defs) {
+      if (op->domain == kPrivateDomain) continue;
       OperatorInfo info{.domain = op->domain.empty() ? "ai.onnx" : std::string(op->domain),
                         .type = std::string(op->type),
                         .since = op->since,

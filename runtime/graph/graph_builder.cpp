@@ -364,13 +364,15 @@ Result<void> GraphBuilder::AddPassThrough(const proto::Function& function, const
 }
 
 Result<void> GraphBuilder::FindOperator(NodeData& data) {
-  data.op = FindOp(data.domain, data.type, data.opset);
+  const bool is_private = data.domain == kPrivateDomain;
+  data.op = is_private ? nullptr : FindOp(data.domain, data.type, data.opset);
   if (data.op != nullptr || allow_unsupported_) return {};
   Error error{.code = Code::kUnimplemented,
               .message = fmt::format("operator {}.{} (opset {}) of node '{}' is not supported",
                                      DomainText(data.domain), data.type, data.opset, data.name),
               .id = "Model.UnsupportedOperator"};
-  const auto versions = VersionsOf(data.domain, data.type);
+  const auto versions =
+      is_private ? std::vector<const OpDef*>() : VersionsOf(data.domain, data.type);
   if (!versions.empty()) {
     error.fix = fmt::format("{} is supported from opset {}", data.type, versions.back()->since);
   } else if (const std::string near = NearestOp(data.domain, data.type); !near.empty()) {

@@ -9,6 +9,9 @@
 
 namespace slipway::runtime {
 
+/// The domain of operators that passes alone put into graphs: no model may name it.
+inline constexpr std::string_view kPrivateDomain = "slipway.blocks";
+
 /// All definitions of an operator, newest first.
 std::vector<const OpDef*> VersionsOf(std::string_view domain, std::string_view type);
 

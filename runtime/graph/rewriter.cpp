@@ -50,6 +50,17 @@ std::shared_ptr<const GraphData> WithCapture(const std::shared_ptr<const GraphDa
   return copy;
 }
 
+/// Finds the operator that a node names.
+Result<void> Resolve(NodeData& data) {
+  data.op = FindOp(data.domain, data.type, data.opset);
+  if (data.op == nullptr) {
+    return Error{.code = Code::kInternal, .message = fmt::format("no operator {}", data.type)};
+  }
+  data.schema = std::make_shared<const Schema>(TRY(ParseSchema(*data.op)));
+  TRY(CheckArity(*data.schema, data.inputs, data.outputs));
+  return CheckAttributes(*data.schema, data.attributes);
+}
+
 }  // namespace
 
 Rewriter::Rewriter(GraphData& graph, const KernelChoice& choice, DeviceContext& device,
@@ -115,8 +126,13 @@ ValueId Rewriter::Input(std::size_t node, std::size_t index) const {
 }
 
 ValueId Rewriter::AddConstant(std::string name, Tensor tensor) {
-  const ValueId id = AddValue(graph_, std::move(name));
+  const ValueId id = AddResult(std::move(name));
   graph_.values[At(id)].constant = std::move(tensor);
+  return id;
+}
+
+ValueId Rewriter::AddResult(std::string name) {
+  const ValueId id = AddValue(graph_, std::move(name));
   producer_.push_back(-1);
   uses_.push_back(0);
   users_.emplace_back();
@@ -208,17 +224,19 @@ void Rewriter::BecomeLike(std::size_t node, std::size_t other, std::vector<Value
 Result<void> Rewriter::SetOperator(std::size_t node, std::string domain, std::string type,
                                    int opset) {
   NodeData& data = graph_.nodes[node];
-  const OpDef* op = FindOp(domain, type, opset);
-  if (op == nullptr) {
-    return Error{.code = Code::kInternal, .message = fmt::format("no operator {}", type)};
-  }
-  data.schema = std::make_shared<const Schema>(TRY(ParseSchema(*op)));
-  data.op = op;
   data.domain = std::move(domain);
   data.type = std::move(type);
   data.opset = opset;
-  TRY(CheckArity(*data.schema, data.inputs, data.outputs));
-  return CheckAttributes(*data.schema, data.attributes);
+  return Resolve(data);
+}
+
+Result<void> Rewriter::Insert(std::size_t position, NodeData node) {
+  TRY(Resolve(node));
+  for (ValueId id : node.inputs) {
+    if (id != kNoValue) ++uses_[At(id)];
+  }
+  inserted_.emplace(position, std::move(node));
+  return {};
 }
 
 Result<std::vector<Value>> Rewriter::Evaluate(std::size_t node) {
@@ -236,10 +254,13 @@ std::int64_t Rewriter::Finish() {
     if (!used) Remove(i);
   }
   std::vector<NodeData> kept;
-  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (!removed_[i]) kept.push_back(std::move(graph_.nodes[i]));
+  const auto gone = static_cast<std::int64_t>(std::ranges::count(removed_, true));
+  for (std::size_t i = 0; i <= graph_.nodes.size(); ++i) {
+    const auto [first, last] = inserted_.equal_range(i);
+    for (auto it = first; it != last; ++it) kept.push_back(std::move(it->second));
+    if (i < graph_.nodes.size() && !removed_[i]) kept.push_back(std::move(graph_.nodes[i]));
   }
-  const auto gone = static_cast<std::int64_t>(graph_.nodes.size() - kept.size());
+  inserted_.clear();
   graph_.nodes = std::move(kept);
   for (std::size_t i = 0; i < graph_.values.size(); ++i) {
     if (uses_[i] == 0) graph_.values[i].constant = {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,7 +42,15 @@ class Rewriter {
   /// Input `index` of a node; kNoValue if it is absent.
   ValueId Input(std::size_t node, std::size_t index) const;
 
+  const KernelChoice& choice() const { return choice_; }
+  DeviceContext& device() { return device_; }
+
+  /// A value that a node is to make.
+  ValueId AddResult(std::string name);
   ValueId AddConstant(std::string name, Tensor tensor);
+  /// Adds a node before `position`, after those added there before; it comes in Finish, whether
+  /// its outputs are used or not. kInternal if there is no such operator or the node does not fit.
+  Result<void> Insert(std::size_t position, NodeData node);
   /// Makes `id` a constant; its node no longer makes it.
   void MakeConstant(ValueId id, Tensor tensor);
   void SetInput(std::size_t node, std::size_t index, ValueId id);
@@ -77,6 +86,7 @@ class Rewriter {
   std::vector<std::int64_t> uses_;
   std::vector<std::vector<std::size_t>> users_;  ///< nodes; may name some that no longer are
   std::vector<bool> is_output_;
+  std::multimap<std::size_t, NodeData> inserted_;
 };
 
 }  // namespace slipway::runtime

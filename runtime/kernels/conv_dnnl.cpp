@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/bounds.h"
+#include "runtime/kernels/blocked.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/dnnl_helpers.h"
 
@@ -18,8 +19,11 @@ using dnnl::memory;
 
 constexpr std::size_t kSpatialMost = 3;
 
-struct ConvDescs {
-  memory::desc x, w, b, y;
+/// How input and output lie in memory: channels in a block, 0 row by row.
+struct ConvLayout {
+  std::int64_t x_block = 0, y_block = 0;
+  /// Whether the primitive works on just these, rather than on what it likes best.
+  bool fixed = false;
 };
 
 /// Weights [M, C / g, ...] as [g, M / g, C / g, ...] where there are groups.
@@ -120,23 +124,40 @@ Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
   return shape;
 }
 
-/// That part of a row-major [N, C, rows, ...], without leaving the tensor.
-memory::desc PartDesc(const Shape& shape, std::int64_t items, std::int64_t rows) {
+/// That part of a tensor, without leaving it.
+memory::desc PartDesc(const Shape& shape, std::int64_t block, std::int64_t items,
+                      std::int64_t rows) {
+  const Shape part = PartShape(shape, items, rows);
+  if (part == shape || block > 0) {
+    const memory::desc whole = block > 0 ? BlockedDesc(shape, block) : PlainDesc(shape);
+    return part == shape ? whole : whole.submemory_desc(part, memory::dims(shape.size(), 0));
+  }
   const memory::desc whole = PlainDesc(shape);
   const auto& strides = whole.data.format_desc.blocking.strides;
-  const Shape part = PartShape(shape, items, rows);
-  if (part == shape) return whole;
   return {part, memory::data_type::f32, memory::dims(strides, strides + shape.size())};
 }
 
+/// What the primitive for such a part is asked to work on.
+memory::desc WorkDesc(const Shape& part, std::int64_t block, bool fixed) {
+  if (block > 0) return BlockedDesc(part, block);
+  return fixed ? PlainDesc(part) : AnyDesc(part);
+}
+
 /// Where it begins, in elements.
-std::int64_t PartOffset(const Shape& shape, std::int64_t item, std::int64_t row) {
-  return item * CountOf(shape, 1, shape.size()) + row * CountOf(shape, 3, shape.size());
+std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t item,
+                        std::int64_t row) {
+  const Shape lies = block > 0 ? BlockedShape(shape, block) : shape;
+  return item * CountOf(lies, 1, lies.size()) + row * CountOf(lies, 3, lies.size());
+}
+
+/// Whether the tensor that is added is read where it lies: the part of it is one piece.
+bool AddsInPlace(const NodeFacts& node, const Part& part, const ConvLayout& layout) {
+  return node.Has(3) && layout.y_block > 0 && part.rows == (*node.outputs[0].shape)[2];
 }
 
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
                                              ConvActivation activation, const Part& part,
-                                             const dnnl::engine& engine) {
+                                             const ConvLayout& layout, const dnnl::engine& engine) {
   memory::dims dilations;
   for (const std::int64_t d : shape.window.dilations) dilations.push_back(d - 1);
   const Window& window = shape.window;
@@ -150,13 +171,21 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   pads_begin[0] = part.pad_begin;
   pads_end[0] = part.pad_end;
   const bool has_bias = node.Has(2);
-  const memory::desc x = AnyDesc(PartShape(node.shape(0), part.items, part.input_rows));
+  const memory::desc x =
+      WorkDesc(PartShape(node.shape(0), part.items, part.input_rows), layout.x_block, layout.fixed);
   const memory::desc w = AnyDesc(WeightDims(shape, node.shape(1)));
-  const memory::desc y = AnyDesc(PartShape(*node.outputs[0].shape, part.items, part.rows));
+  const memory::desc y = WorkDesc(PartShape(*node.outputs[0].shape, part.items, part.rows),
+                                  layout.y_block, layout.fixed);
   const memory::desc b = has_bias ? PlainDesc(node.shape(2)) : memory::desc();
   dnnl::primitive_attr attributes = UserScratchpad();
   dnnl::post_ops ops;
-  if (node.Has(3)) ops.append_sum(1);
+  if (node.Has(3)) {
+    if (AddsInPlace(node, part, layout)) {
+      ops.append_binary(algorithm::binary_add, y);
+    } else {
+      ops.append_sum(1);
+    }
+  }
   AppendActivation(node, activation, ops);
   attributes.set_post_ops(ops);
   const auto kind = dnnl::prop_kind::forward_inference;
@@ -172,18 +201,20 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
 class PartKernel {
  public:
   PartKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
-             const convolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
-             const dnnl::engine& engine)
+             const ConvLayout& layout, const convolution_forward::primitive_desc& desc,
+             std::optional<Tensor> packed, const dnnl::engine& engine)
       : engine_(engine),
         part_(part),
         desc_(desc),
-        call_(convolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
-        y_(PartDesc(*node.outputs[0].shape, part.items, part.rows)),
-        x_change_(PartDesc(node.shape(0), part.items, part.input_rows), desc.src_desc(), engine),
-        y_change_(desc.dst_desc(), y_, engine),
-        packed_(std::move(packed)),
         has_bias_(node.Has(2)),
-        has_sum_(node.Has(3)) {
+        adds_in_place_(AddsInPlace(node, part, layout)),
+        has_sum_(node.Has(3) && !adds_in_place_),
+        call_(convolution_forward(desc), engine, Arguments()),
+        y_(PartDesc(*node.outputs[0].shape, layout.y_block, part.items, part.rows)),
+        x_change_(PartDesc(node.shape(0), layout.x_block, part.items, part.input_rows),
+                  desc.src_desc(), engine),
+        y_change_(desc.dst_desc(), y_, engine),
+        packed_(std::move(packed)) {
     if (!packed_) {
       w_change_.emplace(PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc(), engine);
     }
@@ -212,22 +243,32 @@ class PartKernel {
       memory sum = Over(desc_.dst_desc(), engine_, y);
       if (!same || out != added) Reorder(z, sum, engine_);
     }
-    const void* bias = has_bias_ ? context.input(2)->raw() : nullptr;
-    const std::array<const void*, 5> data = {x, w, y, room + pad_at_, bias};
-    call_.Run(std::span(data).first(has_bias_ ? 5 : 4));
+    std::array<const void*, 6> data = {x, w, y, room + pad_at_};
+    std::size_t count = 4;
+    if (has_bias_) data[count++] = context.input(2)->raw();
+    if (adds_in_place_) data[count++] = context.input(3)->data<float>().data() + y_offset;
+    call_.Run(std::span(data).first(count));
     if (!same) y_change_.Bring(y, out);
   }
 
  private:
+  std::vector<DnnlCall::Argument> Arguments() const {
+    auto arguments = ConvolutionArguments(desc_, has_bias_);
+    if (adds_in_place_) {
+      arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, desc_.dst_desc()});
+    }
+    return arguments;
+  }
+
   dnnl::engine engine_;
   Part part_;
   convolution_forward::primitive_desc desc_;
+  bool has_bias_, adds_in_place_, has_sum_;
   DnnlCall call_;
   memory::desc y_;
   LayoutChange x_change_, y_change_;
   std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
   std::optional<Tensor> packed_;
-  bool has_bias_, has_sum_;
   ScratchLayout scratch_;
   std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
 };
@@ -267,32 +308,73 @@ class ConvExecutable final : public Executable {
 
 /// Adds the primitive for parts like `part`.
 Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
-                       const Part& part, CpuContext& cpu, std::vector<PartKernel>& kernels) {
-  const auto desc = MakeDesc(node, shape, activation, part, cpu.engine());
+                       const Part& part, const ConvLayout& layout, CpuContext& cpu,
+                       std::vector<PartKernel>& kernels) {
+  const auto desc = MakeDesc(node, shape, activation, part, layout, cpu.engine());
   std::optional<Tensor> packed;
   if (const Tensor* weights = node.inputs[1].constant) {
     packed = TRY(
         PackedFor(cpu, *weights, PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc()));
   }
-  kernels.emplace_back(node, shape, part, desc, std::move(packed), cpu.engine());
+  kernels.emplace_back(node, shape, part, layout, desc, std::move(packed), cpu.engine());
   return {};
 }
 
 Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvShape& shape,
                                             ConvActivation activation,
-                                            const std::vector<Part>& parts, CpuContext& cpu) {
+                                            const std::vector<Part>& parts,
+                                            const ConvLayout& layout, CpuContext& cpu) {
   std::vector<PartKernel> kernels;
   std::vector<ConvExecutable::Call> calls;
   for (const Part& part : parts) {
     const auto alike =
         std::ranges::find_if(kernels, [&](const PartKernel& k) { return k.part().Like(part); });
     const auto which = static_cast<std::size_t>(alike - kernels.begin());
-    if (which == kernels.size()) TRY(AddKernel(node, shape, activation, part, cpu, kernels));
-    calls.push_back({which, PartOffset(node.shape(0), part.item, part.input_row),
-                     PartOffset(*node.outputs[0].shape, part.item, part.row)});
+    if (which == kernels.size()) {
+      TRY(AddKernel(node, shape, activation, part, layout, cpu, kernels));
+    }
+    calls.push_back({which, PartOffset(node.shape(0), layout.x_block, part.item, part.input_row),
+                     PartOffset(*node.outputs[0].shape, layout.y_block, part.item, part.row)});
   }
   return std::unique_ptr<Executable>(
       std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls)));
+}
+
+Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, const ConvLayout& layout,
+                                                DeviceContext& device) {
+  const ConvShape shape = TRY(ConvShapeOf(node));
+  const ConvActivation activation = TRY(ConvActivationOf(node));
+  const auto parts = PartsOf(shape);
+  if (!parts) {
+    return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
+  }
+  try {
+    return Prepare(node, shape, activation, *parts, layout, Cpu(device));
+  } catch (const dnnl::error& error) {
+    return DnnlError("convolution", error);
+  }
+}
+
+/// Whether oneDNN has compiled code for it, not the loops that serve what nothing else does.
+bool HasGoodKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
+                   const Part& part, const ConvLayout& layout, const dnnl::engine& engine) {
+  try {
+    const auto desc = MakeDesc(node, shape, activation, part, layout, engine);
+    const std::string_view name = desc.impl_info_str();
+    return name.starts_with("jit") || name.starts_with("brg");
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+/// The facts of a node on blocks as those of [N, C, H, W].
+NodeFacts PlainFacts(const NodeFacts& node) {
+  NodeFacts plain = node;
+  const Shape& w = node.shape(1);
+  plain.inputs[0].shape = PlainShape(node.shape(0), w[1] * node.attributes.Int("group", 1));
+  if (node.Has(3)) plain.inputs[3].shape = PlainShape(node.shape(3), w[0]);
+  for (ValueFacts& output : plain.outputs) output.shape = PlainShape(*output.shape, w[0]);
+  return plain;
 }
 
 }  // namespace
@@ -306,18 +388,29 @@ std::string DeclineConvDnnl(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device) {
-  CpuContext& cpu = Cpu(device);
-  const ConvShape shape = TRY(ConvShapeOf(node));
-  const ConvActivation activation = TRY(ConvActivationOf(node));
-  const auto parts = PartsOf(shape);
-  if (!parts) {
-    return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
+  return PrepareWith(node, {}, device);
+}
+
+BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceContext& device) {
+  const auto shape = ConvShapeOf(node);
+  const auto activation = ConvActivationOf(node);
+  if (!shape || !activation || !DeclineConvDnnl(node).empty()) return BlockedConv::kNone;
+  const auto parts = PartsOf(*shape);
+  if (!parts) return BlockedConv::kNone;
+  const auto good = [&](const ConvLayout& layout) {
+    return HasGoodKernel(node, *shape, *activation, parts->front(), layout, Cpu(device).engine());
+  };
+  if (shape->groups == 1 && shape->in_channels < block && good({0, block, true})) {
+    return BlockedConv::kPlainInput;
   }
-  try {
-    return Prepare(node, shape, activation, *parts, cpu);
-  } catch (const dnnl::error& error) {
-    return DnnlError("convolution", error);
-  }
+  return good({block, block, true}) ? BlockedConv::kBlocks : BlockedConv::kNone;
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
+                                                       DeviceContext& device) {
+  const std::int64_t block = node.outputs[0].shape->back();
+  const bool plain_input = node.shape(0).size() == 4;
+  return PrepareWith(PlainFacts(node), {plain_input ? 0 : block, block, true}, device);
 }
 
 }  // namespace slipway::runtime

@@ -22,6 +22,11 @@ dnnl::memory::desc AnyDesc(const Shape& shape) {
   return {shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
 }
 
+dnnl::memory::desc BlockedDesc(const Shape& shape, std::int64_t block) {
+  using Tag = dnnl::memory::format_tag;
+  return {shape, dnnl::memory::data_type::f32, block == 16 ? Tag::nChw16c : Tag::nChw8c};
+}
+
 dnnl::primitive_attr UserScratchpad() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

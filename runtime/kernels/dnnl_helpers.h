@@ -25,6 +25,8 @@ namespace slipway::runtime {
 dnnl::memory::desc PlainDesc(const Shape& shape);
 /// float32 in whatever layout the primitive likes best.
 dnnl::memory::desc AnyDesc(const Shape& shape);
+/// float32 [N, C, H, W] in blocks of so many channels, 8 or 16.
+dnnl::memory::desc BlockedDesc(const Shape& shape, std::int64_t block);
 /// Attributes with scratchpads owned by us: runs of one primitive may then overlap.
 dnnl::primitive_attr UserScratchpad();
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/blocked.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/pool.h"
 #include "runtime/kernels/window.h"
@@ -20,13 +21,13 @@ std::vector<std::int64_t> ExactPads(const Window& window) {
   return pads;
 }
 
-/// Planes of an image are pooled some at a time.
+/// Planes of an image, or blocks of them, are pooled some at a time.
 class PoolExecutable final : public Executable {
  public:
   PoolExecutable(const pooling_v2_forward::primitive_desc& desc, std::int64_t planes,
-                 const dnnl::engine& engine)
+                 std::int64_t part, const dnnl::engine& engine)
       : planes_(planes),
-        part_(desc.src_desc().dims()[0] * desc.src_desc().dims()[1]),
+        part_(part),
         scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
         call_(pooling_v2_forward(desc), engine,
               {{DNNL_ARG_SRC, desc.src_desc()},
@@ -63,6 +64,36 @@ double WorkOf(const Window& window) {
 
 bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
 
+/// `node` with facts of [N, C, H, W], whose planes lie one by one, or in blocks.
+Result<std::unique_ptr<Executable>> PreparePool(const NodeFacts& node, std::int64_t block,
+                                                const dnnl::engine& engine) {
+  const Window window = TRY(PoolWindow(node));
+  const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
+  const auto kind = !IsAverage(node) ? dnnl::algorithm::pooling_max
+                    : counts_pads    ? dnnl::algorithm::pooling_avg_include_padding
+                                     : dnnl::algorithm::pooling_avg_exclude_padding;
+  memory::dims dilations;
+  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  const std::int64_t together = std::max<std::int64_t>(1, block);
+  const Shape& all = node.shape(0);
+  const std::int64_t planes = all[0] * all[1] / together;
+  const std::int64_t part = StepsOf(planes, WorkOf(window) * static_cast<double>(together));
+  const std::int64_t batch = part == planes ? all[0] : 1;
+  const auto desc_of = [&](const Shape& spatial) {
+    const Shape shape = WithSpatial(batch, part / batch * together, spatial);
+    return block > 0 ? BlockedDesc(shape, block) : PlainDesc(shape);
+  };
+  try {
+    const pooling_v2_forward::desc desc(
+        dnnl::prop_kind::forward_inference, kind, desc_of(window.input), desc_of(window.output),
+        window.strides, window.kernel, dilations, window.pads_begin, ExactPads(window));
+    const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
+    return std::unique_ptr<Executable>(new PoolExecutable(primitive, planes, part, engine));
+  } catch (const dnnl::error& error) {
+    return DnnlError("pooling", error);
+  }
+}
+
 }  // namespace
 
 std::string DeclinePoolDnnl(const NodeFacts& node) {
@@ -84,29 +115,17 @@ std::string DeclinePoolDnnl(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device) {
-  const dnnl::engine& engine = Cpu(device).engine();
-  const Window window = TRY(PoolWindow(node));
-  const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
-  const auto kind = !IsAverage(node) ? dnnl::algorithm::pooling_max
-                    : counts_pads    ? dnnl::algorithm::pooling_avg_include_padding
-                                     : dnnl::algorithm::pooling_avg_exclude_padding;
-  memory::dims dilations;
-  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
-  const Shape& all = node.shape(0);
-  const std::int64_t planes = all[0] * all[1];
-  const std::int64_t part = StepsOf(planes, WorkOf(window));
-  const std::int64_t batch = part == planes ? all[0] : 1;
-  try {
-    const pooling_v2_forward::desc desc(dnnl::prop_kind::forward_inference, kind,
-                                        PlainDesc(WithSpatial(batch, part / batch, window.input)),
-                                        PlainDesc(WithSpatial(batch, part / batch, window.output)),
-                                        window.strides, window.kernel, dilations, window.pads_begin,
-                                        ExactPads(window));
-    const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new PoolExecutable(primitive, planes, engine));
-  } catch (const dnnl::error& error) {
-    return DnnlError("pooling", error);
-  }
+  return PreparePool(node, 0, Cpu(device).engine());
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
+                                                       DeviceContext& device) {
+  const std::int64_t block = node.shape(0)[4];
+  const std::int64_t channels = node.shape(0)[1] * block;
+  NodeFacts plain = node;
+  plain.inputs[0].shape = PlainShape(node.shape(0), channels);
+  for (ValueFacts& output : plain.outputs) output.shape = PlainShape(*output.shape, channels);
+  return PreparePool(plain, block, Cpu(device).engine());
 }
 
 }  // namespace slipway::runtime

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conv, then Add of a tensor of the same shape (a residual connection): the tensor becomes the
-// fourth input of `slipway.Conv`.
+// Conv, then Add (or Sum) of a tensor of the same shape (a residual connection): the tensor becomes
+// the fourth input of `slipway.Conv`.
 #include "runtime/graph/rewriter.h"
 #include "runtime/pass.h"
 
@@ -33,7 +33,8 @@ Result<int> Run(Rewriter& graph) {
   int fused = 0;
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const NodeData& node = graph.node(i);
-    if (graph.removed(i) || !node.domain.empty() || node.type != "Add") continue;
+    const bool adds = node.type == "Add" || (node.type == "Sum" && node.inputs.size() == 2);
+    if (graph.removed(i) || !node.domain.empty() || !adds) continue;
     if (TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1))) ++fused;
   }
   return fused;

@@ -4,6 +4,7 @@
 //   = conv(x, w * f) + (b - mean) * f + bias   with f = scale / sqrt(var + epsilon)
 #include <cmath>
 
+#include "runtime/graph/inference.h"
 #include "runtime/graph/rewriter.h"
 #include "runtime/pass.h"
 
@@ -27,19 +28,8 @@ struct Pattern {
   const Tensor* parameters[4] = {};
 };
 
-bool IsInference(const NodeData& norm) {
-  if (!norm.domain.empty() || norm.type != "BatchNormalization") return false;
-  if (norm.opset < 7 && norm.attributes.Int("is_test", 0) == 0) return false;
-  if (norm.opset < 9 && norm.attributes.Int("spatial", 1) == 0) return false;
-  if (norm.attributes.Int("training_mode", 0) != 0) return false;
-  for (std::size_t i = 1; i < norm.outputs.size(); ++i) {
-    if (norm.outputs[i] != kNoValue) return false;
-  }
-  return true;
-}
-
 bool FindPattern(const Rewriter& graph, std::size_t norm, const NodeData& node, Pattern& found) {
-  if (!IsInference(node)) return false;
+  if (!IsInferenceNormalization(node)) return false;
   const std::int64_t conv = graph.Producer(node.inputs[0]);
   if (conv < 0 || graph.OnlyUser(node.inputs[0]) != static_cast<std::int64_t>(norm)) return false;
   found.conv = static_cast<std::size_t>(conv);

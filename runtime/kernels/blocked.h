@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "runtime/op.h"
+
+/// Images in blocks of channels: [N, C, H, W] lies as [N, ceil(C / b), H, W, b], what is beyond C
+/// being zero, or any number where functions that are not zero at zero were applied. oneDNN's
+/// kernels work on these. The operators are those of `ops/blocked.cpp`.
+namespace slipway::runtime {
+
+/// Channels in a block for this processor; 0 where oneDNN works on rows.
+std::int64_t ChannelBlock();
+
+/// [N, ceil(C / block), H, W, block] of [N, C, H, W].
+Shape BlockedShape(const Shape& plain, std::int64_t block);
+
+/// The shape of input 0 of a node on blocks as its operator outside of them has it, with
+/// `channels`; a shape of rank 4 as it is.
+Shape PlainShape(const Shape& shape, std::int64_t channels);
+
+/// How oneDNN would rather have a convolution's input.
+enum class BlockedConv {
+  kNone,        ///< there is no good kernel whose output is in blocks
+  kBlocks,      ///< in blocks
+  kPlainInput,  ///< row-major: few channels
+};
+/// For a node like Conv with facts of [N, C, H, W], float32, weights known.
+BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceContext& device);
+/// Whether oneDNN has a good kernel for LRN on blocks, for facts of [N, C, H, W].
+bool HasBlockedLrn(const NodeFacts& node, std::int64_t block, DeviceContext& device);
+
+Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
+                                                       DeviceContext& device);
+Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
+                                                       DeviceContext& device);
+Result<std::unique_ptr<Executable>> PrepareBlockedLrn(const NodeFacts& node, DeviceContext& device);
+/// [N, C, H, W] to blocks and back.
+Result<std::unique_ptr<Executable>> PrepareToBlocks(const NodeFacts& node, DeviceContext& device);
+Result<std::unique_ptr<Executable>> PrepareFromBlocks(const NodeFacts& node, DeviceContext& device);
+
+}  // namespace slipway::runtime
