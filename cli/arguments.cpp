@@ -135,6 +135,10 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
   options.add_flag("--reference", session.reference, "Only the reference kernels");
   options.add_flag("--no-passes", session.no_passes, "Run the graph as it is in the file");
   options
+      .add_option("--accuracy", session.accuracy,
+                  "standard or strict: whether Winograd's way of convolutions may be taken")
+      .capture_default_str();
+  options
       .add_option("--memory-limit", session.memory_limit,
                   "Most memory for weights, working memory and values, such as 512M or 2G; by "
                   "default what this process may use")
@@ -146,7 +150,8 @@ Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
   runtime::SessionOptions options{.device = device,
                                   .threads = session.threads,
                                   .passes = !session.no_passes,
-                                  .reference = session.reference};
+                                  .reference = session.reference,
+                                  .accuracy = TRY(runtime::AccuracyFromName(session.accuracy))};
   if (!session.memory_limit.empty()) {
     Result<std::int64_t> bytes = ParseBytes("--memory-limit", session.memory_limit);
     if (!bytes) {

@@ -65,7 +65,7 @@ void AddVersionedName(Options& options, const std::string& kind, std::string& na
 
 /// `--device`, `--threads` and the rest of how a model file is run.
 struct SessionArguments {
-  std::string device = "cpu";
+  std::string device = "cpu", accuracy = "standard";
   int threads = 0;
   bool reference = false, no_passes = false;
   std::string memory_limit;

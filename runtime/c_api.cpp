@@ -75,6 +75,7 @@ Result<SessionOptions> MakeOptions(const slipway_session_options& known) {
   options.passes = known.no_passes == 0;
   options.reference = known.reference != 0;
   options.profile = known.profile != 0;
+  options.accuracy = known.strict_accuracy != 0 ? Accuracy::kStrict : Accuracy::kStandard;
   TRY(SetLimit("memory_bytes", known.memory_bytes, options.limits.memory_bytes));
   TRY(SetLimit("tensor_bytes", known.tensor_bytes, options.limits.tensor_bytes));
   TRY(SetLimit("string_bytes", known.string_bytes, options.limits.string_bytes));

@@ -84,12 +84,21 @@ struct SessionLimits {
   std::int64_t loop_trips = limits::kLoopTrips;      ///< graphs inside nodes, in one run; 0: any
 };
 
+/// How far answers may be from those of sums computed one after another in float32.
+enum class Accuracy : std::uint8_t {
+  kStandard,  ///< convolutions of 3x3 by Winograd's way, where that is quicker
+  kStrict,    ///< sums alone
+};
+/// `standard` or `strict`; kInvalidArgument naming them for another.
+Result<Accuracy> AccuracyFromName(std::string_view name);
+
 struct SessionOptions {
   Device device = Device::kCpu;
   int threads = 0;         ///< for one run; 0: one per core this process may use
   bool passes = true;      ///< rewrite the graph for speed
   bool reference = false;  ///< only reference kernels, for comparison
   bool profile = false;    ///< keep the time each node took
+  Accuracy accuracy = Accuracy::kStandard;
   SessionLimits limits = {};
 };
 
@@ -108,6 +117,8 @@ struct NodeProfile {
   std::string node, op_type, kernel;
   std::int64_t runs = 0;
   double total_ms = 0;
+  double best_ms = 0;      ///< of the quickest run
+  std::int64_t flops = 0;  ///< of one run, where that is known; else 0
 };
 
 /// A model made ready to run on a device. Plans (kernels chosen, memory laid out) are made for

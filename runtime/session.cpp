@@ -113,7 +113,9 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   if (const auto known = variants_.find(overridden); known != variants_.end()) {
     return known->second;
   }
-  const KernelChoice choice{.device = options_.device, .reference = options_.reference};
+  const KernelChoice choice{.device = options_.device,
+                            .reference = options_.reference,
+                            .strict = options_.accuracy == Accuracy::kStrict};
   auto variant = std::make_shared<Variant>();
   const PassOptions passes{.enabled = options_.passes, .without = {}, .choice = choice};
   variant->optimized = TRY(Optimize(*model_.graph(), overridden, passes, *device_));

@@ -27,6 +27,14 @@ Result<Device> DeviceFromName(std::string_view name) {
                .id = "Device.Unknown"};
 }
 
+Result<Accuracy> AccuracyFromName(std::string_view name) {
+  if (name == "standard") return Accuracy::kStandard;
+  if (name == "strict") return Accuracy::kStrict;
+  return Error{.code = Code::kInvalidArgument,
+               .message = fmt::format("accuracy '{}' is none of standard, strict", name),
+               .id = "Usage"};
+}
+
 Result<std::shared_ptr<DeviceContext>> MakeDeviceContext(Device device, int threads) {
   if (threads < 0) {
     return Error{.code = Code::kInvalidArgument,

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "runtime/graph/inference.h"
+#include "runtime/graph/planned_facts.h"
 #include "runtime/kernels/blocked.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/pool.h"
@@ -48,27 +49,6 @@ ValueId OnlyOutput(const NodeData& node) {
     if (node.outputs[i] != kNoValue) return kNoValue;
   }
   return node.outputs.empty() ? kNoValue : node.outputs[0];
-}
-
-/// Nothing where the shape of an input or output is not known.
-std::optional<NodeFacts> FactsOfNode(const Rewriter& graph, const NodeData& node) {
-  std::vector<ValueFacts> inputs;
-  for (ValueId id : node.inputs) {
-    ValueFacts facts;
-    if (const Tensor* constant = graph.Constant(id)) {
-      facts = TensorFacts(constant->dtype(), constant->shape());
-      facts.constant = constant;
-    } else if (const ValueFacts* known = graph.Facts(id)) {
-      facts = *known;
-    }
-    if (id != kNoValue && !facts.shape) return std::nullopt;
-    inputs.push_back(std::move(facts));
-  }
-  NodeFacts all = MakeFacts(node, std::move(inputs));
-  for (ValueId id : node.outputs) {
-    all.outputs.push_back(graph.Facts(id) == nullptr ? ValueFacts{} : *graph.Facts(id));
-  }
-  return all;
 }
 
 std::optional<BlockRole> RoleOfConv(Rewriter& graph, const NodeData& node, std::int64_t block) {

@@ -52,7 +52,7 @@ double Elements(const std::optional<Shape>& shape) {
   return count;
 }
 
-double FlopsOf(const NodeData& node, const NodeFacts& facts) {
+double CountFlops(const NodeData& node, const NodeFacts& facts) {
   if (facts.inputs.size() < 2 || facts.outputs.empty()) return 0;
   const auto& weights = facts.inputs[1].shape;
   if (!weights || weights->empty()) return 0;
@@ -60,6 +60,11 @@ double FlopsOf(const NodeData& node, const NodeFacts& facts) {
   if (node.type.starts_with("ConvTranspose")) {
     return 2 * Elements(facts.inputs[0].shape) * Elements(weights) /
            std::max(1.0, static_cast<double>(weights->front()));
+  }
+  const auto& out = facts.outputs[0].shape;
+  if (is_conv && out && out->size() == 5 && weights->size() == 4) {
+    // In blocks of channels, of which the last may not be full.
+    return 2 * static_cast<double>((*out)[0] * (*out)[2] * (*out)[3]) * Elements(weights);
   }
   if (is_conv) {
     return 2 * Elements(facts.outputs[0].shape) * Elements(weights) /
@@ -108,10 +113,14 @@ std::int64_t WorkingBytesOf(const Plan& plan) {
   return bytes;
 }
 
+std::int64_t FlopsOf(const Step& step) {
+  return static_cast<std::int64_t>(std::min(CountFlops(*step.node, step.prepared.facts), 9e18));
+}
+
 std::int64_t FlopsOf(const Plan& plan) {
   double flops = 0;
   for (const Step& step : plan.steps) {
-    if (step.kind == Step::Kind::kKernel) flops += FlopsOf(*step.node, step.prepared.facts);
+    if (step.kind == Step::Kind::kKernel) flops += CountFlops(*step.node, step.prepared.facts);
   }
   return static_cast<std::int64_t>(std::min(flops, 9e18));
 }

@@ -19,6 +19,8 @@ std::int64_t WorkingBytesOf(const Plan& plan);
 /// Floating-point operations of one run in convolutions and matrix products, as far as shapes
 /// are known.
 std::int64_t FlopsOf(const Plan& plan);
+/// Of one step that is prepared.
+std::int64_t FlopsOf(const Step& step);
 
 /// FlopsOf the plan of a session for such inputs. Errors as Session::Run.
 Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds);

@@ -17,6 +17,7 @@ namespace slipway::runtime {
 struct KernelChoice {
   Device device = Device::kCpu;
   bool reference = false;  ///< only the last of each ladder
+  bool strict = false;     ///< nothing whose rounding errors are larger than those of sums
 };
 
 /// A node with its facts and the kernel that serves them.

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "runtime/bounds.h"
+#include "runtime/graph/explain.h"
 
 namespace slipway::runtime {
 namespace {
@@ -235,11 +236,13 @@ void GraphRunner::Record(const Step& step, const Kernel* kernel, double millisec
   if (row.runs == 0) {
     row.node = step.node->name;
     row.op_type = step.node->type;
+    if (step.kind == Step::Kind::kKernel) row.flops = FlopsOf(step);
   }
   if (kernel != nullptr) row.kernel = kernel->name;
   if (kernel == nullptr && row.kernel.empty()) {
     row.kernel = step.kind == Step::Kind::kView ? "view" : "late";
   }
+  row.best_ms = row.runs == 0 ? milliseconds : std::min(row.best_ms, milliseconds);
   ++row.runs;
   row.total_ms += milliseconds;
 }

@@ -34,7 +34,12 @@ enum class ConvActivation : std::uint8_t {
 Result<ConvActivation> ConvActivationOf(const NodeFacts& node);
 double Activate(ConvActivation activation, double x, double alpha, double beta);
 
-/// oneDNN's convolution for float32.
+/// Whether Winograd's way of a convolution, whose rounding errors are larger, is quicker than the
+/// sum itself. Follows from the shapes and the processor's kind alone.
+bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
+
+/// oneDNN's convolution for float32. Attribute `algorithm` of the fused operator: `winograd`, which
+/// is taken where oneDNN has it, or empty.
 std::string DeclineConvDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
 

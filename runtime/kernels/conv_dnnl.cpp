@@ -24,6 +24,7 @@ struct ConvLayout {
   std::int64_t x_block = 0, y_block = 0;
   /// Whether the primitive works on just these, rather than on what it likes best.
   bool fixed = false;
+  bool winograd = false;
 };
 
 /// Weights [M, C / g, ...] as [g, M / g, C / g, ...] where there are groups.
@@ -150,14 +151,18 @@ std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t ite
   return item * CountOf(lies, 1, lies.size()) + row * CountOf(lies, 3, lies.size());
 }
 
-/// Whether the tensor that is added is read where it lies: the part of it is one piece.
+/// Whether the tensor that is added is read where it lies: the part of it is one piece. Winograd's
+/// kernels add to what the output holds.
 bool AddsInPlace(const NodeFacts& node, const Part& part, const ConvLayout& layout) {
-  return node.Has(3) && layout.y_block > 0 && part.rows == (*node.outputs[0].shape)[2];
+  return node.Has(3) && layout.y_block > 0 && !layout.winograd &&
+         part.rows == (*node.outputs[0].shape)[2];
 }
 
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
                                              ConvActivation activation, const Part& part,
                                              const ConvLayout& layout, const dnnl::engine& engine) {
+  const auto way =
+      layout.winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
   memory::dims dilations;
   for (const std::int64_t d : shape.window.dilations) dilations.push_back(d - 1);
   const Window& window = shape.window;
@@ -189,11 +194,10 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   AppendActivation(node, activation, ops);
   attributes.set_post_ops(ops);
   const auto kind = dnnl::prop_kind::forward_inference;
-  const auto desc =
-      has_bias ? convolution_forward::desc(kind, algorithm::convolution_direct, x, w, b, y,
-                                           window.strides, dilations, pads_begin, pads_end)
-               : convolution_forward::desc(kind, algorithm::convolution_direct, x, w, y,
-                                           window.strides, dilations, pads_begin, pads_end);
+  const auto desc = has_bias ? convolution_forward::desc(kind, way, x, w, b, y, window.strides,
+                                                         dilations, pads_begin, pads_end)
+                             : convolution_forward::desc(kind, way, x, w, y, window.strides,
+                                                         dilations, pads_begin, pads_end);
   return {desc, attributes, engine};
 }
 
@@ -320,6 +324,18 @@ Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActiva
   return {};
 }
 
+/// Whether oneDNN can do all parts so.
+bool HasKernels(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
+                const std::vector<Part>& parts, const ConvLayout& layout,
+                const dnnl::engine& engine) {
+  try {
+    for (const Part& part : parts) MakeDesc(node, shape, activation, part, layout, engine);
+  } catch (const dnnl::error&) {
+    return false;
+  }
+  return true;
+}
+
 Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvShape& shape,
                                             ConvActivation activation,
                                             const std::vector<Part>& parts,
@@ -340,13 +356,17 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
       std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls)));
 }
 
-Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, const ConvLayout& layout,
+Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, ConvLayout layout,
                                                 DeviceContext& device) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   const ConvActivation activation = TRY(ConvActivationOf(node));
   const auto parts = PartsOf(shape);
   if (!parts) {
     return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
+  }
+  if (node.attributes.String("algorithm", "") == "winograd") {
+    layout.winograd = true;
+    layout.winograd = HasKernels(node, shape, activation, *parts, layout, Cpu(device).engine());
   }
   try {
     return Prepare(node, shape, activation, *parts, layout, Cpu(device));
@@ -389,6 +409,24 @@ std::string DeclineConvDnnl(const NodeFacts& node) {
 
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device) {
   return PrepareWith(node, {}, device);
+}
+
+bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
+  const auto shape = ConvShapeOf(node);
+  const auto activation = ConvActivationOf(node);
+  if (!shape || !activation || !DeclineConvDnnl(node).empty()) return false;
+  const Window& window = shape->window;
+  const std::vector<std::int64_t> ones(2, 1);
+  if (shape->groups != 1 || window.kernel != Shape{3, 3} || window.strides != ones ||
+      window.dilations != ones) {
+    return false;
+  }
+  const bool wide = shape->out_channels >= 64 && shape->in_channels >= 16;
+  const bool deep =
+      shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 32 * 32;
+  const auto parts = PartsOf(*shape);
+  return (wide || deep) && parts &&
+         HasKernels(node, *shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
 }
 
 BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceContext& device) {

@@ -198,7 +198,8 @@ constexpr Kernel kLrn[] = {{.name = "lrn_blocked_dnnl", .prepare = PrepareBlocke
 
 constexpr std::string_view kConvAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "
-    "strides:ints, activation:string, activation_alpha:float, activation_beta:float, block!:int";
+    "strides:ints, activation:string, activation_alpha:float, activation_beta:float, "
+    "algorithm:string, block!:int";
 constexpr std::string_view kPoolAttributes =
     "auto_pad:string=NOTSET, ceil_mode:int=0, count_include_pad:int=0, dilations:ints, "
     "kernel_shape!:ints, pads:ints, storage_order:int=0, strides:ints";

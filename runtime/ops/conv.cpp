@@ -95,7 +95,8 @@ constexpr std::string_view kAttributes =
     "strides:ints";
 constexpr std::string_view kFusedAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "
-    "strides:ints, activation:string, activation_alpha:float, activation_beta:float";
+    "strides:ints, activation:string, activation_alpha:float, activation_beta:float, "
+    "algorithm:string";
 
 consteval OpDef Row(int since, std::span<const TypeRule> types) {
   return {.type = "Conv",

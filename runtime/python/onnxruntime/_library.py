@@ -35,6 +35,7 @@ class Options(Structure):
         ("no_passes", c_int32),
         ("reference", c_int32),
         ("profile", c_int32),
+        ("strict_accuracy", c_int32),
         ("memory_bytes", c_int64),
         ("tensor_bytes", c_int64),
         ("string_bytes", c_int64),

@@ -146,6 +146,7 @@ class SessionOptions(_Attributes):
     slipway.tensor_limit_bytes, slipway.text_limit_bytes: of one tensor, of one tensor's text
     slipway.loop_trips_limit: runs of graphs inside nodes (Loop, Scan, If), in one run
     slipway.load_deadline_ms: to make the session
+    slipway.strict_accuracy: 1 for nothing whose rounding errors are larger than those of sums
     """
 
     _limit_entries = {
@@ -154,6 +155,7 @@ class SessionOptions(_Attributes):
         "slipway.text_limit_bytes": "string_bytes",
         "slipway.loop_trips_limit": "loop_trips",
         "slipway.load_deadline_ms": "deadline_ms",
+        "slipway.strict_accuracy": "strict_accuracy",
     }
 
     _known = {
