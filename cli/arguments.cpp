@@ -147,11 +147,12 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
 
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
   const runtime::Device device = TRY(runtime::DeviceFromName(session.device));
+  const runtime::Accuracy accuracy = TRY(runtime::AccuracyFromName(session.accuracy));
   runtime::SessionOptions options{.device = device,
                                   .threads = session.threads,
                                   .passes = !session.no_passes,
                                   .reference = session.reference,
-                                  .accuracy = TRY(runtime::AccuracyFromName(session.accuracy))};
+                                  .accuracy = accuracy};
   if (!session.memory_limit.empty()) {
     Result<std::int64_t> bytes = ParseBytes("--memory-limit", session.memory_limit);
     if (!bytes) {

@@ -232,7 +232,11 @@ slipway_status slipway_session_profile(slipway_session* session, char** json) {
                       {"op_type", node.op_type},
                       {"kernel", node.kernel},
                       {"runs", node.runs},
-                      {"total_ms", node.total_ms}});
+                      {"total_ms", node.total_ms},
+                      {"best_ms", node.best_ms},
+                      {"last_start_ms", node.last_start_ms},
+                      {"last_ms", node.last_ms},
+                      {"flops", node.flops}});
     }
     *json = CopyText(slipway::DumpJson(list));
     return {};

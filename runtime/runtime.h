@@ -117,7 +117,9 @@ struct NodeProfile {
   std::string node, op_type, kernel;
   std::int64_t runs = 0;
   double total_ms = 0;
-  double best_ms = 0;      ///< of the quickest run
+  double best_ms = 0;        ///< of the quickest run
+  double last_start_ms = 0;  ///< of the last run, on a clock that all nodes share
+  double last_ms = 0;
   std::int64_t flops = 0;  ///< of one run, where that is known; else 0
 };
 

@@ -408,7 +408,9 @@ SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
                                                    size_t input_count, char **text);
 /**
  * What each node took so far, where slipway_session_options.profile was set: a JSON list of
- * `{"node", "op_type", "kernel", "runs", "total_ms"}`, the slowest first.
+ * `{"node", "op_type", "kernel", "runs", "total_ms", "best_ms", "last_start_ms", "last_ms",
+ * "flops"}`, the slowest first. Floating-point operations are those of one run, 0 where they are
+ * not known; the last run's start is on a clock that all nodes share.
  */
 SLIPWAY_API slipway_status slipway_session_profile(slipway_session *session, char **json);
 SLIPWAY_API void slipway_session_release(slipway_session *session);

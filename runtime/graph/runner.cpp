@@ -198,8 +198,7 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
   }
   for (ValueId id : step.release) frame.values[static_cast<std::size_t>(id)] = {};
   if (options_.profile) {
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    Record(step, kernel, took.count());
+    Record(step, kernel, start);
   }
   return {};
 }
@@ -230,7 +229,10 @@ Result<void> GraphRunner::RunLate(const Step& step, NodeContext::Setup setup, Fr
   return context.TakeError();
 }
 
-void GraphRunner::Record(const Step& step, const Kernel* kernel, double milliseconds) {
+void GraphRunner::Record(const Step& step, const Kernel* kernel,
+                         std::chrono::steady_clock::time_point start) {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  const double milliseconds = Milliseconds(std::chrono::steady_clock::now() - start).count();
   const std::lock_guard lock(profile_mutex_);
   NodeProfile& row = profile_[step.node->name];
   if (row.runs == 0) {
@@ -245,6 +247,8 @@ void GraphRunner::Record(const Step& step, const Kernel* kernel, double millisec
   row.best_ms = row.runs == 0 ? milliseconds : std::min(row.best_ms, milliseconds);
   ++row.runs;
   row.total_ms += milliseconds;
+  row.last_start_ms = Milliseconds(start.time_since_epoch()).count();
+  row.last_ms = milliseconds;
 }
 
 void GraphRunner::AddProfile(std::vector<NodeProfile>& profile) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <list>
 #include <map>
 #include <memory>
@@ -53,7 +54,7 @@ class GraphRunner {
   Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame);
   Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame);
   Result<void> RunLate(const Step& step, NodeContext::Setup setup, Frame& frame);
-  void Record(const Step& step, const Kernel* kernel, double milliseconds);
+  void Record(const Step& step, const Kernel* kernel, std::chrono::steady_clock::time_point start);
   std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,
                                        const std::vector<bool>& wanted);
 

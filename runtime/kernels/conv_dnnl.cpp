@@ -18,6 +18,8 @@ using dnnl::convolution_forward;
 using dnnl::memory;
 
 constexpr std::size_t kSpatialMost = 3;
+/// Rows and columns of an output whose tiles are mostly whole.
+constexpr std::int64_t kLeastWinograd = 12;
 
 /// How input and output lie in memory: channels in a block, 0 row by row.
 struct ConvLayout {
@@ -421,6 +423,7 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
       window.dilations != ones) {
     return false;
   }
+  if (std::ranges::min(window.output) < kLeastWinograd) return false;
   const bool wide = shape->out_channels >= 64 && shape->in_channels >= 16;
   const bool deep =
       shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 32 * 32;

@@ -23,7 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUpRuns = 3;
 constexpr std::size_t kMostSamples = 10'000'000;
-constexpr std::int64_t kProbeSize = 1024;
+constexpr std::int64_t kProbeSize = 512;
+constexpr int kProbeRuns = 12;
 constexpr double kOverheadMsPerNode = 0.002;
 
 double MillisecondsSince(Clock::time_point start) {
@@ -107,7 +108,7 @@ Result<double> PeakRate(const SessionOptions& options) {
   std::ranges::fill(a.data<float>(), 0.5F);
   const Tensor b = TRY(a.Clone());
   double best = 0;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kProbeRuns; ++i) {
     const auto start = Clock::now();
     TRY(EvaluateNode(node, {&a, &b}, {.device = options.device}, *device));
     const auto flops = 2.0 * static_cast<double>(kProbeSize * kProbeSize * kProbeSize);
@@ -147,8 +148,8 @@ Result<BenchReport> BenchModel(const std::filesystem::path& path, const BenchOpt
   report.flops = TRY(SessionFlops(*session, feeds));
   report.gflop_per_s = static_cast<double>(report.flops) / report.median_ms / 1e6;
   report.peak_gflop_per_s = TRY(PeakRate(options.session));
-  report.bound = BoundOf(report, model.info().nodes);
   if (options.session.profile) report.profile = session->Profile();
+  report.bound = BoundOf(report, model.info().nodes);
   return report;
 }
 

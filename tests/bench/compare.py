@@ -6,7 +6,8 @@
 
 BUILD holds lib/slipway/python/onnxruntime. Every engine has a process of its own for each case
 and is measured in turns with the others, so that what slows the machine slows all of them. The
-first run makes a virtual environment with the newest packages (BUILD/compare-venv).
+first run makes a virtual environment with the newest packages (BUILD/compare-venv). Errors are
+the largest differences over the largest magnitude, from ONNX Runtime without graph rewrites.
 
 Sets of models: `light`, `models` and `exported` lie in ../shared; `full` are the *.onnx in the
 folder that --full names. A name picks a set, or the models whose names contain it.
@@ -139,11 +140,13 @@ def load_inputs(path: str) -> dict[str, Any]:
 class OrtEngine:
     """ONNX Runtime, and Slipway under the same names."""
 
-    def __init__(self, file: str, threads: int) -> None:
+    def __init__(self, file: str, threads: int, rewrite: bool = True) -> None:
         import onnxruntime as ort
 
         self.ort = ort
         options = ort.SessionOptions()
+        if not rewrite:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -210,10 +213,17 @@ def peak_mb() -> float:
     return 0.0
 
 
-def serve_engine(engine: str) -> None:
-    """A worker: one order a line on stdin, one answer a line on stdout."""
+def save_outputs(outputs: list[Any], file: str) -> None:
+    """The arrays of numbers among them, in float64, under their positions."""
     import numpy as np
 
+    numbers = {str(i): np.asarray(o, np.float64) for i, o in enumerate(outputs)
+               if isinstance(o, np.ndarray) and o.dtype.kind in "fiub"}
+    np.savez(file, **numbers)
+
+
+def serve_engine(engine: str) -> None:
+    """A worker: one order a line on stdin, one answer a line on stdout."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what a library prints is no answer
     if engine == "openvino":
@@ -221,8 +231,6 @@ def serve_engine(engine: str) -> None:
     else:
         import onnxruntime  # noqa: F401
     call = None
-    feeds: dict[str, Any] = {}
-    model: Any = None
     for line in sys.stdin:
         order = json.loads(line)
         try:
@@ -236,21 +244,21 @@ def serve_engine(engine: str) -> None:
                 created = time.perf_counter()
                 outputs = model.outputs(feeds)
                 first = time.perf_counter()
-                plain = [np.asarray(o, np.float64) if isinstance(o, np.ndarray)
-                         and o.dtype.kind in "fiub" else None for o in outputs]
-                np.savez(order["outputs"], **{str(i): o for i, o in enumerate(plain)
-                                              if o is not None})
+                save_outputs(outputs, order["outputs"])
                 call, chosen = cheapest(model.calls(feeds))
                 answer = {"create_ms": (created - start) * 1e3,
                           "first_ms": (first - created) * 1e3, "way": chosen,
                           "before_mb": before, "version": model.version()}
+            elif order["do"] == "refer":
+                model = OrtEngine(order["file"], 1, rewrite=False)
+                save_outputs(model.outputs(load_inputs(order["inputs"])), order["outputs"])
             elif order["do"] == "measure":
                 clock = time.process_time if order["clock"] == "cpu" else time.perf_counter
                 answer = {"ms": measure(call, order["seconds"], order["least"], clock)}
             elif order["do"] == "end":
                 answer = {"peak_mb": peak_mb()}
         except Exception as error:  # the other engines go on
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+            answer = {"failure": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
@@ -310,7 +318,7 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            return {"error": f"the process ended with {self.process.wait()}"}
+            return {"failure": f"the process ended with {self.process.wait()}"}
         return json.loads(line)
 
     def close(self) -> None:
@@ -354,7 +362,7 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
         loaded = worker.ask(do="load", file=str(file), inputs=str(inputs), threads=threads,
                             outputs=str(work / f"{engine}.npz"))
         case[engine] = loaded
-        if "error" in loaded:
+        if "failure" in loaded:
             worker.close()
             continue
         workers[engine] = worker
@@ -371,16 +379,24 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
         worker.close()
         ordered = sorted(samples[engine])
         if not ordered:
-            case[engine]["error"] = "no run came to its end"
+            case[engine]["failure"] = "no run came to its end"
             continue
         case[engine] |= {
             "median_ms": statistics.median(ordered), "min_ms": ordered[0],
             "p99_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
             "runs": len(ordered), "peak_mb": peak - case[engine]["before_mb"]}
-        if engine != "slipway" and "median_ms" in case.get("slipway", {}):
-            case[engine]["error_of_slipway"] = largest_error(
-                work / "slipway.npz", work / f"{engine}.npz")
+        if (work / "reference.npz").exists():
+            case[engine]["error"] = largest_error(work / f"{engine}.npz", work / "reference.npz")
     return case
+
+
+def refer(args: argparse.Namespace, work: Path, file: Path, inputs: Path) -> None:
+    """Writes the answers that all engines are held against: ONNX Runtime's without rewrites."""
+    (work / "reference.npz").unlink(missing_ok=True)
+    worker = Worker("onnxruntime", args.build, 1)
+    worker.ask(do="refer", file=str(file), inputs=str(inputs),
+               outputs=str(work / "reference.npz"))
+    worker.close()
 
 
 def ratio(case: dict[str, Any], peer: str, key: str = "median_ms") -> float | None:
@@ -409,12 +425,13 @@ def print_case(row: dict[str, Any], peers: list[str], key: str) -> None:
                       f" {significant(one.get('create_ms')):>7} {number(one.get('peak_mb'), 0):>5}")
     for peer in peers:
         fields.append(f"{number(ratio(case, peer, key)):>6}")
-    worst = case.get("onnxruntime", {}).get("error_of_slipway")
-    fields.append("   -    " if worst is None else f"{worst:8.1e}")
+    for engine in ["slipway", *peers]:
+        error = case.get(engine, {}).get("error")
+        fields.append("   -   " if error is None else f"{error:7.0e}")
     print(" ".join(fields), flush=True)
     for engine, one in case.items():
-        if "error" in one:
-            print(f"    {engine}: {one['error']}", flush=True)
+        if "failure" in one:
+            print(f"    {engine}: {one['failure']}", flush=True)
 
 
 def print_means(rows: list[dict[str, Any]], peers: list[str], key: str) -> list[dict[str, Any]]:
@@ -457,9 +474,10 @@ def compare(args: argparse.Namespace) -> int:
     peers = [engine for engine in args.engines if engine != "slipway"]
     rows: list[dict[str, Any]] = []
     key = f"{args.statistic}_ms"
+    referred: tuple[str, int] | None = None
     print(f"{'model':34} th  b " + " ".join(
         f"{engine[:8]:>8} {'p99':>8} {'create':>7} {'MB':>5}" for engine in ["slipway", *peers])
-        + " " + " ".join(f"{'/' + peer[:5]:>6}" for peer in peers) + "    error")
+        + " " + " ".join(f"{'/' + peer[:5]:>6}" for peer in peers) + "  errors")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name, file, batch, threads in cases(args):
@@ -467,12 +485,15 @@ def compare(args: argparse.Namespace) -> int:
             if feeds is None:
                 continue
             np.savez(work / "inputs.npz", **feeds)
+            if (name, batch) != referred:
+                refer(args, work, file, work / "inputs.npz")
+                referred = (name, batch)
             rows.append({"model": name, "threads": threads, "batch": batch,
                          "engines": run_case(args, work, file, work / "inputs.npz", threads)})
             print_case(rows[-1], peers, key)
     means = print_means(rows, peers, key)
     wrong = [row["model"] for row in rows
-             if (row["engines"].get("onnxruntime", {}).get("error_of_slipway") or 0) > args.tolerance]
+             if (row["engines"].get("slipway", {}).get("error") or 0) > args.tolerance]
     if wrong:
         print(f"differ by more than {args.tolerance}: {', '.join(sorted(set(wrong)))}")
     if args.json:

@@ -120,7 +120,8 @@ TEST_F(BlockLayouts, InfinitiesAndNotNumbersStayInTheirPlaces) {
   Value x = Random({1, 16, 4, 4}, 4);
   x.tensor()->data<float>()[5] = std::numeric_limits<float>::infinity();
   x.tensor()->data<float>()[40] = std::numeric_limits<float>::quiet_NaN();
-  const auto plain = FloatsOf(RunWith(model, {{"x", x}}, {.enabled = false}).outputs[0]);
+  const auto plain =
+      FloatsOf(RunWith(model, {{"x", x}}, {.without = {"block_layouts"}}).outputs[0]);
   const auto blocked = FloatsOf(RunWith(model, {{"x", x}}, {}).outputs[0]);
   ASSERT_EQ(plain.size(), blocked.size());
   for (std::size_t i = 0; i < plain.size(); ++i) {
@@ -199,12 +200,12 @@ TEST_F(BlockLayouts, AgreeOnNetworksMadeAtRandom) {
     Net net(100 + seed);
     std::vector<std::pair<std::string, std::int64_t>> values = {{"x", 3}};
     while (values.size() < 14) Grow(net, values);
-    tiny::Texts outputs = {values.back().first, values[values.size() / 2].first};
+    tiny::Texts outputs = {values[5].first, values[9].first, values.back().first};
     const Model model = ParseModel(net.Model(outputs));
     const Feeds feeds = {{"x", Random({1 + seed % 2, 3, 9, 8}, seed)}};
     changed += ExpectSameAnswers(model, feeds, 1e-4F).changes.at("block_layouts");
   }
-  EXPECT_GT(changed, 100);
+  EXPECT_GT(changed, 30);
 }
 
 TEST_F(BlockLayouts, ModelsCannotNameTheOperators) {
@@ -235,7 +236,7 @@ TEST(Winograd, IsWithinItsClassAndLeftOutWhereAccuracyIsStrict) {
   const auto answers = session->Run(feeds);
   ASSERT_TRUE(answers);
   EXPECT_EQ(FloatsOf((*answers)[0]), FloatsOf(strict.outputs[0]));
-  if (ChannelBlock() == 16) EXPECT_EQ(all.changes.at("choose_winograd"), 2);
+  EXPECT_EQ(all.changes.at("choose_winograd"), ChannelBlock() == 16 ? 2 : 0);
 }
 
 }  // namespace
