@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tests/runtime/passes/net.h"
+#include "tests/runtime/passes/run_with.h"
+
+namespace slipway::runtime {
+namespace {
+
+using tiny::Net;
+
+std::string Number(Net& net, float number, const tiny::Ints& shape = {1}) {
+  const std::string flat = net.Add("Constant", {}, {{"value_floats", tiny::Floats{number}}});
+  return net.Add("Reshape", {flat, net.Add("Constant", {}, {{"value_ints", shape}})});
+}
+
+void ExpectFused(const Net& net, const std::string& output, std::int64_t count) {
+  const std::string bytes = net.Model({output});
+  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(model) << model.error().message;
+  const Feeds feeds = {{"x", Random({3, 7, 40}, 1)}};
+  const Ran without = RunWith(*model, feeds, {.enabled = false});
+  const Ran all = RunWith(*model, feeds, {});
+  ExpectNear(without.outputs, all.outputs, 2e-6F);
+  EXPECT_EQ(all.changes.at("fuse_gelu"), count);
+}
+
+TEST(FuseGelu, TakesTheWaysItIsSpelt) {
+  Net net(1);
+  const auto sum = [&](const std::string& scaled) {
+    return net.Add("Add", {net.Add("Erf", {scaled}), Number(net, 1)});
+  };
+  std::string y = net.Add("Mul", {"x", sum(net.Add("Div", {"x", Number(net, 1.4142135F)}))});
+  y = net.Add("Mul", {y, Number(net, 0.5F)});
+  ExpectFused(net, y, 1);
+  y = net.Add("Mul", {net.Add("Mul", {y, Number(net, 0.5F)}),
+                      sum(net.Add("Mul", {Number(net, 0.70710677F), y}))});
+  ExpectFused(net, y, 2);
+  const std::string half =
+      net.Add("Mul", {sum(net.Add("Div", {"x", Number(net, 1.4142135F)})), Number(net, 0.5F)});
+  ExpectFused(net, net.Add("Mul", {half, "x"}), 1);
+}
+
+TEST(FuseGelu, LeavesWhatIsAnotherFunctionOrUsedElsewhere) {
+  for (const float root : {1.0F, 2.0F}) {
+    Net net(2);
+    const std::string erf = net.Add("Erf", {net.Add("Div", {"x", Number(net, root)})});
+    const std::string y = net.Add("Mul", {"x", net.Add("Add", {erf, Number(net, 1)})});
+    ExpectFused(net, net.Add("Mul", {y, Number(net, 0.5F)}), 0);
+  }
+  Net net(3);
+  const std::string erf = net.Add("Erf", {net.Add("Div", {"x", Number(net, 1.4142135F)})});
+  std::string y = net.Add("Mul", {"x", net.Add("Add", {erf, Number(net, 1)})});
+  y = net.Add("Mul", {y, Number(net, 0.5F)});
+  ExpectFused(net, net.Add("Sub", {y, erf}), 0);
+  Net wide(4);
+  const std::string root = Number(wide, 1.4142135F, {1, 1, 1, 1});
+  y = wide.Add("Erf", {wide.Add("Div", {"x", root})});
+  y = wide.Add("Mul", {"x", wide.Add("Add", {y, Number(wide, 1)})});
+  ExpectFused(wide, wide.Add("Mul", {y, Number(wide, 0.5F)}), 0);
+}
+
+}  // namespace
+}  // namespace slipway::runtime
