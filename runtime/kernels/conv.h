@@ -43,4 +43,9 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
 std::string DeclineConvDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
 
+/// Convolutions of 1x1 in groups that do not fill oneDNN's blocks, as products of matrices.
+std::string DeclineGroupedPointwise(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareGroupedPointwise(const NodeFacts& node,
+                                                            DeviceContext& device);
+
 }  // namespace slipway::runtime

@@ -84,6 +84,9 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
+    {.name = "conv_grouped_sgemm",
+     .declines = DeclineGroupedPointwise,
+     .prepare = PrepareGroupedPointwise},
     {.name = "conv_dnnl", .declines = DeclineConvDnnl, .prepare = PrepareConvDnnl},
     {.name = "conv_dnnl_widened",
      .declines = DeclineWidened<DeclineConvDnnl>,
