@@ -108,8 +108,8 @@ Shape LrnPart(const NodeFacts& node, Shape plain) {
 std::int64_t ChannelBlock() {
   switch (dnnl::get_effective_cpu_isa()) {
     case dnnl::cpu_isa::sse41:
-      return 0;
     case dnnl::cpu_isa::avx:
+      return 0;
     case dnnl::cpu_isa::avx2:
     case dnnl::cpu_isa::avx2_vnni:
       return 8;

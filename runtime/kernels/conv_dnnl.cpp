@@ -18,6 +18,7 @@ using dnnl::convolution_forward;
 using dnnl::memory;
 
 constexpr std::size_t kSpatialMost = 3;
+constexpr std::size_t kMostScratch = 256 << 20;
 /// Rows and columns of an output whose tiles are mostly whole.
 constexpr std::int64_t kLeastWinograd = 12;
 
@@ -326,12 +327,15 @@ Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActiva
   return {};
 }
 
-/// Whether oneDNN can do all parts so.
+/// Whether oneDNN can do all parts so, without too much working memory.
 bool HasKernels(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
                 const std::vector<Part>& parts, const ConvLayout& layout,
                 const dnnl::engine& engine) {
   try {
-    for (const Part& part : parts) MakeDesc(node, shape, activation, part, layout, engine);
+    for (const Part& part : parts) {
+      const auto desc = MakeDesc(node, shape, activation, part, layout, engine);
+      if (desc.scratchpad_desc().get_size() > kMostScratch) return false;
+    }
   } catch (const dnnl::error&) {
     return false;
   }
