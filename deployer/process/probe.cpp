@@ -39,7 +39,8 @@ ProbeResult Probe(http::Client& client, const std::string& server) {
   if (auto json = ParseJson(response->body); json && json->is_object()) {
     if (auto message = GetString(*json, "message")) result.detail = *std::move(message);
     const auto state = GetStringOr(*json, "state", "");
-    if (state && (*state == "wrong" || *state == "failed")) result.state = State::kWrong;
+    // One that is `failed` is about to end; how it ends says why.
+    if (state && *state == "wrong") result.state = State::kWrong;
   }
   if (response->status == 200) result.state = State::kReady;
   return result;
