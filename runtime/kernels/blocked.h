@@ -23,7 +23,7 @@ Shape BlockedShape(const Shape& plain, std::int64_t block);
 Shape PlainShape(const Shape& shape, std::int64_t channels);
 
 /// How oneDNN would rather have a convolution's input.
-enum class BlockedConv {
+enum class BlockedConv : std::uint8_t {
   kNone,        ///< there is no good kernel whose output is in blocks
   kBlocks,      ///< in blocks
   kPlainInput,  ///< row-major: few channels

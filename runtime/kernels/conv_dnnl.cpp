@@ -430,7 +430,7 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
   if (std::ranges::min(window.output) < kLeastWinograd) return false;
   const bool wide = shape->out_channels >= 64 && shape->in_channels >= 16;
   const bool deep =
-      shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 32 * 32;
+      shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 1024;
   const auto parts = PartsOf(*shape);
   return (wide || deep) && parts &&
          HasKernels(node, *shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());

@@ -50,18 +50,18 @@ HWY_INLINE void Tile(const IntegerProduct& p, std::int64_t row, std::int64_t col
   const Pairs pairs;
   hn::Vec<Sums> sums[kRows][kVectors];
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
+  for (std::int64_t i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
+    for (std::int64_t v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
   }
   const std::int16_t* a = p.a + row * 2 * p.pairs;
   for (std::int64_t k = 0; k < p.pairs; ++k) {
     const std::int16_t* b = p.b + 2 * (k * p.columns + column);
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
+    for (std::int64_t v = 0; v < kVectors; ++v) {
       const auto weights = hn::LoadU(pairs, b + 2 * v * kLanes);
 #pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) {
+      for (std::int64_t i = 0; i < kRows; ++i) {
         auto rest = hn::Zero(tag);  // stays so on processors that add neighbours
         sums[i][v] = hn::ReorderWidenMulAccumulate(tag, Both(a + i * 2 * p.pairs, k), weights,
                                                    sums[i][v], rest);
@@ -69,10 +69,10 @@ HWY_INLINE void Tile(const IntegerProduct& p, std::int64_t row, std::int64_t col
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
+  for (std::int64_t i = 0; i < kRows; ++i) {
     std::int32_t* y = p.y + (row + i) * p.columns + column;
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[i][v], tag, y + v * kLanes);
+    for (std::int64_t v = 0; v < kVectors; ++v) hn::StoreU(sums[i][v], tag, y + v * kLanes);
   }
 }
 

@@ -169,7 +169,8 @@ Result<Facts> InferFill(const NodeFacts& node) {
 
 Result<void> RunFill(const NodeFacts& node, KernelContext& context) {
   const auto shape = TRY(FilledShape(node, node.Has(0) ? context.input(0) : nullptr));
-  Tensor* out = TRY(OutputOf(node, context, 0, TRY(FilledType(node)), *shape));
+  const DType dtype = TRY(FilledType(node));
+  Tensor* out = TRY(OutputOf(node, context, 0, dtype, *shape));
   const bool given = node.op->type == "GivenTensorFill";
   const std::span<const float> values = node.attributes.Floats("values");
   if (given && values.size() != At(out->size())) {

@@ -50,7 +50,8 @@ Result<void> CheckScales(const NodeFacts& node, std::size_t weights, std::size_t
 }
 
 Result<Facts> Infer(const NodeFacts& node) {
-  const Recurrence recurrence = TRY(RecurrenceOf(TRY(AsLstm(node))));
+  const auto lstm = TRY(AsLstm(node));
+  const Recurrence recurrence = TRY(RecurrenceOf(lstm));
   TRY(CheckScales(node, kW, kWScale));
   TRY(CheckScales(node, kR, kRScale));
   const ValueFacts state = TensorFacts(node.dtype(0), recurrence.state_shape());

@@ -133,7 +133,8 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     return Invalid("an empty input of ", x.shape(), " has too many items");
   }
   const bool sorted = node.attributes.Int("sorted", 1) != 0;
-  const Found found = TRY(FindUnique(items, TRY(OrderingOf(x, items)), sorted));
+  const auto ordering = TRY(OrderingOf(x, items));
+  const Found found = TRY(FindUnique(items, ordering, sorted));
   const auto count = static_cast<std::int64_t>(found.first.size());
   Shape shape = axis ? x.shape() : Shape{count};
   if (axis) shape[*axis] = count;
