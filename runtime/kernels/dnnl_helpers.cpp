@@ -121,6 +121,30 @@ void DnnlCall::Run(std::span<const void* const> data) const {
   idle_->objects.push_back(std::move(objects));
 }
 
+DnnlMapExecutable::DnnlMapExecutable(const DnnlMap& map, std::int64_t count, std::int64_t part,
+                                     const dnnl::engine& engine, std::string_view what)
+    : count_(count),
+      part_(part),
+      scratch_bytes_(static_cast<std::int64_t>(map.scratch.get_size())),
+      call_(map.primitive, engine,
+            {{DNNL_ARG_SRC, map.x}, {DNNL_ARG_DST, map.y}, {DNNL_ARG_SCRATCHPAD, map.scratch}}),
+      what_(what) {}
+
+Result<void> DnnlMapExecutable::Run(KernelContext& context) const {
+  try {
+    const float* x = context.input(0)->data<float>().data();
+    const float* y = context.output(0).data<float>().data();
+    const std::int64_t x_item = context.input(0)->size() / count_;
+    const std::int64_t y_item = context.output(0).size() / count_;
+    ForParts(count_, part_, [&](std::int64_t first) {
+      call_.Run({x + first * x_item, y + first * y_item, context.scratch().data()});
+    });
+  } catch (const dnnl::error& error) {
+    return DnnlError(what_, error);
+  }
+  return {};
+}
+
 LayoutChange::LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
                            const dnnl::engine& engine)
     : engine_(engine), have_(have), want_(want), needed_(have != want) {

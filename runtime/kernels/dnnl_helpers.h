@@ -114,6 +114,27 @@ std::vector<DnnlCall::Argument> ConvolutionArguments(const PrimitiveDesc& desc, 
   return arguments;
 }
 
+/// What a primitive of one source and one destination takes.
+struct DnnlMap {
+  dnnl::primitive primitive;
+  dnnl::memory::desc x, y, scratch;
+};
+
+/// Runs a primitive over `count` items of input 0 and output 0 that lie one after the other, `part`
+/// of them at a time. `what` it does is told in errors.
+class DnnlMapExecutable final : public Executable {
+ public:
+  DnnlMapExecutable(const DnnlMap& map, std::int64_t count, std::int64_t part,
+                    const dnnl::engine& engine, std::string_view what);
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+  Result<void> Run(KernelContext& context) const override;
+
+ private:
+  std::int64_t count_, part_, scratch_bytes_;
+  DnnlCall call_;
+  std::string_view what_;
+};
+
 /// From one layout to another. Thread-safe.
 class LayoutChange {
  public:

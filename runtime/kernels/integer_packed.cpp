@@ -22,8 +22,6 @@ void WithBytes(const Tensor& tensor, F&& use) {
 
 }  // namespace
 
-bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
-
 std::vector<std::int32_t> BytesOf(const Tensor* tensor) {
   std::vector<std::int32_t> numbers;
   if (tensor == nullptr) return numbers;

@@ -13,8 +13,6 @@ namespace slipway::runtime {
 /// Elements of an 8-bit tensor less a zero point.
 using WideNumbers = CountedVector<std::int16_t>;
 
-/// int8 and uint8.
-bool IsByte(DType dtype);
 /// The elements of an 8-bit tensor; none for null.
 std::vector<std::int32_t> BytesOf(const Tensor* tensor);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/blocked.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/lrn.h"
 
@@ -8,37 +9,38 @@ namespace {
 /// What an element costs beside its neighbours, in operations.
 constexpr double kWork = 64;
 
-class LrnExecutable final : public Executable {
- public:
-  LrnExecutable(const dnnl::lrn_forward::primitive_desc& desc, const dnnl::engine& engine)
-      : part_(desc.src_desc().dims()[0]),
-        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
-        call_(dnnl::lrn_forward(desc), engine,
-              {{DNNL_ARG_SRC, desc.src_desc()},
-               {DNNL_ARG_DST, desc.dst_desc()},
-               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
+/// Some images of [N, C, H, W], as many as one call may take.
+Shape PartOf(const NodeFacts& node, Shape plain) {
+  const auto size = static_cast<double>(node.attributes.Int("size", 1));
+  plain[0] = StepsOf(plain[0], (kWork + size) * static_cast<double>(CountOf(plain, 1, 4)));
+  return plain;
+}
 
-  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+/// `block` is 0 for rows.
+dnnl::lrn_forward::primitive_desc DescOf(const NodeFacts& node, const Shape& part,
+                                         std::int64_t block, const dnnl::engine& engine) {
+  const Attributes& attributes = node.attributes;
+  return {{dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels,
+           block > 0 ? BlockedDesc(part, block) : PlainDesc(part), attributes.Int("size", 1),
+           attributes.Float("alpha", 1e-4F), attributes.Float("beta", 0.75F),
+           attributes.Float("bias", 1)},
+          UserScratchpad(),
+          engine};
+}
 
-  Result<void> Run(KernelContext& context) const override {
-    try {
-      const float* x = context.input(0)->data<float>().data();
-      const float* y = context.output(0).data<float>().data();
-      const std::int64_t batch = context.output(0).dim(0);
-      const std::int64_t item = context.output(0).size() / batch;
-      ForParts(batch, part_, [&](std::int64_t first) {
-        call_.Run({x + first * item, y + first * item, context.scratch().data()});
-      });
-    } catch (const dnnl::error& error) {
-      return DnnlError("local response normalisation", error);
-    }
-    return {};
+/// `part` of the node's images at a time.
+Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const Shape& part,
+                                            std::int64_t block, const dnnl::engine& engine) {
+  try {
+    const auto desc = DescOf(node, part, block, engine);
+    const DnnlMap map{dnnl::lrn_forward(desc), desc.src_desc(), desc.dst_desc(),
+                      desc.scratchpad_desc()};
+    return std::unique_ptr<Executable>(new DnnlMapExecutable(map, node.shape(0)[0], part[0], engine,
+                                                             "local response normalisation"));
+  } catch (const dnnl::error& error) {
+    return DnnlError("local response normalisation", error);
   }
-
- private:
-  std::int64_t part_, scratch_bytes_;
-  DnnlCall call_;
-};
+}
 
 }  // namespace
 
@@ -53,21 +55,26 @@ std::string DeclineLrnDnnl(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareLrnDnnl(const NodeFacts& node, DeviceContext& device) {
-  const dnnl::engine& engine = Cpu(device).engine();
-  const Attributes& attributes = node.attributes;
-  Shape part = node.shape(0);
-  const auto size = static_cast<double>(attributes.Int("size", 1));
-  part[0] = StepsOf(part[0], (kWork + size) * static_cast<double>(CountOf(part, 1, part.size())));
+  return Prepare(node, PartOf(node, node.shape(0)), 0, Cpu(device).engine());
+}
+
+bool HasBlockedLrn(const NodeFacts& node, std::int64_t block, DeviceContext& device) {
+  const std::int64_t size = node.attributes.Int("size", 1);
+  const Shape& shape = node.shape(0);
+  if (size % 2 == 0 || size > shape[1] || shape[1] % block != 0) return false;
   try {
-    const dnnl::lrn_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, PlainDesc(part),
-        attributes.Int("size", 1), attributes.Float("alpha", 1e-4F),
-        attributes.Float("beta", 0.75F), attributes.Float("bias", 1));
-    const dnnl::lrn_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new LrnExecutable(primitive, engine));
-  } catch (const dnnl::error& error) {
-    return DnnlError("local response normalisation", error);
+    const auto desc = DescOf(node, PartOf(node, shape), block, Cpu(device).engine());
+    return std::string_view(desc.impl_info_str()).starts_with("jit");
+  } catch (const dnnl::error&) {
+    return false;
   }
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlockedLrn(const NodeFacts& node,
+                                                      DeviceContext& device) {
+  const Shape& shape = node.shape(0);
+  const Shape part = PartOf(node, PlainShape(shape, shape[1] * shape[4]));
+  return Prepare(node, part, shape[4], Cpu(device).engine());
 }
 
 }  // namespace slipway::runtime

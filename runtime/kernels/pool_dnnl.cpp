@@ -21,41 +21,6 @@ std::vector<std::int64_t> ExactPads(const Window& window) {
   return pads;
 }
 
-/// Planes of an image, or blocks of them, are pooled some at a time.
-class PoolExecutable final : public Executable {
- public:
-  PoolExecutable(const pooling_v2_forward::primitive_desc& desc, std::int64_t planes,
-                 std::int64_t part, const dnnl::engine& engine)
-      : planes_(planes),
-        part_(part),
-        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
-        call_(pooling_v2_forward(desc), engine,
-              {{DNNL_ARG_SRC, desc.src_desc()},
-               {DNNL_ARG_DST, desc.dst_desc()},
-               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
-
-  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-
-  Result<void> Run(KernelContext& context) const override {
-    try {
-      const float* x = context.input(0)->data<float>().data();
-      const float* y = context.output(0).data<float>().data();
-      const std::int64_t x_plane = context.input(0)->size() / planes_;
-      const std::int64_t y_plane = context.output(0).size() / planes_;
-      ForParts(planes_, part_, [&](std::int64_t first) {
-        call_.Run({x + first * x_plane, y + first * y_plane, context.scratch().data()});
-      });
-    } catch (const dnnl::error& error) {
-      return DnnlError("pooling", error);
-    }
-    return {};
-  }
-
- private:
-  std::int64_t planes_, part_, scratch_bytes_;
-  DnnlCall call_;
-};
-
 /// Of one plane. Reading is what it costs: counted as some operations each.
 double WorkOf(const Window& window) {
   return 8.0 * static_cast<double>(window.output_size()) *
@@ -88,7 +53,9 @@ Result<std::unique_ptr<Executable>> PreparePool(const NodeFacts& node, std::int6
         dnnl::prop_kind::forward_inference, kind, desc_of(window.input), desc_of(window.output),
         window.strides, window.kernel, dilations, window.pads_begin, ExactPads(window));
     const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
-    return std::unique_ptr<Executable>(new PoolExecutable(primitive, planes, part, engine));
+    const DnnlMap map{pooling_v2_forward(primitive), primitive.src_desc(), primitive.dst_desc(),
+                      primitive.scratchpad_desc()};
+    return std::unique_ptr<Executable>(new DnnlMapExecutable(map, planes, part, engine, "pooling"));
   } catch (const dnnl::error& error) {
     return DnnlError("pooling", error);
   }

@@ -47,6 +47,8 @@ IntegerRange RangeOfInteger(DType dtype) {
   return {-std::ldexp(1.0, bits - 1), std::ldexp(1.0, bits - 1) - 1};
 }
 
+bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
+
 Result<Tensor> Converted(KernelContext& context, const Tensor& from, DType to) {
   if (from.dtype() == to) return from;
   Tensor converted = TRY(Tensor::Make(to, from.shape()));

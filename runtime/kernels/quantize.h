@@ -32,6 +32,9 @@ struct IntegerRange {
 };
 IntegerRange RangeOfInteger(DType dtype);
 
+/// int8 and uint8.
+bool IsByte(DType dtype);
+
 /// Elements in another type, as a new tensor.
 Result<Tensor> Converted(KernelContext& context, const Tensor& from, DType to);
 

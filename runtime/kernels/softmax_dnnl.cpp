@@ -10,40 +10,6 @@ constexpr double kWork = 64;
 
 /// `Primitive` is dnnl::softmax_forward or dnnl::logsoftmax_forward.
 template <class Primitive>
-class SoftmaxExecutable final : public Executable {
- public:
-  SoftmaxExecutable(const typename Primitive::primitive_desc& desc, std::int64_t outer,
-                    const dnnl::engine& engine)
-      : outer_(outer),
-        part_(desc.dst_desc().dims()[0]),
-        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
-        call_(Primitive(desc), engine,
-              {{DNNL_ARG_SRC, desc.dst_desc()},
-               {DNNL_ARG_DST, desc.dst_desc()},
-               {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {}
-
-  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-
-  Result<void> Run(KernelContext& context) const override {
-    try {
-      const float* x = context.input(0)->data<float>().data();
-      const float* y = context.output(0).data<float>().data();
-      const std::int64_t plane = context.output(0).size() / outer_;
-      ForParts(outer_, part_, [&](std::int64_t first) {
-        call_.Run({x + first * plane, y + first * plane, context.scratch().data()});
-      });
-    } catch (const dnnl::error& error) {
-      return DnnlError("softmax", error);
-    }
-    return {};
-  }
-
- private:
-  std::int64_t outer_, part_, scratch_bytes_;
-  DnnlCall call_;
-};
-
-template <class Primitive>
 Result<std::unique_ptr<Executable>> Make(const SoftmaxShape& shape, const dnnl::engine& engine) {
   const double work = kWork * static_cast<double>(shape.count) * static_cast<double>(shape.inner);
   const std::int64_t part = StepsOf(shape.outer, work);
@@ -51,8 +17,9 @@ Result<std::unique_ptr<Executable>> Make(const SoftmaxShape& shape, const dnnl::
   try {
     const typename Primitive::desc desc(dnnl::prop_kind::forward_inference, x, 1);
     const typename Primitive::primitive_desc primitive(desc, UserScratchpad(), engine);
+    const DnnlMap map{Primitive(primitive), x, x, primitive.scratchpad_desc()};
     return std::unique_ptr<Executable>(
-        new SoftmaxExecutable<Primitive>(primitive, shape.outer, engine));
+        new DnnlMapExecutable(map, shape.outer, part, engine, "softmax"));
   } catch (const dnnl::error& error) {
     return DnnlError("softmax", error);
   }

@@ -132,8 +132,6 @@ Result<void> RunDynamicVectors(const NodeFacts& node, KernelContext& context) {
 
 constexpr std::int64_t kGrain = 16 << 10;
 
-bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
-
 /// Elements that lie side by side and have one scale.
 std::int64_t RunLength(const NodeFacts& node, const ScaleMap& map) {
   if (map.block == 0) return CountOf(node.shape(0), 0, node.shape(0).size());
