@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/graph/error_text.h"
+
 namespace slipway::runtime {
 namespace {
 
@@ -141,7 +143,8 @@ Result<Feeds> ZeroFeeds(const Model& model, std::int64_t dimension) {
   Feeds feeds;
   for (const ValueInfo& info : model.inputs()) {
     auto zero = ZeroOf(info.type, dimension);
-    if (!zero) return Within(fmt::format("input '{}'", info.name), std::move(zero).error());
+    if (!zero)
+      return Readable(Within(fmt::format("input '{}'", info.name), std::move(zero).error()));
     feeds.emplace_back(info.name, *std::move(zero));
   }
   return feeds;

@@ -42,5 +42,15 @@ TEST(ErrorText, HoldsForNamesInAModel) {
   EXPECT_LE(model.error().message.size(), 2000U);
 }
 
+TEST(ErrorText, HoldsForAnInputThatZerosCannotFill) {
+  const std::string bytes = tiny::ModelOf(
+      tiny::GraphOf({{"Identity", {"in\nput"}, {"y"}}}, {{"in\nput", DType::kUndefined}}, {{"y"}}));
+  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(model) << model.error().message;
+  const auto feeds = ZeroFeeds(*model);
+  ASSERT_FALSE(feeds);
+  EXPECT_THAT(feeds.error().message, ::testing::StartsWith("input 'in?put'"));
+}
+
 }  // namespace
 }  // namespace slipway::runtime
