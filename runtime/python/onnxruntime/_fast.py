@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One inference in one call, where all inputs are plain arrays: libslipway_python.so (fast_run.cpp).
+"""One inference in one call, where all inputs are arrays: libslipway_python.so (fast_run.cpp).
 
 `run` is None where that library is neither beside this package nor beside the other one, or
 SLIPWAY_PYTHON_FAST is 0; the engine then does the same by ctypes alone.
@@ -19,6 +19,27 @@ from ._library import lib, path
 NAME = "libslipway_python.so"
 
 
+class _Library(Structure):
+    """slipway_python_library."""
+
+    _fields_ = [
+        (name, c_void_p)
+        for name in (
+            "session_run_views",
+            "value_release",
+            "value_view",
+            "status_release",
+            "text_release",
+            "tensor_create",
+            "tensor_set_strings",
+            "tensor_get_strings",
+            "sequence_maps",
+            "map_keys",
+            "map_items",
+        )
+    ]
+
+
 class _Call(Structure):
     """slipway_python_call."""
 
@@ -33,14 +54,16 @@ class _Call(Structure):
         ("dtypes", c_void_p),
         ("dtype_count", c_size_t),
         ("none", c_void_p),
-        ("run", c_void_p),
-        ("release", c_void_p),
+        ("library", c_void_p),
     ]
 
 
 # The objects that the C side knows by address live as long as this module.
-_objects = (np.ndarray, np.empty, [_dtypes.DTYPES.get(n) for n in range(max(_dtypes.DTYPES) + 1)])
+_made_of = {**_dtypes.DTYPES, _dtypes.STRING: np.dtype(object)}
+_objects = (np.ndarray, np.empty, [_made_of.get(n) for n in range(max(_made_of) + 1)])
 _dtypes_at = (c_void_p * len(_objects[2]))(*[d is not None and id(d) or None for d in _objects[2]])
+
+_library = _Library(*[ctypes.cast(getattr(lib, name), c_void_p) for name, _ in _Library._fields_])
 
 
 class Call:
@@ -61,8 +84,7 @@ class Call:
             ctypes.addressof(_dtypes_at),
             len(_objects[2]),
             id(None),
-            ctypes.cast(lib.session_run_views, c_void_p),
-            ctypes.cast(lib.value_release, c_void_p),
+            ctypes.addressof(_library),
         )
         self.address = ctypes.addressof(self._call)
 

@@ -140,6 +140,21 @@ class Memory(unittest.TestCase):
         x = np.ones((100, 2), np.float32)
         self.flat(lambda: session.run(None, {"x": x, "y": Y}), 20000)
 
+    def test_runs_of_text_and_maps(self):
+        port = t.tensor_type(t.STRING, ["N"])
+        text = rt.InferenceSession(
+            t.model([t.node("Identity", ["x"], ["y"])], [t.value("x", port)], [t.value("y", port)])
+        )
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models")
+        maps = rt.InferenceSession(os.path.join(folder, "zip_map.onnx"))
+        words = np.array(["word %d" % i for i in range(30)], object)
+
+        def work():
+            text.run(None, {"x": words})
+            maps.run(None, {"x": X})
+
+        self.flat(work, 20000)
+
     def test_runs_of_other_shapes_and_layouts(self):
         session = rt.InferenceSession(t.add())
         counter = iter(range(1 << 30))
