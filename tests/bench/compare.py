@@ -7,7 +7,8 @@
 BUILD holds lib/slipway/python/onnxruntime. Every engine has a process of its own for each case
 and is measured in turns with the others, so that what slows the machine slows all of them. The
 first run makes a virtual environment with the newest packages (BUILD/compare-venv). Errors are
-the largest differences over the largest magnitude, from ONNX Runtime without graph rewrites.
+the largest differences over the largest magnitude, from Slipway's own kernels in float64 without
+graph rewrites; for the light networks, which that takes minutes, from ONNX Runtime without.
 
 Sets of models: `light`, `models` and `exported` lie in ../shared; `full` are the *.onnx in the
 folder that --full names. A name picks a set, or the models whose names contain it.
@@ -29,6 +30,7 @@ from typing import Any, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
+LIGHT = SHARED / "onnx-conformance/light"
 ENGINES = ("slipway", "onnxruntime", "openvino")
 PACKAGES = ("onnxruntime", "openvino", "onnx", "numpy")
 INSIDE = "SLIPWAY_COMPARE_INSIDE"
@@ -42,7 +44,7 @@ OPEN_DIM = 16  # of free dimensions that are no batch
 def find_models(picks: list[str], full: Path | None) -> list[tuple[str, Path]]:
     """Names and files of the models that `picks` name."""
     sets: dict[str, list[tuple[str, Path]]] = {
-        "light": [(p.stem, p) for p in sorted((SHARED / "onnx-conformance/light").glob("*.onnx"))],
+        "light": [(p.stem, p) for p in sorted(LIGHT.glob("*.onnx"))],
         "models": [(p.stem, p) for p in sorted((SHARED / "models").glob("*.onnx"))],
         "exported": [
             (p.parent.name, p) for p in sorted((SHARED / "models/exported").glob("*/model.onnx"))
@@ -250,7 +252,7 @@ def serve_engine(engine: str) -> None:
                           "first_ms": (first - created) * 1e3, "way": chosen,
                           "before_mb": before, "version": model.version()}
             elif order["do"] == "refer":
-                model = OrtEngine(order["file"], 1, rewrite=False)
+                model = OrtEngine(order["file"], order["threads"], rewrite=False)
                 save_outputs(model.outputs(load_inputs(order["inputs"])), order["outputs"])
             elif order["do"] == "measure":
                 clock = time.process_time if order["clock"] == "cpu" else time.perf_counter
@@ -390,13 +392,26 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
     return case
 
 
-def refer(args: argparse.Namespace, work: Path, file: Path, inputs: Path) -> None:
-    """Writes the answers that all engines are held against: ONNX Runtime's without rewrites."""
+def refer(args: argparse.Namespace, work: Path, file: Path, feeds: dict[str, Any]) -> str | None:
+    """Writes the answers that all engines are held against; why there are none, if so."""
+    import numpy as np
+
     (work / "reference.npz").unlink(missing_ok=True)
-    worker = Worker("onnxruntime", args.build, 1)
-    worker.ask(do="refer", file=str(file), inputs=str(inputs),
-               outputs=str(work / "reference.npz"))
+    engine, model = "onnxruntime", file
+    if LIGHT not in file.parents:
+        import onnx
+        from double_precision import in_double
+
+        engine, model = "slipway", work / "double.onnx"
+        onnx.save(in_double(onnx.load(str(file))), str(model))
+        feeds = {name: value.astype(np.float64) if value.dtype == np.float32 else value
+                 for name, value in feeds.items()}
+    np.savez(work / "reference_inputs.npz", **feeds)
+    worker = Worker(engine, args.build, len(os.sched_getaffinity(0)))
+    answer = worker.ask(do="refer", file=str(model), inputs=str(work / "reference_inputs.npz"),
+                        threads=len(os.sched_getaffinity(0)), outputs=str(work / "reference.npz"))
     worker.close()
+    return answer.get("failure")
 
 
 def ratio(case: dict[str, Any], peer: str, key: str = "median_ms") -> float | None:
@@ -486,7 +501,9 @@ def compare(args: argparse.Namespace) -> int:
                 continue
             np.savez(work / "inputs.npz", **feeds)
             if (name, batch) != referred:
-                refer(args, work, file, work / "inputs.npz")
+                failure = refer(args, work, file, feeds)
+                if failure:
+                    print(f"{name}: no reference: {failure}", flush=True)
                 referred = (name, batch)
             rows.append({"model": name, "threads": threads, "batch": batch,
                          "engines": run_case(args, work, file, work / "inputs.npz", threads)})
