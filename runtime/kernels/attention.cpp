@@ -298,12 +298,7 @@ Result<Operands> OperandsOf(const NodeFacts& node, KernelContext& context,
   const Tensor v = TRY(HeadsFirst(context, *context.input(2), shape.kv_heads));
   operands.v = TRY(Appended(context, optional(5), v));
   if (node.Has(3)) operands.mask = TRY(Converted(context, *context.input(3), DType::kFloat64));
-  operands.valid = IntsOf(optional(6));
-  for (const std::int64_t valid : operands.valid) {
-    if (valid < 0 || valid > shape.total()) {
-      return Invalid("nonpad_kv_seqlen ", valid, " out of range [0, ", shape.total(), "]");
-    }
-  }
+  operands.valid = TRY(ValidKeys(optional(6), shape));
   return operands;
 }
 
@@ -332,6 +327,16 @@ Result<AttentionShape> AttentionShapeOf(const NodeFacts& node) {
   TRY(CheckCache(node, shape));
   TRY(CheckMask(node, shape));
   return shape;
+}
+
+Result<std::vector<std::int64_t>> ValidKeys(const Tensor* lengths, const AttentionShape& shape) {
+  std::vector<std::int64_t> all = IntsOf(lengths);
+  for (const std::int64_t valid : all) {
+    if (valid < 0 || valid > shape.total()) {
+      return Invalid("nonpad_kv_seqlen ", valid, " out of range [0, ", shape.total(), "]");
+    }
+  }
+  return all;
 }
 
 Result<void> RunAttention(const NodeFacts& node, KernelContext& context) {

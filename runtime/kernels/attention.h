@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "runtime/op.h"
 
@@ -23,5 +26,14 @@ Result<AttentionShape> AttentionShapeOf(const NodeFacts& node);
 /// Computes in double, rounded after each step where inputs are of 16 bits; outputs in the inputs'
 /// type.
 Result<void> RunAttention(const NodeFacts& node, KernelContext& context);
+
+/// Input `nonpad_kv_seqlen`: keys per item; empty for null. kInvalidArgument naming one out of
+/// range.
+Result<std::vector<std::int64_t>> ValidKeys(const Tensor* lengths, const AttentionShape& shape);
+
+/// In float32 and in blocks, where nobody asks for scores.
+std::string DeclineAttentionBlocked(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareAttentionBlocked(const NodeFacts& node,
+                                                            DeviceContext& device);
 
 }  // namespace slipway::runtime

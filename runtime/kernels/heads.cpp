@@ -9,7 +9,6 @@
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
-#include "runtime/kernels/sgemm.h"
 #include "runtime/kernels/strided.h"
 
 namespace slipway::runtime {
@@ -75,51 +74,6 @@ void AttendOne(const HeadsProblem& problem, std::int64_t row, Doubles& scores, d
   }
 }
 
-/// All queries of each head at once.
-Result<void> AttendBlas(KernelContext& context, const HeadsProblem& problem, HeadsResult& result) {
-  const HeadsShape& s = problem.shape;
-  const Tensor q = TRY(Converted(context, *problem.q, DType::kFloat32));
-  const Tensor k = TRY(Converted(context, *problem.k, DType::kFloat32));
-  const Tensor v = TRY(Converted(context, *problem.v, DType::kFloat32));
-  double* kept = result.scores ? result.scores->data<double>().data() : nullptr;
-  CountedVector<float> weights(At(s.q_length * s.kv_length));
-  CountedVector<float> y(At(s.q_length * s.v_head));
-  for (std::int64_t plane = 0; plane < s.batch * s.q_heads; ++plane) {
-    const std::int64_t source = SourceOf(s, plane);
-    TRY(Sgemm({.a = q.data<float>().data() + plane * s.q_length * s.head,
-               .b = k.data<float>().data() + source * s.kv_length * s.head,
-               .y = weights.data(),
-               .m = s.q_length,
-               .n = s.kv_length,
-               .k = s.head,
-               .lda = s.head,
-               .ldb = s.head,
-               .ldy = s.kv_length,
-               .trans_b = true}));
-    context.ParallelFor(s.q_length, 8, [&](std::int64_t begin, std::int64_t end) {
-      Doubles scores(At(s.kv_length));
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t row = plane * s.q_length + i;
-        float* const products = weights.data() + i * s.kv_length;
-        std::copy_n(products, s.kv_length, scores.begin());
-        Weigh(problem, row, scores, kept == nullptr ? nullptr : kept + row * s.kv_length);
-        std::ranges::transform(scores, products, [](double x) { return static_cast<float>(x); });
-      }
-    });
-    TRY(Sgemm({.a = weights.data(),
-               .b = v.data<float>().data() + source * s.kv_length * s.v_head,
-               .y = y.data(),
-               .m = s.q_length,
-               .n = s.v_head,
-               .k = s.kv_length,
-               .lda = s.kv_length,
-               .ldb = s.v_head,
-               .ldy = s.v_head}));
-    std::ranges::copy(y, result.y.data<double>().data() + plane * s.q_length * s.v_head);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem) {
@@ -133,10 +87,6 @@ Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem) 
   double* kept = result.scores ? result.scores->data<double>().data() : nullptr;
   double* y = result.y.data<double>().data();
   if (result.y.size() == 0 && (!result.scores || result.scores->size() == 0)) return result;
-  if (problem.blas && s.head > 0 && s.v_head > 0) {
-    TRY(AttendBlas(context, problem, result));
-    return result;
-  }
   context.ParallelFor(
       s.batch * s.q_heads * s.q_length, 1, [&](std::int64_t begin, std::int64_t end) {
         Doubles scores(At(s.kv_length));
@@ -148,19 +98,6 @@ Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem) 
   return result;
 }
 
-Result<Tensor> SplitHeads(KernelContext& context, const Tensor& x, std::int64_t heads) {
-  const Tensor wide = TRY(Converted(context, x, DType::kFloat64));
-  const std::int64_t length = x.dim(1);
-  const std::int64_t head = x.dim(2) / heads;
-  Tensor y = TRY(Tensor::Make(DType::kFloat64, {x.dim(0), heads, length, head}));
-  CopyBox(context,
-          {.dims = y.shape(),
-           .from = {length * heads * head, head, heads * head, 1},
-           .to = ContiguousStrides(y.shape())},
-          wide, y);
-  return y;
-}
-
 Result<void> JoinHeads(KernelContext& context, const Tensor& y, Tensor& to) {
   const std::int64_t width = y.dim(1) * y.dim(3);
   Tensor joined = TRY(Tensor::Make(DType::kFloat64, {y.dim(0), y.dim(2), width}));
@@ -170,10 +107,6 @@ Result<void> JoinHeads(KernelContext& context, const Tensor& y, Tensor& to) {
            .to = {y.dim(2) * width, y.dim(3), width, 1}},
           y, joined);
   return ConvertElements(context, joined.Reshaped(to.shape()), to);
-}
-
-std::string DeclineHeadsBlas(const NodeFacts& node) {
-  return node.dtype(0) == DType::kFloat32 ? "" : "the query is not float32";
 }
 
 }  // namespace slipway::runtime

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "runtime/kernels/numbers.h"
@@ -36,7 +35,6 @@ struct HeadsProblem {
   /// Per query head: a score that takes part in the softmax and has no value. Empty for none.
   Doubles sinks = {};
   ScoresWanted wanted = ScoresWanted::kNone;
-  bool blas = false;  ///< products in float32 by BLAS, not one by one in double
 };
 
 struct HeadsResult {
@@ -47,12 +45,7 @@ struct HeadsResult {
 /// A query that sees no key gets zeros.
 Result<HeadsResult> Attend(KernelContext& context, const HeadsProblem& problem);
 
-/// [batch, length, heads * head] (any type) as [batch, heads, length, head] of double.
-Result<Tensor> SplitHeads(KernelContext& context, const Tensor& x, std::int64_t heads);
-/// The reverse, into a tensor of its own type.
+/// [batch, heads, length, head] as [batch, length, heads * head], into a tensor of any type.
 Result<void> JoinHeads(KernelContext& context, const Tensor& y, Tensor& to);
-
-/// Why HeadsProblem::blas is not for a node whose input 0 is the query; empty where it is.
-std::string DeclineHeadsBlas(const NodeFacts& node);
 
 }  // namespace slipway::runtime

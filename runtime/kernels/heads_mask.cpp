@@ -53,6 +53,16 @@ Result<void> CheckAddedBias(const Shape& bias, const HeadsShape& s) {
                  Shape{s.batch, s.q_heads, s.q_length, s.kv_length});
 }
 
+/// Of [batch or 1, heads or 1, q_length, keys].
+BiasRows RowsOfAdded(const Tensor& added) {
+  const Shape& dims = added.shape();
+  const std::int64_t plane = dims[2] * dims[3];
+  return {.data = added.data<float>().data(),
+          .item = dims[0] == 1 ? 0 : dims[1] * plane,
+          .head = dims[1] == 1 ? 0 : plane,
+          .row = dims[3]};
+}
+
 HeadsBias JoinedBias(const BiasParts& parts) {
   auto added = std::make_shared<const Doubles>(DoublesOf(parts.added));
   const Shape dims = parts.added == nullptr ? Shape{} : parts.added->shape();
@@ -70,6 +80,34 @@ HeadsBias JoinedBias(const BiasParts& parts) {
     }
     return bias;
   };
+}
+
+Result<JoinedRows> JoinBiasRows(KernelContext& context, const BiasParts& parts,
+                                BlockedHeads& problem) {
+  JoinedRows rows;
+  const HeadsShape& s = parts.shape;
+  const HeadsMask mask(parts.mask, s, parts.past);
+  if (!mask.hides_none()) {
+    const std::int64_t count = mask.per_query() ? s.q_length : 1;
+    rows.mask = TRY(Tensor::Make(DType::kFloat32, {s.batch, count, s.kv_length}));
+    const float filter = parts.node->attributes.Float("mask_filter_value", -10000.0F);
+    float* const data = rows.mask.data<float>().data();
+    float* to = data;
+    for (std::int64_t n = 0; n < s.batch; ++n) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t j = 0; j < s.kv_length; ++j) *to++ = mask.Hides(n, i, j) ? filter : 0;
+      }
+    }
+    problem.bias[0] = {
+        .data = data, .item = count * s.kv_length, .row = mask.per_query() ? s.kv_length : 0};
+  }
+  if (parts.added != nullptr) {
+    rows.added = TRY(BiasOfMask(context, *parts.added));
+    problem.bias[1] = RowsOfAdded(rows.added);
+  }
+  problem.seen.offset.assign(At(s.batch), parts.past);
+  if (parts.node->attributes.Int("unidirectional", 0) != 0) problem.seen.right = 0;
+  return rows;
 }
 
 }  // namespace slipway::runtime

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/kernels/heads.h"
+#include "runtime/kernels/heads_blocked.h"
 #include "runtime/op.h"
 
 /// Masks of com.microsoft's Attention and MultiHeadAttention, in the forms that they have.
@@ -20,6 +21,9 @@ class HeadsMask {
   /// `past` keys come before those of the queries. A null mask hides nothing.
   HeadsMask(const Tensor* mask, const HeadsShape& shape, std::int64_t past);
 
+  bool hides_none() const { return dims_.empty(); }
+  /// Whether it tells queries of one item apart.
+  bool per_query() const { return dims_.size() > 2; }
   bool Hides(std::int64_t n, std::int64_t i, std::int64_t j) const;
 
  private:
@@ -39,6 +43,16 @@ struct BiasParts {
   std::int64_t past = 0;
 };
 HeadsBias JoinedBias(const BiasParts& parts);
+
+/// The same in rows, for keys in blocks; what `problem` then refers to.
+struct JoinedRows {
+  Tensor mask, added;
+};
+Result<JoinedRows> JoinBiasRows(KernelContext& context, const BiasParts& parts,
+                                BlockedHeads& problem);
+
+/// Rows of an attention bias of float32.
+BiasRows RowsOfAdded(const Tensor& added);
 
 /// kInvalidArgument unless an attention bias of `bias` fits.
 Result<void> CheckAddedBias(const Shape& bias, const HeadsShape& shape);

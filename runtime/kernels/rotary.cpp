@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/rotary.h"
 
+#include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
-#include "runtime/kernels/numbers.h"
 
 namespace slipway::runtime {
 
@@ -15,22 +15,27 @@ Result<void> RotaryCache::Check(const Shape& cosines, const Shape& sines, std::i
 }
 
 RotaryCache::RotaryCache(const Tensor& cosines, const Tensor& sines, bool interleaved)
-    : cosines_(DoublesOf(&cosines)),
-      sines_(DoublesOf(&sines)),
+    : cosines_(cosines),
+      sines_(sines),
       positions_(cosines.dim(0)),
       pairs_(cosines.dim(1)),
       interleaved_(interleaved) {}
 
 void RotaryCache::Rotate(double* head, std::int64_t position) const {
-  for (std::int64_t p = 0; p < pairs_; ++p) {
-    double& real = head[interleaved_ ? 2 * p : p];
-    double& imaginary = head[interleaved_ ? 2 * p + 1 : p + pairs_];
-    const double cosine = cosines_[At(position * pairs_ + p)];
-    const double sine = sines_[At(position * pairs_ + p)];
-    const double turned = real * cosine - imaginary * sine;
-    imaginary = real * sine + imaginary * cosine;
-    real = turned;
-  }
+  (void)Dispatch(FloatList{}, cosines_.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* cosines = cosines_.data<T>().data() + position * pairs_;
+    const T* sines = sines_.data<T>().data() + position * pairs_;
+    for (std::int64_t p = 0; p < pairs_; ++p) {
+      double& real = head[interleaved_ ? 2 * p : p];
+      double& imaginary = head[interleaved_ ? 2 * p + 1 : p + pairs_];
+      const auto cosine = static_cast<double>(cosines[p]);
+      const auto sine = static_cast<double>(sines[p]);
+      const double turned = real * cosine - imaginary * sine;
+      imaginary = real * sine + imaginary * cosine;
+      real = turned;
+    }
+  });
 }
 
 }  // namespace slipway::runtime

@@ -25,7 +25,7 @@ class RotaryCache {
   void Rotate(double* head, std::int64_t position) const;
 
  private:
-  Doubles cosines_, sines_;
+  Tensor cosines_, sines_;
   std::int64_t positions_ = 0, pairs_ = 0;
   bool interleaved_ = false;
 };

@@ -24,7 +24,10 @@ Result<Facts> Infer(const NodeFacts& node) {
                             TensorFacts(dtype, {s.batch, s.q_heads, s.q_length, s.total()})});
 }
 
-constexpr Kernel kKernels[] = {{.name = "attention_reference", .run = RunAttention}};
+constexpr Kernel kKernels[] = {{.name = "attention_blocked",
+                                .declines = DeclineAttentionBlocked,
+                                .prepare = PrepareAttentionBlocked},
+                               {.name = "attention_reference", .run = RunAttention}};
 
 constexpr DTypeSet kMask = kNumericTypesB | kBoolType;
 constexpr TypeRule kRules[] = {{"T1", kFloatTypesB}, {"T2", kFloatTypesB}, {"U", kMask}};

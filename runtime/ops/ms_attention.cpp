@@ -2,18 +2,21 @@
 // com.microsoft: Attention, QAttention (1).
 // Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 // Buffers shared between past and present, and rotation inside the operator, are refused.
+#include <algorithm>
 #include <cmath>
 
 #include "base/limits.h"
+#include "runtime/device/device.h"
 #include "runtime/kernels/convert.h"
+#include "runtime/kernels/delegate.h"
 #include "runtime/kernels/heads_mask.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_product.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
-#include "runtime/kernels/sgemm.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
 
 namespace slipway::runtime {
 namespace {
@@ -131,7 +134,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 }
 
 /// Input times weights, in double: [batch * length, columns].
-Result<Tensor> Projected(const NodeFacts& node, KernelContext& context, bool blas) {
+Result<Tensor> Projected(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   const Tensor& w = *context.input(1);
   const Shape flat{x.dim(0) * x.dim(1), x.dim(2)};
@@ -148,22 +151,9 @@ Result<Tensor> Projected(const NodeFacts& node, KernelContext& context, bool bla
     }
     return product;
   }
-  if (!blas) {
-    const Tensor a = TRY(Converted(context, x, DType::kFloat64));
-    const Tensor b = TRY(Converted(context, w, DType::kFloat64));
-    return Product(context, a.Reshaped(flat), b);
-  }
-  Tensor product = TRY(Tensor::Make(DType::kFloat32, {flat[0], w.dim(1)}));
-  TRY(Sgemm({.a = x.data<float>().data(),
-             .b = w.data<float>().data(),
-             .y = product.data<float>().data(),
-             .m = flat[0],
-             .n = w.dim(1),
-             .k = flat[1],
-             .lda = flat[1],
-             .ldb = w.dim(1),
-             .ldy = w.dim(1)}));
-  return Converted(context, product, DType::kFloat64);
+  const Tensor a = TRY(Converted(context, x, DType::kFloat64));
+  const Tensor b = TRY(Converted(context, w, DType::kFloat64));
+  return Product(context, a.Reshaped(flat), b);
 }
 
 /// Heads of the columns from `first` on, with their bias: [batch, heads, length, head].
@@ -221,13 +211,173 @@ Result<void> StorePresent(KernelContext& context, const Tensor& k, const Tensor&
   return ConvertElements(context, both, to);
 }
 
-template <bool blas>
+double ScaleOf(const NodeFacts& node, const HeadsShape& heads) {
+  const auto scale = static_cast<double>(node.attributes.Float("scale", 0));
+  return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(heads.head));
+}
+
+BiasParts BiasPartsOf(const NodeFacts& node, KernelContext& context, const Sizes& sizes) {
+  const Inputs at = InputsOf(node);
+  const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
+  return {.node = &node,
+          .mask = optional(at.mask),
+          .added = optional(at.added),
+          .shape = sizes.heads,
+          .past = sizes.past};
+}
+
+/// What the product of input and weights sees of a run: its output is a tensor of ours.
+class ProductContext final : public KernelContext {
+ public:
+  ProductContext(KernelContext& outer, Tensor& output) : outer_(outer), output_(output) {}
+  const Tensor* input(std::size_t index) override { return outer_.input(index); }
+  const Value& input_value(std::size_t index) override { return outer_.input_value(index); }
+  std::size_t inputs() const override { return 2; }
+  Tensor& output(std::size_t) override { return output_; }
+  Result<Tensor*> Allocate(std::size_t, DType, Shape) override { return &output_; }
+  void Set(std::size_t, Value) override {}
+  std::span<std::byte> scratch() override { return outer_.scratch(); }
+  void ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) override {
+    outer_.ParallelFor(count, grain, body);
+  }
+  int threads() const override { return outer_.threads(); }
+
+ private:
+  KernelContext& outer_;
+  Tensor& output_;
+};
+
+/// In float32, keys in blocks; the product by the best kernel there is for it.
+class Blocked final : public Executable {
+ public:
+  Blocked(const NodeFacts& node, const Sizes& sizes, int threads)
+      : node_(node), sizes_(sizes), threads_(threads) {}
+
+  Result<void> Prepare(DeviceContext& device) {
+    if (node_.op->type == "QAttention") return {};
+    NodeFacts product = AsNodeOf(node_, "", "MatMul", 13);
+    product.attributes = {};
+    product.inputs.resize(2);
+    product.present.resize(2);
+    product.outputs_wanted = {true};
+    product.outputs = TRY(product.op->infer(product));
+    product_ = TRY(PrepareNode(std::move(product), false, device));
+    return {};
+  }
+
+  std::int64_t scratch_bytes() const override {
+    const std::int64_t heads = threads_ * BlockedHeadsScratch(sizes_.heads);
+    return product_ == nullptr ? heads : std::max(heads, product_->scratch_bytes());
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    const Tensor projected = TRY(ProjectedWithBias(context));
+    const HeadsShape& h = sizes_.heads;
+    BlockedHeads problem{.shape = h, .scale = ScaleOf(node_, h)};
+    problem.q = View(projected, 0, h.head);
+    problem.keys[1] = {.keys = View(projected, sizes_.q_width(), h.head),
+                       .values = View(projected, 2 * sizes_.q_width(), h.v_head),
+                       .count = h.q_length};
+    const std::size_t past = InputsOf(node_).past;
+    if (node_.Has(past)) {
+      const float* data = context.input(past)->data<float>().data();
+      const HeadsPlace place = HeadsFirst(h.q_heads, sizes_.past, h.head);
+      problem.keys[0] = {
+          .keys = {data, place}, .values = {data + PastSize(), place}, .count = sizes_.past};
+    }
+    const JoinedRows rows =
+        TRY(JoinBiasRows(context, BiasPartsOf(node_, context, sizes_), problem));
+    for (std::int64_t which = 0; which < 2 && Wanted(node_, 1); ++which) {
+      Present(context, projected, which);
+    }
+    if (!Wanted(node_, 0)) return {};
+    problem.y = context.output(0).data<float>().data();
+    problem.y_place = TokensFirst(h.q_heads, h.q_length, h.v_head);
+    AttendBlocked(context, problem);
+    return {};
+  }
+
+ private:
+  std::int64_t PastSize() const {
+    const HeadsShape& h = sizes_.heads;
+    return h.batch * h.q_heads * sizes_.past * h.head;
+  }
+
+  /// Where the heads are whose first number is in column `first` of each token.
+  HeadsPlace PlaceOf(const Tensor& projected, std::int64_t head) const {
+    const std::int64_t columns = projected.shape().back();
+    return {.item = sizes_.heads.q_length * columns, .head = head, .row = columns};
+  }
+
+  HeadsView View(const Tensor& projected, std::int64_t first, std::int64_t head) const {
+    return {projected.data<float>().data() + first, PlaceOf(projected, head)};
+  }
+
+  /// [batch, length, columns]
+  Result<Tensor> ProjectedWithBias(KernelContext& context) const {
+    const Tensor& x = *context.input(0);
+    const std::int64_t columns = context.input(1)->dim(1);
+    const Shape shape{x.dim(0), x.dim(1), columns};
+    Tensor projected;
+    if (product_ == nullptr) {
+      const Tensor wide = TRY(Projected(node_, context));
+      projected = TRY(Converted(context, wide, DType::kFloat32)).Reshaped(shape);
+    } else {
+      projected = TRY(Tensor::Make(DType::kFloat32, shape));
+      ProductContext inner(context, projected);
+      TRY(product_->Run(inner));
+    }
+    const std::size_t bias = InputsOf(node_).bias;
+    if (!node_.Has(bias)) return projected;
+    const float* added = context.input(bias)->data<float>().data();
+    float* const y = projected.data<float>().data();
+    context.ParallelFor(x.dim(0) * x.dim(1), 16, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        for (std::int64_t c = 0; c < columns; ++c) y[row * columns + c] += added[c];
+      }
+    });
+    return projected;
+  }
+
+  /// Keys (0) or values (1) of the output.
+  void Present(KernelContext& context, const Tensor& projected, std::int64_t which) const {
+    const HeadsShape& h = sizes_.heads;
+    const std::size_t past = InputsOf(node_).past;
+    const Shape shape{h.batch, h.q_heads, h.kv_length, h.head};
+    WritePresent(context,
+                 {.shape = shape,
+                  .past = node_.Has(past) ? context.input(past) : nullptr,
+                  .past_offset = which * PastSize(),
+                  .fresh = &projected,
+                  .place = PlaceOf(projected, h.head),
+                  .fresh_offset = (which + 1) * sizes_.q_width(),
+                  .fresh_length = h.q_length},
+                 context.output(1), which * CountOf(shape, 0, 4));
+  }
+
+  const NodeFacts& node_;
+  Sizes sizes_;
+  int threads_;
+  std::unique_ptr<Executable> product_;
+};
+
+std::string DeclineBlocked(const NodeFacts& node) {
+  const bool quantised = node.op->type == "QAttention";
+  return node.dtype(quantised ? 2 : 0) == DType::kFloat32 ? "" : "the output is not float32";
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlocked(const NodeFacts& node, DeviceContext& device) {
+  auto blocked = std::make_unique<Blocked>(node, TRY(SizesOf(node)), device.threads());
+  TRY(blocked->Prepare(device));
+  return std::unique_ptr<Executable>(std::move(blocked));
+}
+
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Inputs at = InputsOf(node);
   const Sizes sizes = TRY(SizesOf(node));
   const HeadsShape& heads = sizes.heads;
   const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
-  const Tensor projected = TRY(Projected(node, context, blas));
+  const Tensor projected = TRY(Projected(node, context));
   const Doubles bias = DoublesOf(optional(at.bias));
   const Shape keys{heads.batch, heads.q_heads, heads.q_length, heads.head};
   const Shape values{heads.batch, heads.q_heads, heads.q_length, heads.v_head};
@@ -239,31 +389,23 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor k = TRY(WithPast(context, optional(at.past), 0, new_k));
   const Tensor v = TRY(WithPast(context, optional(at.past), 1, new_v));
   HeadsProblem problem{.shape = heads, .q = &q, .k = &k, .v = &v};
-  problem.blas = blas;
-  problem.scale = static_cast<double>(node.attributes.Float("scale", 0));
-  if (problem.scale == 0) problem.scale = 1 / std::sqrt(static_cast<double>(heads.head));
-  problem.bias = JoinedBias({.node = &node,
-                             .mask = optional(at.mask),
-                             .added = optional(at.added),
-                             .shape = heads,
-                             .past = sizes.past});
+  problem.scale = ScaleOf(node, heads);
+  problem.bias = JoinedBias(BiasPartsOf(node, context, sizes));
   const HeadsResult result = TRY(Attend(context, problem));
   if (Wanted(node, 0)) TRY(JoinHeads(context, result.y, context.output(0)));
   if (Wanted(node, 1)) return StorePresent(context, k, v, context.output(1));
   return {};
 }
 
-std::string DeclineBlas(const NodeFacts& node) {
-  const bool quantised = node.op->type == "QAttention";
-  return node.dtype(quantised ? 2 : 0) == DType::kFloat32 ? "" : "the output is not float32";
-}
-
 constexpr Kernel kAttention[] = {
-    {.name = "attention_blas", .declines = DeclineBlas, .run = Run<true>},
-    {.name = "attention_reference", .run = Run<false>}};
+    {.name = "attention_blocked", .declines = DeclineBlocked, .prepare = PrepareBlocked},
+    {.name = "attention_blocked_widened",
+     .declines = DeclineWidened<DeclineBlocked>,
+     .prepare = PrepareWidened<PrepareBlocked>},
+    {.name = "attention_reference", .run = Run}};
 constexpr Kernel kQAttention[] = {
-    {.name = "qattention_blas", .declines = DeclineBlas, .run = Run<true>},
-    {.name = "qattention_reference", .run = Run<false>}};
+    {.name = "qattention_blocked", .declines = DeclineBlocked, .prepare = PrepareBlocked},
+    {.name = "qattention_reference", .run = Run}};
 
 constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
 constexpr DTypeSet kBytes = Types({DType::kInt8, DType::kUint8});

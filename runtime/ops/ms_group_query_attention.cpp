@@ -6,16 +6,21 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "base/limits.h"
+#include "runtime/device/device.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/heads.h"
+#include "runtime/kernels/heads_blocked.h"
+#include "runtime/kernels/heads_mask.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
 #include "runtime/kernels/rotary.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
 
 namespace slipway::runtime {
 namespace {
@@ -177,16 +182,20 @@ Result<Tensor> HeadsOf(KernelContext& context, const Tensor& x, std::int64_t hea
   return y;
 }
 
-/// Divides each head by its root mean square.
-void NormalizeHeads(Tensor& heads, const Doubles& weight, double epsilon) {
+/// Divides a head by its root mean square.
+void NormalizeHead(std::span<double> head, const Doubles& weight, double epsilon) {
   if (weight.empty()) return;
-  const std::size_t width = weight.size();
-  const auto elements = heads.data<double>();
-  for (std::size_t at = 0; at < elements.size(); at += width) {
-    double squares = 0;
-    for (std::size_t d = 0; d < width; ++d) squares += elements[at + d] * elements[at + d];
-    const double inverse = 1 / std::sqrt(squares / static_cast<double>(width) + epsilon);
-    for (std::size_t d = 0; d < width; ++d) elements[at + d] *= inverse * weight[d];
+  double squares = 0;
+  for (const double x : head) squares += x * x;
+  const double inverse = 1 / std::sqrt(squares / static_cast<double>(head.size()) + epsilon);
+  for (std::size_t d = 0; d < head.size(); ++d) head[d] *= inverse * weight[d];
+}
+
+void NormalizeHeads(Tensor& heads, const Doubles& weight, double epsilon) {
+  const std::span<double> elements = heads.data<double>();
+  for (std::size_t at = 0; at + weight.size() <= elements.size() && !weight.empty();
+       at += weight.size()) {
+    NormalizeHead(elements.subspan(at, weight.size()), weight, epsilon);
   }
 }
 
@@ -223,6 +232,11 @@ Result<Tokens> TokensOf(const NodeFacts& node, KernelContext& context, const Siz
   return tokens;
 }
 
+Result<void> CheckPosition(std::int64_t position, std::int64_t positions) {
+  if (position >= 0 && position < positions) return {};
+  return Invalid("position ", position, " out of range [0, ", positions, ")");
+}
+
 Result<void> RotateHeads(const Tokens& tokens, const RotaryCache& cache, Tensor& heads) {
   const Shape& dims = heads.shape();
   double* at = heads.data<double>().data();
@@ -230,9 +244,7 @@ Result<void> RotateHeads(const Tokens& tokens, const RotaryCache& cache, Tensor&
     for (std::int64_t row = 0; row < dims[1] * dims[2]; ++row, at += dims[3]) {
       const std::int64_t i = row % dims[2];
       const std::int64_t position = tokens.Position(n, i, dims[2]);
-      if (position < 0 || position >= cache.positions()) {
-        return Invalid("position ", position, " out of range [0, ", cache.positions(), ")");
-      }
+      TRY(CheckPosition(position, cache.positions()));
       cache.Rotate(at, position);
     }
   }
@@ -328,7 +340,212 @@ Result<void> Store(const NodeFacts& node, KernelContext& context, std::size_t in
   return ConvertElements(context, from, *to);
 }
 
-template <bool blas>
+double ScaleOf(const NodeFacts& node, const HeadsShape& heads) {
+  const auto scale = static_cast<double>(node.attributes.Float("scale", 0));
+  return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(heads.head));
+}
+
+Doubles SinksOf(const NodeFacts& node, KernelContext& context, const HeadsShape& heads) {
+  if (node.Has(kSink)) return DoublesOf(context.input(kSink));
+  return node.attributes.Int("smooth_softmax", -1) == 1 ? Doubles(At(heads.q_heads), 0.0)
+                                                        : Doubles();
+}
+
+/// In float32, keys in blocks.
+class Blocked final : public Executable {
+ public:
+  Blocked(const NodeFacts& node, const Sizes& sizes, int threads)
+      : node_(node), sizes_(sizes), threads_(threads) {}
+
+  std::int64_t scratch_bytes() const override {
+    return threads_ * BlockedHeadsScratch(sizes_.heads);
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    const Tokens tokens = TRY(TokensOf(node_, context, sizes_));
+    TRY(CheckPositions(context, tokens));
+    HeadsShape h = sizes_.heads;
+    h.kv_length = std::max(sizes_.past, tokens.longest);
+    BlockedHeads problem{.shape = h, .scale = ScaleOf(node_, h)};
+    problem.softcap = static_cast<double>(node_.attributes.Float("softcap", 0));
+    problem.sinks = SinksOf(node_, context, h);
+    SetSeen(tokens, problem);
+    Tensor own;
+    problem.q = TRY(Queries(context, tokens, own));
+    Tensor made[2];
+    const Tensor* k = TRY(Present(context, tokens, h.kv_length, 1, made[0]));
+    const Tensor* v = TRY(Present(context, tokens, h.kv_length, 2, made[1]));
+    const HeadsPlace place = HeadsFirst(h.kv_heads, h.kv_length, h.head);
+    problem.keys[0] = {.keys = {k->data<float>().data(), place},
+                       .values = {v->data<float>().data(), place},
+                       .count = h.kv_length};
+    if (!Wanted(node_, 0)) return {};
+    if (node_.Has(kAdded)) {
+      problem.bias[0] = RowsOfAdded(*context.input(kAdded));
+      LimitKeys(context.input(kAdded)->dim(3), problem);
+    }
+    problem.y = context.output(0).data<float>().data();
+    problem.y_place = TokensFirst(h.q_heads, h.q_length, h.head);
+    AttendBlocked(context, problem);
+    return {};
+  }
+
+ private:
+  /// What is done with new queries or keys.
+  struct Turn {
+    Doubles norm;
+    const RotaryCache* rotary = nullptr;
+    bool none() const { return norm.empty() && rotary == nullptr; }
+  };
+
+  bool rotates() const { return node_.attributes.Int("do_rotary", 0) != 0; }
+
+  Result<void> CheckPositions(KernelContext& context, const Tokens& tokens) const {
+    if (!rotates()) return {};
+    const std::int64_t most = context.input(kCos)->dim(0);
+    for (std::int64_t n = 0; n < sizes_.heads.batch; ++n) {
+      for (std::int64_t i = 0; i < sizes_.heads.q_length; ++i) {
+        TRY(CheckPosition(tokens.Position(n, i, sizes_.heads.q_length), most));
+      }
+    }
+    return {};
+  }
+
+  void SetSeen(const Tokens& tokens, BlockedHeads& problem) const {
+    problem.seen.offset = tokens.past;
+    const std::int64_t window = node_.attributes.Int("local_window_size", -1);
+    if (window > 0) problem.seen.left = window - 1;
+    if (node_.attributes.Int("causal", 1) != 0) {
+      problem.seen.right = 0;
+    } else {
+      problem.seen.end = tokens.total;
+    }
+  }
+
+  static void LimitKeys(std::int64_t most, BlockedHeads& problem) {
+    std::vector<std::int64_t>& end = problem.seen.end;
+    end.resize(At(problem.shape.batch), problem.shape.kv_length);
+    for (std::int64_t& one : end) one = std::min(one, most);
+  }
+
+  /// Where queries (0), keys (1) or values (2) begin in each token, and in which input.
+  HeadsView Fresh(KernelContext& context, int which) const {
+    const HeadsShape& h = sizes_.heads;
+    const std::int64_t heads = which == 0 ? h.q_heads : h.kv_heads;
+    if (!sizes_.packed) {
+      return {context.input(At(which))->data<float>().data(),
+              TokensFirst(heads, h.q_length, h.head)};
+    }
+    const std::int64_t before = which == 0 ? 0 : h.q_heads + (which - 1) * h.kv_heads;
+    HeadsView view{context.input(kQuery)->data<float>().data() + before * h.head,
+                   TokensFirst(h.q_heads + 2 * h.kv_heads, h.q_length, h.head)};
+    return view;
+  }
+
+  Turn TurnOf(KernelContext& context, Input norm, const RotaryCache* rotary) const {
+    return {.norm = DoublesOf(node_.Has(norm) ? context.input(norm) : nullptr), .rotary = rotary};
+  }
+
+  RotaryCache CacheOf(KernelContext& context) const {
+    if (!rotates()) return {};
+    return {*context.input(kCos), *context.input(kSin),
+            node_.attributes.Int("rotary_interleaved", 0) != 0};
+  }
+
+  Result<HeadsView> Queries(KernelContext& context, const Tokens& tokens, Tensor& own) const {
+    const HeadsShape& h = sizes_.heads;
+    const HeadsView view = Fresh(context, 0);
+    const RotaryCache cache = CacheOf(context);
+    const Turn turn = TurnOf(context, kQueryNorm, rotates() ? &cache : nullptr);
+    if (turn.none()) return view;
+    own = TRY(Tensor::Make(DType::kFloat32, {h.batch, h.q_heads, h.q_length, h.head}));
+    const HeadsPlace place = HeadsFirst(h.q_heads, h.q_length, h.head);
+    Store(context, tokens, view, turn, h.q_heads, {}, place, own.data<float>().data());
+    return HeadsView{own.data<float>().data(), place};
+  }
+
+  /// New heads, normalised and turned, to where `place` has them, `first` rows later.
+  void Store(KernelContext& context, const Tokens& tokens, const HeadsView& from, const Turn& turn,
+             std::int64_t heads, const std::vector<std::int64_t>& first, const HeadsPlace& place,
+             float* to) const {
+    const HeadsShape& h = sizes_.heads;
+    const auto epsilon = static_cast<double>(node_.attributes.Float("qk_norm_epsilon", 1e-6F));
+    const auto width = At(h.head);
+    context.ParallelFor(
+        h.batch * heads * h.q_length, 16, [&](std::int64_t begin, std::int64_t end) {
+          Doubles wide(turn.none() ? 0 : width);
+          for (std::int64_t row = begin; row < end; ++row) {
+            const std::int64_t i = row % h.q_length, head = row / h.q_length % heads;
+            const std::int64_t n = row / h.q_length / heads;
+            const std::int64_t at = i + (first.empty() ? 0 : first[At(n)]);
+            const float* source =
+                from.data + n * from.place.item + head * from.place.head + i * from.place.row;
+            float* target = to + n * place.item + head * place.head + at * place.row;
+            if (turn.none()) {
+              std::copy_n(source, h.head, target);
+              continue;
+            }
+            std::copy_n(source, h.head, wide.begin());
+            NormalizeHead(wide, turn.norm, epsilon);
+            if (turn.rotary != nullptr) {
+              turn.rotary->Rotate(wide.data(), tokens.Position(n, i, h.q_length));
+            }
+            std::ranges::transform(wide, target, [](double x) { return static_cast<float>(x); });
+          }
+        });
+  }
+
+  /// Keys (1) or values (2): the past with the new rows of each item at their places, as the output
+  /// or, where that is not wanted, as `made`.
+  Result<const Tensor*> Present(KernelContext& context, const Tokens& tokens, std::int64_t rows,
+                                std::size_t which, Tensor& made) const {
+    const HeadsShape& h = sizes_.heads;
+    const Shape shape{h.batch, h.kv_heads, rows, h.head};
+    Tensor* present = &made;
+    if (Wanted(node_, which)) {
+      present = TRY(OutputOf(node_, context, which, DType::kFloat32, shape));
+    } else {
+      made = TRY(Tensor::Make(DType::kFloat32, shape));
+    }
+    float* const to = present->data<float>().data();
+    const Tensor* past = node_.Has(kPastKey) ? context.input(which + 2) : nullptr;
+    const std::int64_t kept = sizes_.past * h.head;
+    context.ParallelFor(h.batch * h.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t plane = begin; plane < end; ++plane) {
+        float* const all = to + plane * rows * h.head;
+        if (kept > 0) std::copy_n(past->data<float>().data() + plane * kept, kept, all);
+        std::fill(all + kept, all + rows * h.head, 0.0F);
+      }
+    });
+    const RotaryCache cache = CacheOf(context);
+    const bool keys = which == 1;
+    const Turn turn = keys ? TurnOf(context, kKeyNorm, rotates() ? &cache : nullptr) : Turn{};
+    Store(context, tokens, Fresh(context, static_cast<int>(which)), turn, h.kv_heads, tokens.past,
+          HeadsFirst(h.kv_heads, rows, h.head), to);
+    return present;
+  }
+
+  const NodeFacts& node_;
+  Sizes sizes_;
+  int threads_;
+};
+
+std::string DeclineBlocked(const NodeFacts& node) {
+  if (node.dtype(kQuery) != DType::kFloat32) return "the query is not float32";
+  return Wanted(node, 3) ? "the scores are wanted" : "";
+}
+
+std::string DeclineBlockedWidened(const NodeFacts& node) {
+  for (const ValueFacts& output : node.outputs) {
+    if (!output.shape) return "shapes of outputs depend on data";
+  }
+  return DeclineWidened<DeclineBlocked>(node);
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlocked(const NodeFacts& node, DeviceContext& device) {
+  return std::unique_ptr<Executable>(new Blocked(node, TRY(SizesOf(node)), device.threads()));
+}
+
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   Sizes sizes = TRY(SizesOf(node));
   HeadsShape& h = sizes.heads;
@@ -336,15 +553,10 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Operands all = TRY(OperandsOf(node, context, sizes, tokens));
   h.kv_length = all.k.dim(2);
   HeadsProblem problem{.shape = h, .q = &all.q, .k = &all.k, .v = &all.v};
-  problem.blas = blas;
-  problem.scale = static_cast<double>(node.attributes.Float("scale", 0));
-  if (problem.scale == 0) problem.scale = 1 / std::sqrt(static_cast<double>(h.head));
+  problem.scale = ScaleOf(node, h);
   problem.softcap = static_cast<double>(node.attributes.Float("softcap", 0));
   problem.bias = BiasOf(node, tokens, node.Has(kAdded) ? context.input(kAdded) : nullptr);
-  if (node.Has(kSink)) problem.sinks = DoublesOf(context.input(kSink));
-  if (!node.Has(kSink) && node.attributes.Int("smooth_softmax", -1) == 1) {
-    problem.sinks.assign(At(h.q_heads), 0.0);
-  }
+  problem.sinks = SinksOf(node, context, h);
   if (Wanted(node, 3)) {
     problem.wanted = node.attributes.Int("qk_output", 0) == 1 ? ScoresWanted::kBeforeSoftmax
                                                               : ScoresWanted::kAfterSoftmax;
@@ -359,9 +571,13 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   return StoreScores(context, *result.scores, *scores);
 }
 
-constexpr Kernel kKernels[] = {
-    {.name = "group_query_attention_blas", .declines = DeclineHeadsBlas, .run = Run<true>},
-    {.name = "group_query_attention_reference", .run = Run<false>}};
+constexpr Kernel kKernels[] = {{.name = "group_query_attention_blocked",
+                                .declines = DeclineBlocked,
+                                .prepare = PrepareBlocked},
+                               {.name = "group_query_attention_blocked_widened",
+                                .declines = DeclineBlockedWidened,
+                                .prepare = PrepareWidened<PrepareBlocked>},
+                               {.name = "group_query_attention_reference", .run = Run}};
 constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
 
 }  // namespace

@@ -5,13 +5,16 @@
 #include <cmath>
 
 #include "base/limits.h"
+#include "runtime/device/device.h"
 #include "runtime/kernels/convert.h"
+#include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/heads_mask.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
 
 namespace slipway::runtime {
 namespace {
@@ -152,17 +155,18 @@ Result<Facts> Infer(const NodeFacts& node) {
                             TensorFacts(dtype, {h.batch, h.q_heads, h.q_length, h.kv_length})});
 }
 
-/// Where one of queries, keys and values lies: element (n, head, s, d) of a tensor of double.
+/// Where one of queries, keys and values lies: element (n, head, s, d) of a tensor.
 struct Placed {
   const Tensor* tensor;
   Strides strides;
   std::int64_t offset = 0;
 };
 
-/// A copy as [batch, heads, length, head], with the bias of its columns.
+/// A copy as [batch, heads, length, head] of T, which it is of, with the bias of its columns.
+template <class T>
 Result<Tensor> Gathered(KernelContext& context, const Placed& from, const Shape& dims,
                         const Doubles& bias, std::int64_t first) {
-  Tensor y = TRY(Tensor::Make(DType::kFloat64, dims));
+  Tensor y = TRY(Tensor::Make(kDTypeOf<T>, dims));
   CopyBox(context,
           {.dims = dims,
            .from = from.strides,
@@ -171,9 +175,10 @@ Result<Tensor> Gathered(KernelContext& context, const Placed& from, const Shape&
           *from.tensor, y);
   if (bias.empty()) return y;
   const std::int64_t plane = dims[2] * dims[3];
-  auto elements = y.data<double>();
+  auto elements = y.data<T>();
   for (std::int64_t i = 0; i < y.size(); ++i) {
-    elements[At(i)] += bias[At(first + i / plane % dims[1] * dims[3] + i % dims[3])];
+    elements[At(i)] +=
+        static_cast<T>(bias[At(first + i / plane % dims[1] * dims[3] + i % dims[3])]);
   }
   return y;
 }
@@ -239,31 +244,125 @@ Result<Operands> OperandsOf(const NodeFacts& node, KernelContext& context, const
   const Doubles kv_bias = only_q ? Doubles() : bias;
   const std::int64_t width = h.q_heads * h.head;
   Operands all;
-  all.q = TRY(Gathered(context, PlaceOf(sizes, 0, query), {h.batch, h.q_heads, h.q_length, h.head},
-                       bias, 0));
-  const Tensor k = TRY(Gathered(context, PlaceOf(sizes, 1, key),
-                                {h.batch, h.q_heads, sizes.fresh, h.head}, kv_bias, width));
-  const Tensor v = TRY(Gathered(context, PlaceOf(sizes, 2, value),
-                                {h.batch, h.q_heads, sizes.fresh, h.v_head}, kv_bias, 2 * width));
+  all.q = TRY(Gathered<double>(context, PlaceOf(sizes, 0, query),
+                               {h.batch, h.q_heads, h.q_length, h.head}, bias, 0));
+  const Tensor k = TRY(Gathered<double>(context, PlaceOf(sizes, 1, key),
+                                        {h.batch, h.q_heads, sizes.fresh, h.head}, kv_bias, width));
+  const Tensor v =
+      TRY(Gathered<double>(context, PlaceOf(sizes, 2, value),
+                           {h.batch, h.q_heads, sizes.fresh, h.v_head}, kv_bias, 2 * width));
   all.k = TRY(WithPast(context, optional(kPastKey), k));
   all.v = TRY(WithPast(context, optional(kPastValue), v));
   return all;
 }
 
-template <bool blas>
+double ScaleOf(const NodeFacts& node, const Sizes& sizes) {
+  const auto scale = static_cast<double>(node.attributes.Float("scale", 0));
+  return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(sizes.heads.head));
+}
+
+BiasParts BiasPartsOf(const NodeFacts& node, KernelContext& context, const Sizes& sizes) {
+  const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
+  return {.node = &node,
+          .mask = optional(kMask),
+          .added = optional(kAdded),
+          .shape = sizes.heads,
+          .past = sizes.past};
+}
+
+/// In float32, keys in blocks.
+class Blocked final : public Executable {
+ public:
+  Blocked(const NodeFacts& node, const Sizes& sizes, int threads)
+      : node_(node), sizes_(sizes), threads_(threads) {}
+
+  std::int64_t scratch_bytes() const override {
+    return threads_ * BlockedHeadsScratch(sizes_.heads);
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    const HeadsShape& h = sizes_.heads;
+    Tensor own[3];
+    const Placed q = TRY(Biased(context, 0, own[0]));
+    const Placed k = TRY(Biased(context, 1, own[1]));
+    const Placed v = TRY(Biased(context, 2, own[2]));
+    BlockedHeads problem{.shape = h, .q = ViewOf(q), .scale = ScaleOf(node_, sizes_)};
+    if (node_.Has(kPastKey)) {
+      problem.keys[0] = {.keys = Past(context, kPastKey, h.head),
+                         .values = Past(context, kPastValue, h.v_head),
+                         .count = sizes_.past};
+    }
+    problem.keys[1] = {.keys = ViewOf(k), .values = ViewOf(v), .count = sizes_.fresh};
+    const JoinedRows rows =
+        TRY(JoinBiasRows(context, BiasPartsOf(node_, context, sizes_), problem));
+    Present(context, k, kPastKey, 1);
+    Present(context, v, kPastValue, 2);
+    if (!Wanted(node_, 0)) return {};
+    problem.y = context.output(0).data<float>().data();
+    problem.y_place = TokensFirst(h.q_heads, h.q_length, h.v_head);
+    AttendBlocked(context, problem);
+    return {};
+  }
+
+ private:
+  static HeadsPlace PlaceIn(const Strides& strides) { return {strides[0], strides[1], strides[2]}; }
+
+  static HeadsView ViewOf(const Placed& placed) {
+    return {placed.tensor->data<float>().data() + placed.offset, PlaceIn(placed.strides)};
+  }
+
+  HeadsView Past(KernelContext& context, Input input, std::int64_t width) const {
+    return {context.input(input)->data<float>().data(),
+            HeadsFirst(sizes_.heads.kv_heads, sizes_.past, width)};
+  }
+
+  /// Queries (0), keys (1) or values (2) with their bias: where they lie, or in `own`.
+  Result<Placed> Biased(KernelContext& context, int which, Tensor& own) const {
+    const HeadsShape& h = sizes_.heads;
+    std::size_t input = At(which);
+    if (sizes_.form == Form::kPackedAll) input = kQuery;
+    if (sizes_.form == Form::kPackedKv && which > 0) input = kKey;
+    const Placed placed = PlaceOf(sizes_, which, *context.input(input));
+    if (!node_.Has(kBias) || (which > 0 && sizes_.form == Form::kHeads)) return placed;
+    const Shape dims{h.batch, h.q_heads, which == 0 ? h.q_length : sizes_.fresh,
+                     which == 2 ? h.v_head : h.head};
+    own = TRY(Gathered<float>(context, placed, dims, DoublesOf(context.input(kBias)),
+                              which * h.q_heads * h.head));
+    return Placed{&own, ContiguousStrides(dims)};
+  }
+
+  void Present(KernelContext& context, const Placed& fresh, Input past, std::size_t output) const {
+    if (!Wanted(node_, output)) return;
+    WritePresent(context,
+                 {.shape = context.output(output).shape(),
+                  .past = node_.Has(past) ? context.input(past) : nullptr,
+                  .fresh = fresh.tensor,
+                  .place = PlaceIn(fresh.strides),
+                  .fresh_offset = fresh.offset,
+                  .fresh_length = sizes_.fresh},
+                 context.output(output));
+  }
+
+  const NodeFacts& node_;
+  Sizes sizes_;
+  int threads_;
+};
+
+std::string DeclineBlocked(const NodeFacts& node) {
+  if (node.dtype(kQuery) != DType::kFloat32) return "the query is not float32";
+  return Wanted(node, 3) ? "the scores are wanted" : "";
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlocked(const NodeFacts& node, DeviceContext& device) {
+  return std::unique_ptr<Executable>(new Blocked(node, TRY(SizesOf(node)), device.threads()));
+}
+
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Sizes sizes = TRY(SizesOf(node));
-  const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
   const Operands all = TRY(OperandsOf(node, context, sizes));
   HeadsProblem problem{.shape = sizes.heads, .q = &all.q, .k = &all.k, .v = &all.v};
-  problem.blas = blas;
-  problem.scale = static_cast<double>(node.attributes.Float("scale", 0));
-  if (problem.scale == 0) problem.scale = 1 / std::sqrt(static_cast<double>(sizes.heads.head));
-  problem.bias = JoinedBias({.node = &node,
-                             .mask = optional(kMask),
-                             .added = optional(kAdded),
-                             .shape = sizes.heads,
-                             .past = sizes.past});
+  problem.scale = ScaleOf(node, sizes);
+  problem.bias = JoinedBias(BiasPartsOf(node, context, sizes));
   if (Wanted(node, 3)) problem.wanted = ScoresWanted::kAfterSoftmax;
   const HeadsResult result = TRY(Attend(context, problem));
   if (Wanted(node, 0)) TRY(JoinHeads(context, result.y, context.output(0)));
@@ -274,8 +373,11 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.name = "multi_head_attention_blas", .declines = DeclineHeadsBlas, .run = Run<true>},
-    {.name = "multi_head_attention_reference", .run = Run<false>}};
+    {.name = "multi_head_attention_blocked", .declines = DeclineBlocked, .prepare = PrepareBlocked},
+    {.name = "multi_head_attention_blocked_widened",
+     .declines = DeclineWidened<DeclineBlocked>,
+     .prepare = PrepareWidened<PrepareBlocked>},
+    {.name = "multi_head_attention_reference", .run = Run}};
 constexpr DTypeSet kHalf32 = Types({DType::kFloat32, DType::kFloat16, DType::kBfloat16});
 
 }  // namespace
