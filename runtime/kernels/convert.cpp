@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/half_simd.h"
 #include "runtime/kernels/strided.h"
 
 namespace slipway::runtime {
@@ -45,6 +46,32 @@ To ConvertOne(From from) {
   } else {
     return static_cast<To>(value);
   }
+}
+
+/// Float32 and 16-bit floats; false for other types.
+bool ConvertHalf(KernelContext& context, const Tensor& from, Tensor& to) {
+  bool done = false;
+  (void)Dispatch(TypeList<Float16, BFloat16>{}, from.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (to.dtype() != DType::kFloat32) return;
+    const auto in = from.data<T>();
+    float* out = to.data<float>().data();
+    context.ParallelFor(from.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) {
+      WidenHalf(in.subspan(At(begin), At(end - begin)), out + begin);
+    });
+    done = true;
+  });
+  (void)Dispatch(TypeList<Float16, BFloat16>{}, to.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (from.dtype() != DType::kFloat32) return;
+    const auto in = from.data<float>();
+    T* out = to.data<T>().data();
+    context.ParallelFor(from.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) {
+      NarrowToHalf(in.subspan(At(begin), At(end - begin)), out + begin);
+    });
+    done = true;
+  });
+  return done;
 }
 
 void ConvertPlain(KernelContext& context, const Tensor& from, Tensor& to) {
@@ -193,7 +220,7 @@ Result<void> ConvertElements(KernelContext& context, const Tensor& from, Tensor&
     ToStrings(from, to);
     return {};
   }
-  ConvertPlain(context, from, to);
+  if (!ConvertHalf(context, from, to)) ConvertPlain(context, from, to);
   return {};
 }
 

@@ -16,7 +16,8 @@ bool IsFalse(const Tensor* tensor) {
 bool KeepsAll(const Rewriter& graph, std::size_t index, const NodeData& node) {
   const ValueId mode = graph.Input(index, 2);
   if (mode != kNoValue && !IsFalse(graph.Constant(mode))) return false;
-  const bool wants_mask = node.outputs.size() > 1 && node.outputs[1] != kNoValue;
+  const bool wants_mask =
+      node.outputs.size() > 1 && node.outputs[1] != kNoValue && graph.Uses(node.outputs[1]) > 0;
   const bool may_train = node.opset < 7 && node.attributes.Int("is_test", 0) == 0;
   return !wants_mask && !may_train;
 }

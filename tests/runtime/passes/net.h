@@ -56,10 +56,10 @@ class Net {
   }
 
   /// The model with input `x` and these outputs.
-  std::string Model(const Texts& outputs) const {
+  std::string Model(const Texts& outputs, std::int64_t opset = 20) const {
     std::vector<Port> ports;
     for (const std::string& output : outputs) ports.push_back({output});
-    return ModelOf(GraphOf(nodes_, {{"x"}}, ports));
+    return ModelOf(GraphOf(nodes_, {{"x"}}, ports), opset);
   }
 
  private:
