@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/device/device.h"
 #include "runtime/kernels/delegate.h"
 #include "runtime/kernels/dispatch.h"
+#include "runtime/kernels/layer_norm.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
 
 namespace slipway::runtime {
 namespace {
@@ -168,6 +171,65 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   });
 }
 
+std::string DeclineSimd(const NodeFacts& node) {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.Has(i) && node.dtype(i) != DType::kFloat32) {
+      return Message("input ", i, " is of ", node.dtype(i));
+    }
+  }
+  const Result<std::int64_t> axis = AxisOf(node);
+  if (!axis) return axis.error().message;
+  return CountOf(node.shape(0), 0, node.shape(0).size()) == 0 ? "the input is empty" : "";
+}
+
+/// In float32.
+class Simd final : public Executable {
+ public:
+  Simd(const NodeFacts& node, std::int64_t axis, int threads)
+      : node_(node), layout_(LayoutOf(node)), threads_(threads) {
+    rows_ = CountOf(node.shape(0), 0, At(axis));
+    width_ = CountOf(node.shape(0), At(axis), node.shape(0).size());
+  }
+
+  std::int64_t scratch_bytes() const override { return LayerRowsScratch(width_, threads_); }
+
+  Result<void> Run(KernelContext& context) const override {
+    const auto input = [&](int i) -> const float* {
+      return Given(node_, i) ? context.input(At(i))->data<float>().data() : nullptr;
+    };
+    const auto output = [&](int i) -> float* {
+      const bool wanted = i >= 0 && Wanted(node_, At(i));
+      return wanted ? context.output(At(i)).data<float>().data() : nullptr;
+    };
+    LayerRows all{.rows = rows_,
+                  .width = width_,
+                  .x = input(0),
+                  .skip = input(layout_.skip),
+                  .bias = input(layout_.bias),
+                  .scale = input(layout_.gamma),
+                  .shift = input(layout_.beta),
+                  .epsilon = static_cast<double>(node_.attributes.Float("epsilon", 1e-5F)),
+                  .centered = layout_.centered,
+                  .y = output(0),
+                  .sum = output(layout_.sum),
+                  .mean = output(layout_.mean),
+                  .inverse = output(layout_.inverse)};
+    if (all.skip != nullptr) all.skip_rows = context.input(At(layout_.skip))->size() / width_;
+    RunLayerRows(context, all);
+    return {};
+  }
+
+ private:
+  const NodeFacts& node_;
+  Layout layout_;
+  int threads_;
+  std::int64_t rows_ = 0, width_ = 0;
+};
+
+Result<std::unique_ptr<Executable>> PrepareSimd(const NodeFacts& node, DeviceContext& device) {
+  return std::unique_ptr<Executable>(new Simd(node, TRY(AxisOf(node)), device.threads()));
+}
+
 NodeFacts AsLayer(const NodeFacts& node) { return AsNodeOf(node, "", "LayerNormalization", 17); }
 
 Result<Facts> InferLayer(const NodeFacts& node) {
@@ -180,7 +242,12 @@ Result<std::unique_ptr<Executable>> PrepareLayer(const NodeFacts& node, DeviceCo
   return PrepareNode(AsLayer(node), reference, device);
 }
 
-constexpr Kernel kKernels[] = {{.name = "skip_normalization_reference", .run = RunReference}};
+constexpr Kernel kKernels[] = {
+    {.name = "skip_normalization_simd", .declines = DeclineSimd, .prepare = PrepareSimd},
+    {.name = "skip_normalization_simd_widened",
+     .declines = DeclineWidened<DeclineSimd>,
+     .prepare = PrepareWidened<PrepareSimd>},
+    {.name = "skip_normalization_reference", .run = RunReference}};
 constexpr Kernel kLayer[] = {{.name = "standard", .prepare = PrepareLayer<false>},
                              {.name = "standard_reference", .prepare = PrepareLayer<true>}};
 

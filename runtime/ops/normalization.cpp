@@ -6,9 +6,14 @@
 #include <cmath>
 #include <optional>
 
+#include "runtime/bounds.h"
+#include "runtime/device/device.h"
 #include "runtime/kernels/broadcast.h"
 #include "runtime/kernels/dispatch.h"
+#include "runtime/kernels/layer_norm.h"
+#include "runtime/kernels/layer_norm_simd.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/widened.h"
 
 namespace slipway::runtime {
 namespace {
@@ -191,9 +196,100 @@ Result<void> RunLayer(const NodeFacts& node, KernelContext& context) {
   return inner;
 }
 
-constexpr Kernel kInstance[] = {{.name = "instance_normalization", .run = RunInstance}};
+std::string DeclineUnlessFloat(const NodeFacts& node) {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.Has(i) && node.dtype(i) != DType::kFloat32) {
+      return Message("input ", i, " is of ", node.dtype(i));
+    }
+  }
+  return CountOf(node.shape(0), 0, node.shape(0).size()) == 0 ? "the input is empty" : "";
+}
+
+std::string DeclineLayerSimd(const NodeFacts& node) {
+  if (std::string why = DeclineUnlessFloat(node); !why.empty()) return why;
+  const Result<std::size_t> axis = LayerAxis(node);
+  if (!axis) return axis.error().message;
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    if (node.Has(i) && !IsOneRow(node.shape(i), node.shape(0), *axis)) {
+      return Message("input ", i, " of ", node.shape(i), " has not one number for each of a row");
+    }
+  }
+  const bool narrow = node.attributes.Int("stash_type", 1) == 16;
+  return narrow && (Wanted(node, 1) || Wanted(node, 2)) ? "the statistics are wanted in bfloat16"
+                                                        : "";
+}
+
+/// LayerNormalization and RMSNormalization of float32.
+class LayerSimd final : public Executable {
+ public:
+  LayerSimd(const NodeFacts& node, std::size_t axis, int threads)
+      : node_(node), axis_(axis), threads_(threads) {}
+
+  std::int64_t scratch_bytes() const override { return LayerRowsScratch(width(), threads_); }
+
+  Result<void> Run(KernelContext& context) const override {
+    const auto input = [&](std::size_t i) { return context.input(i)->data<float>().data(); };
+    const auto output = [&](std::size_t i) {
+      return Wanted(node_, i) ? context.output(i).data<float>().data() : nullptr;
+    };
+    RunLayerRows(context, {.rows = CountOf(node_.shape(0), 0, axis_),
+                           .width = width(),
+                           .x = input(0),
+                           .scale = input(1),
+                           .shift = node_.Has(2) ? input(2) : nullptr,
+                           .epsilon = node_.attributes.Float("epsilon", 1e-5F),
+                           .centered = node_.op->type == "LayerNormalization",
+                           .y = output(0),
+                           .mean = output(1),
+                           .inverse = output(2)});
+    return {};
+  }
+
+ private:
+  std::int64_t width() const { return CountOf(node_.shape(0), axis_, node_.shape(0).size()); }
+
+  const NodeFacts& node_;
+  std::size_t axis_;
+  int threads_;
+};
+
+Result<std::unique_ptr<Executable>> PrepareLayerSimd(const NodeFacts& node, DeviceContext& device) {
+  return std::unique_ptr<Executable>(new LayerSimd(node, TRY(LayerAxis(node)), device.threads()));
+}
+
+/// InstanceNormalization of float32.
+Result<void> RunInstanceSimd(const NodeFacts& node, KernelContext& context) {
+  const Shape& shape = node.shape(0);
+  const std::int64_t inner = CountOf(shape, 2, shape.size());
+  const float* x = context.input(0)->data<float>().data();
+  const float* scale = context.input(1)->data<float>().data();
+  const float* bias = context.input(2)->data<float>().data();
+  float* y = context.output(0).data<float>().data();
+  const double epsilon = node.attributes.Float("epsilon", 1e-5F);
+  const std::int64_t channels = shape[1];
+  context.ParallelFor(shape[0] * channels, 1, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      if (MustStop()) return;
+      const RowMoments moments = MomentsOfRow(x + plane * inner, inner, epsilon);
+      const std::int64_t c = plane % channels;
+      const double factor = moments.inverse * static_cast<double>(scale[c]);
+      ScaleRow(x + plane * inner, inner, factor,
+               static_cast<double>(bias[c]) - moments.mean * factor, y + plane * inner);
+    }
+  });
+  return {};
+}
+
+constexpr Kernel kInstance[] = {
+    {.name = "instance_normalization_simd", .declines = DeclineUnlessFloat, .run = RunInstanceSimd},
+    {.name = "instance_normalization", .run = RunInstance}};
 constexpr Kernel kGroup[] = {{.name = "group_normalization", .run = RunGroup}};
-constexpr Kernel kLayer[] = {{.name = "layer_normalization", .run = RunLayer}};
+constexpr Kernel kLayer[] = {
+    {.name = "layer_normalization_simd", .declines = DeclineLayerSimd, .prepare = PrepareLayerSimd},
+    {.name = "layer_normalization_simd_widened",
+     .declines = DeclineWidened<DeclineLayerSimd>,
+     .prepare = PrepareWidened<PrepareLayerSimd>},
+    {.name = "layer_normalization", .run = RunLayer}};
 
 consteval OpDef Instance(int since, std::span<const TypeRule> types) {
   return {
