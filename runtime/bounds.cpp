@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+
+#include "runtime/work.h"
 
 namespace slipway::runtime {
 namespace {
 
-/// Done in some tens of milliseconds by a core or two, and large enough that dividing a product
-/// into such parts costs nothing worth naming.
+/// Done in some tens of milliseconds by a core or two, and large enough that dividing work into
+/// such parts costs nothing worth naming.
 constexpr double kWorkAtOnce = 4e9;
 
 /// The calling thread's bounds. Set for the time of a call only.
@@ -96,10 +97,7 @@ void TextMeter::Take(std::size_t bytes) {
 }
 
 std::int64_t StepsOf(std::int64_t count, double work) {
-  const double most = kWorkAtOnce / std::max(1.0, work);
-  if (most >= static_cast<double>(count)) return std::max<std::int64_t>(1, count);
-  const auto parts = static_cast<std::int64_t>(std::ceil(static_cast<double>(count) / most));
-  return std::max<std::int64_t>(1, (count + parts - 1) / parts);
+  return StepsWithin(count, work, kWorkAtOnce);
 }
 
 Error MemoryLimitError(const MemoryBudget& budget, std::int64_t bytes, const std::string& what) {

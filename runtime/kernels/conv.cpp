@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/kernels/gelu.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -44,6 +45,8 @@ Result<ConvActivation> ConvActivationOf(const NodeFacts& node) {
   if (name == "Elu") return ConvActivation::kElu;
   if (name == "HardSigmoid") return ConvActivation::kHardSigmoid;
   if (name == "HardSwish") return ConvActivation::kHardSwish;
+  if (name == "Gelu") return ConvActivation::kGelu;
+  if (name == "GeluTanh") return ConvActivation::kGeluTanh;
   return Invalid("attribute `activation` is `", name, "`, which is none");
 }
 
@@ -68,6 +71,10 @@ double Activate(ConvActivation activation, double x, double alpha, double beta) 
       return std::clamp(alpha * x + beta, 0.0, 1.0);
     case ConvActivation::kHardSwish:
       return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
+    case ConvActivation::kGelu:
+      return ErfGelu(x);
+    case ConvActivation::kGeluTanh:
+      return TanhGelu(x);
   }
   return x;
 }

@@ -18,7 +18,8 @@ Result<ConvShape> ConvShapeOf(const NodeFacts& node);
 
 /// The function applied to the sum, in the fused operator: attribute `activation` is the ONNX
 /// operator's name or empty. `activation_alpha` and `activation_beta` are its parameters: the
-/// bounds of Clip, alpha of LeakyRelu and Elu, alpha and beta of HardSigmoid.
+/// bounds of Clip, alpha of LeakyRelu and Elu, alpha and beta of HardSigmoid. `GeluTanh` is Gelu
+/// approximated by the hyperbolic tangent.
 enum class ConvActivation : std::uint8_t {
   kNone,
   kRelu,
@@ -29,6 +30,8 @@ enum class ConvActivation : std::uint8_t {
   kElu,
   kHardSigmoid,
   kHardSwish,
+  kGelu,
+  kGeluTanh,
 };
 /// kInvalidArgument naming an unknown one.
 Result<ConvActivation> ConvActivationOf(const NodeFacts& node);

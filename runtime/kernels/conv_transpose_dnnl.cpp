@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
+#include <vector>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/conv_transpose.h"
 #include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/work.h"
 
 namespace slipway::runtime {
 namespace {
@@ -46,40 +52,124 @@ std::vector<std::int64_t> PadsEnd(const Window& window) {
   return pads;
 }
 
-class DeconvExecutable final : public Executable {
+/// A part that one call computes: some images of the batch, or some rows of the output of one
+/// (positions along the first spatial dimension), and the rows of the input that reach them.
+struct Part {
+  std::int64_t item = 0, items = 0;
+  std::int64_t row = 0, rows = 0;  ///< of the output
+  std::int64_t input_row = 0, input_rows = 0;
+  std::int64_t pad_begin = 0, pad_end = 0;  ///< along the first spatial dimension
+
+  /// Whether one primitive serves both.
+  bool Like(const Part& other) const {
+    return items == other.items && rows == other.rows && input_rows == other.input_rows &&
+           pad_begin == other.pad_begin;
+  }
+};
+
+/// Rows `row` to `end` of the output.
+Part RowsOf(const Window& window, Part items, std::int64_t row, std::int64_t end) {
+  const std::int64_t stride = window.strides[0];
+  const std::int64_t pad = window.pads_begin[0];
+  const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
+  const std::int64_t first = std::max<std::int64_t>(0, row + pad - (reach - 1));
+  const std::int64_t input_end = std::min(window.output[0], (end - 1 + pad) / stride + 1);
+  items.row = row;
+  items.rows = end - row;
+  items.input_row = (first + stride - 1) / stride;
+  items.input_rows = input_end - items.input_row;
+  items.pad_begin = row + pad - items.input_row * stride;
+  items.pad_end = (items.input_rows - 1) * stride + reach - items.pad_begin - items.rows;
+  return items;
+}
+
+/// The whole in parts short enough to end between them. Rows are cut where a window begins, and
+/// not where windows leave rows between them.
+std::vector<Part> PartsOf(const ConvShape& shape, double at_once) {
+  const Window& window = shape.window;
+  const std::int64_t taps = shape.out_channels / shape.groups * window.kernel_size();
+  const double image = 2.0 * static_cast<double>(taps) * static_cast<double>(shape.in_channels) *
+                       static_cast<double>(window.output_size());
+  const std::int64_t items = StepsWithin(shape.batch, image, at_once);
+  const std::int64_t all_rows = window.output[0];
+  const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
+  const bool whole = items > 1 || window.strides[0] > reach;
+  const std::int64_t rows =
+      whole ? all_rows : StepsWithin(all_rows, image / static_cast<double>(all_rows), at_once);
+  std::vector<Part> parts;
+  for (std::int64_t item = 0; item < shape.batch; item += items) {
+    const Part some{.item = item, .items = std::min(items, shape.batch - item)};
+    std::int64_t begin = 0;
+    for (std::int64_t row = 0; row < all_rows; row += rows) {
+      const std::int64_t end =
+          row + rows >= all_rows
+              ? window.input[0]
+              : std::min(window.input[0], (row + rows) * window.strides[0] - window.pads_begin[0]);
+      if (end <= begin) continue;
+      parts.push_back(RowsOf(window, some, begin, end));
+      begin = end;
+    }
+  }
+  return parts;
+}
+
+/// `shape` with `items` first and `rows` in the first spatial dimension.
+Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
+  shape[0] = items;
+  shape[2] = rows;
+  return shape;
+}
+
+/// That part of a tensor, without leaving it.
+memory::desc PartDesc(const Shape& shape, std::int64_t items, std::int64_t rows) {
+  const memory::desc whole = PlainDesc(shape);
+  const auto& strides = whole.data.format_desc.blocking.strides;
+  return {PartShape(shape, items, rows), memory::data_type::f32,
+          memory::dims(strides, strides + shape.size())};
+}
+
+deconvolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
+                                               const Part& part, const dnnl::engine& engine) {
+  const Window& window = shape.window;
+  memory::dims dilations;
+  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
+  memory::dims pads_begin = window.pads_begin;
+  memory::dims pads_end = PadsEnd(window);
+  pads_begin[0] = part.pad_begin;
+  pads_end[0] = part.pad_end;
+  const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();
+  const deconvolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+      AnyDesc(PartShape(node.shape(0), part.items, part.input_rows)),
+      AnyDesc(WeightDims(shape, node.shape(1))), bias,
+      AnyDesc(PartShape(*node.outputs[0].shape, part.items, part.rows)), window.strides, dilations,
+      pads_begin, pads_end);
+  return {desc, UserScratchpad(), engine};
+}
+
+/// The primitive of all parts that are alike.
+class PartKernel {
  public:
-  DeconvExecutable(const NodeFacts& node, const ConvShape& shape,
-                   const deconvolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
-                   const dnnl::engine& engine)
-      : desc_(desc),
+  PartKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+             const deconvolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
+             const dnnl::engine& engine)
+      : part_(part),
         call_(deconvolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
-        items_(desc.src_desc().dims()[0]),
-        x_change_(PlainDesc(desc.src_desc().dims()), desc.src_desc(), engine),
-        y_change_(desc.dst_desc(), PlainDesc(desc.dst_desc().dims()), engine),
+        x_change_(PartDesc(node.shape(0), part.items, part.input_rows), desc.src_desc(), engine),
+        y_change_(desc.dst_desc(), PartDesc(*node.outputs[0].shape, part.items, part.rows), engine),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)) {
     if (!packed_) w_change_.emplace(WeightDesc(shape, node.shape(1)), desc.weights_desc(), engine);
     x_at_ = scratch_.Add(x_change_.room_bytes());
     w_at_ = scratch_.Add(w_change_ ? w_change_->room_bytes() : 0);
-    y_at_ = scratch_.Add(y_change_.needed() ? desc_.dst_desc().get_size() : 0);
-    pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
+    y_at_ = scratch_.Add(y_change_.needed() ? desc.dst_desc().get_size() : 0);
+    pad_at_ = scratch_.Add(desc.scratchpad_desc().get_size());
   }
 
-  std::int64_t scratch_bytes() const override { return scratch_.bytes(); }
+  const Part& part() const { return part_; }
+  std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
-  Result<void> Run(KernelContext& context) const override {
-    try {
-      const std::int64_t batch = context.output(0).dim(0);
-      const std::int64_t x = context.input(0)->size() / batch;
-      const std::int64_t y = context.output(0).size() / batch;
-      ForParts(batch, items_, [&](std::int64_t first) { Execute(context, first * x, first * y); });
-    } catch (const dnnl::error& error) {
-      return DnnlError("deconvolution", error);
-    }
-    return {};
-  }
-
- private:
+  /// `x_offset`, `y_offset`: where the part lies in input and output, in elements.
   void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
     const float* from = context.input(0)->data<float>().data() + x_offset;
@@ -94,9 +184,9 @@ class DeconvExecutable final : public Executable {
     if (y_change_.needed()) y_change_.Bring(y, out);
   }
 
-  deconvolution_forward::primitive_desc desc_;
+ private:
+  Part part_;
   DnnlCall call_;
-  std::int64_t items_;  ///< of the batch, at a time
   LayoutChange x_change_, y_change_;
   std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
   std::optional<Tensor> packed_;
@@ -104,6 +194,50 @@ class DeconvExecutable final : public Executable {
   ScratchLayout scratch_;
   std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
 };
+
+class DeconvExecutable final : public Executable {
+ public:
+  /// A call of one of the kernels.
+  struct Call {
+    std::size_t kernel = 0;
+    std::int64_t x_offset = 0, y_offset = 0;
+  };
+  DeconvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls)
+      : kernels_(std::move(kernels)), calls_(std::move(calls)) {}
+
+  std::int64_t scratch_bytes() const override {
+    std::int64_t bytes = 0;
+    for (const PartKernel& kernel : kernels_) bytes = std::max(bytes, kernel.scratch_bytes());
+    return bytes;
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    try {
+      for (const Call& call : calls_) {
+        if (calls_.size() > 1 && MustStop()) break;
+        kernels_[call.kernel].Execute(context, call.x_offset, call.y_offset);
+      }
+    } catch (const dnnl::error& error) {
+      return DnnlError("deconvolution", error);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<PartKernel> kernels_;
+  std::vector<Call> calls_;
+};
+
+/// The primitive for parts like `part`.
+Result<PartKernel> MakeKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+                              CpuContext& cpu) {
+  const auto desc = MakeDesc(node, shape, part, cpu.engine());
+  std::optional<Tensor> packed;
+  if (const Tensor* weights = node.inputs[1].constant) {
+    packed = TRY(PackedFor(cpu, *weights, WeightDesc(shape, node.shape(1)), desc.weights_desc()));
+  }
+  return PartKernel(node, shape, part, desc, std::move(packed), cpu.engine());
+}
 
 }  // namespace
 
@@ -128,32 +262,25 @@ Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& no
                                                              DeviceContext& device) {
   CpuContext& cpu = Cpu(device);
   const ConvShape shape = TRY(TransposeShapeOf(node));
-  const Window& window = shape.window;
-  memory::dims dilations;
-  for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
-  Shape x = node.shape(0);
-  Shape y = *node.outputs[0].shape;
-  const std::int64_t channels = shape.out_channels / shape.groups;
-  const double taps = static_cast<double>(channels) * static_cast<double>(window.kernel_size());
-  x[0] = StepsOf(x[0], 2 * taps * static_cast<double>(CountOf(x, 1, x.size())));
-  y[0] = x[0];
-  const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();
+  std::vector<PartKernel> kernels;
+  std::vector<DeconvExecutable::Call> calls;
+  const auto offset = [](const Shape& all, std::int64_t item, std::int64_t row) {
+    return item * CountOf(all, 1, all.size()) + row * CountOf(all, 3, all.size());
+  };
   try {
-    const deconvolution_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, AnyDesc(x),
-        AnyDesc(WeightDims(shape, node.shape(1))), bias, AnyDesc(y), window.strides, dilations,
-        window.pads_begin, PadsEnd(window));
-    const deconvolution_forward::primitive_desc primitive(desc, UserScratchpad(), cpu.engine());
-    std::optional<Tensor> packed;
-    if (const Tensor* weights = node.inputs[1].constant) {
-      packed =
-          TRY(PackedFor(cpu, *weights, WeightDesc(shape, node.shape(1)), primitive.weights_desc()));
+    for (const Part& part : PartsOf(shape, WorkAtOnce(cpu.threads()))) {
+      const auto alike =
+          std::ranges::find_if(kernels, [&](const PartKernel& k) { return k.part().Like(part); });
+      const auto which = static_cast<std::size_t>(alike - kernels.begin());
+      if (which == kernels.size()) kernels.push_back(TRY(MakeKernel(node, shape, part, cpu)));
+      calls.push_back({which, offset(node.shape(0), part.item, part.input_row),
+                       offset(*node.outputs[0].shape, part.item, part.row)});
     }
-    return std::unique_ptr<Executable>(
-        new DeconvExecutable(node, shape, primitive, std::move(packed), cpu.engine()));
   } catch (const dnnl::error& error) {
     return DnnlError("deconvolution", error);
   }
+  return std::unique_ptr<Executable>(
+      std::make_unique<DeconvExecutable>(std::move(kernels), std::move(calls)));
 }
 
 }  // namespace slipway::runtime

@@ -1,9 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/matmul.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/work.h"
 
 namespace slipway::runtime {
+namespace {
+
+/// As many of `count` as fit `most`, in parts that are nearly equal and of whole blocks.
+std::int64_t EvenPart(std::int64_t count, double most, std::int64_t block) {
+  const std::int64_t part = StepsWithin(count, 1, std::max(1.0, most));
+  return part < block ? part : std::min(count, (part + block - 1) / block * block);
+}
+
+}  // namespace
+
+ProductPart PartOfProduct(std::int64_t m, std::int64_t k, std::int64_t n, double most) {
+  constexpr std::int64_t kRowBlock = 8;
+  constexpr std::int64_t kColumnBlock = 64;
+  const auto rows = static_cast<double>(std::max<std::int64_t>(m, 1));
+  const double elements = most / (2.0 * static_cast<double>(std::max<std::int64_t>(k, 1)));
+  if (rows * static_cast<double>(n) <= elements) return {m, n};
+  ProductPart part{m, EvenPart(n, std::max(std::sqrt(elements), elements / rows), kColumnBlock)};
+  part.rows = EvenPart(m, elements / static_cast<double>(part.columns), kRowBlock);
+  return part;
+}
 
 Result<MatMulShape> MatMulShapeOf(const Shape& a, const Shape& b) {
   if (a.empty() || b.empty()) return Invalid("scalars do not multiply: ", a, " and ", b);

@@ -20,6 +20,15 @@ struct MatMulShape {
 /// kInvalidArgument naming the shapes that do not multiply.
 Result<MatMulShape> MatMulShapeOf(const Shape& a, const Shape& b);
 
+/// Rows and columns of a product that are computed together.
+struct ProductPart {
+  std::int64_t rows, columns;
+};
+
+/// A part of [m, n] from [m, k] and [k, n] that takes no more than `most` operations, as square as
+/// may be: such parts read the least of the operands. All parts are nearly equal.
+ProductPart PartOfProduct(std::int64_t m, std::int64_t k, std::int64_t n, double most);
+
 /// Gemm's product of two matrices, either of them transposed by attribute `transA` or `transB`.
 struct GemmShape {
   std::int64_t m, k, n;
@@ -32,6 +41,10 @@ Result<GemmShape> GemmShapeOf(const NodeFacts& node, std::size_t b = 1);
 /// oneDNN's matrix product for float32.
 std::string DeclineMatMulDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node, DeviceContext& device);
+
+/// The same for `slipway.MatMul`: a row is added, and an activation applied, as sums are stored.
+Result<std::unique_ptr<Executable>> PrepareFusedMatMulDnnl(const NodeFacts& node,
+                                                           DeviceContext& device);
 
 /// Gemm by oneDNN where alpha and beta are 1 and C is a row or absent.
 std::string DeclineGemmDnnl(const NodeFacts& node);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <span>
+#include <vector>
 
 #include "runtime/bounds.h"
+#include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/sgemm.h"
+#include "runtime/work.h"
 
 namespace slipway::runtime {
 namespace {
@@ -28,7 +30,8 @@ memory::dims StridesOf(const memory::desc& desc) {
 /// last parts along a dimension begin early enough to be whole.
 class Parts {
  public:
-  explicit Parts(const Descs& whole)
+  /// `at_once`: operations that need not be ended.
+  Parts(const Descs& whole, double at_once)
       : whole_(whole),
         size_(whole.y.dims()),
         a_(StridesOf(whole.a)),
@@ -37,15 +40,30 @@ class Parts {
     const std::size_t rank = size_.size();
     double inner = 2.0 * static_cast<double>(whole.a.dims().back());
     for (const std::int64_t dim : size_) inner *= static_cast<double>(dim);
-    for (std::size_t d = 0; d < rank; ++d) {
+    for (std::size_t d = 0; d + 2 < rank; ++d) {
       inner /= static_cast<double>(size_[d]);
-      size_[d] = StepsOf(size_[d], inner);
-      if (size_[d] > 1) break;
+      size_[d] = StepsWithin(size_[d], inner, at_once);
+      if (size_[d] > 1) return;
     }
+    const ProductPart part =
+        PartOfProduct(size_[rank - 2], whole.a.dims().back(), size_[rank - 1], at_once);
+    size_[rank - 2] = part.rows;
+    size_[rank - 1] = part.columns;
   }
 
   bool one() const { return size_ == whole_.y.dims(); }
-  bool whole_rows() const { return size_.back() == whole_.y.dims().back(); }
+
+  /// Where the columns of each part begin.
+  std::vector<std::int64_t> columns() const {
+    const std::int64_t all = whole_.y.dims().back();
+    std::vector<std::int64_t> starts;
+    for (std::int64_t at = 0; at < all; at += size_.back()) {
+      starts.push_back(std::min(at, all - size_.back()));
+    }
+    return starts;
+  }
+  /// Elements of B from one column to the next.
+  std::int64_t column_step() const { return b_.back(); }
 
   /// Of one part.
   Descs descs() const {
@@ -58,27 +76,31 @@ class Parts {
     return part;
   }
 
-  /// Where a part's operands begin, in elements.
-  struct Offsets {
+  /// Where a part's operands begin, in elements, and which of the columns() it has.
+  struct Place {
     std::int64_t a = 0, b = 0, y = 0, bias = 0;
+    std::size_t column = 0;
   };
 
-  /// Runs `body` with the offsets of each part until the run is to end.
+  /// Runs `body` with the place of each part until the run is to end; those with the same columns
+  /// one after the other.
   template <class Body>
   void ForEach(const Body& body) const {
     const memory::dims all = whole_.y.dims();
-    memory::dims start(all.size(), 0);
+    const std::size_t rank = all.size();
+    memory::dims start(rank, 0);
     while (!MustStop()) {
-      body(OffsetsAt(start));
-      std::size_t d = all.size();
-      while (d-- > 0) {
+      body(PlaceOf(start));
+      std::size_t turn = 0;
+      for (; turn < rank; ++turn) {
+        const std::size_t d = turn == 0 ? rank - 2 : turn == 1 ? rank - 1 : rank - 1 - turn;
         if (start[d] + size_[d] < all[d]) {
           start[d] = std::min(start[d] + size_[d], all[d] - size_[d]);
           break;
         }
         start[d] = 0;
       }
-      if (d == SIZE_MAX) return;
+      if (turn == rank) return;
     }
   }
 
@@ -93,13 +115,14 @@ class Parts {
     return {dims, Float(), strides};
   }
 
-  Offsets OffsetsAt(const memory::dims& start) const {
+  Place PlaceOf(const memory::dims& start) const {
     const std::size_t rank = start.size();
     const memory::dims a = whole_.a.dims();
     const memory::dims b = whole_.b.dims();
-    Offsets at{.a = start[rank - 2] * a_[rank - 2],
-               .b = start[rank - 1] * b_[rank - 1],
-               .bias = start[rank - 1]};
+    Place at{.a = start[rank - 2] * a_[rank - 2],
+             .b = start[rank - 1] * b_[rank - 1],
+             .bias = start[rank - 1],
+             .column = static_cast<std::size_t>((start.back() + size_.back() - 1) / size_.back())};
     for (std::size_t d = 0; d < rank; ++d) {
       at.y += start[d] * y_[d];
       if (d + 2 >= rank) continue;
@@ -126,15 +149,16 @@ std::vector<DnnlCall::Argument> ArgumentsOf(const dnnl::matmul::primitive_desc& 
   return arguments;
 }
 
-/// A product with the layouts of its tensors; B packed where it is constant.
+/// A product with the layouts of its tensors; B packed where it is constant, the columns of each
+/// part for themselves.
 class MatMulExecutable final : public Executable {
  public:
   MatMulExecutable(Parts parts, const dnnl::matmul::primitive_desc& desc,
-                   std::optional<Tensor> packed, bool has_bias, const dnnl::engine& engine)
+                   std::vector<Tensor> packed, bool has_bias, const dnnl::engine& engine)
       : parts_(std::move(parts)),
         scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
         call_(dnnl::matmul(desc), engine,
-              ArgumentsOf(desc, parts_.descs(), packed.has_value(), has_bias)),
+              ArgumentsOf(desc, parts_.descs(), !packed.empty(), has_bias)),
         packed_(std::move(packed)),
         has_bias_(has_bias) {}
 
@@ -145,7 +169,7 @@ class MatMulExecutable final : public Executable {
       if (parts_.one()) {
         Execute(context, {});
       } else {
-        parts_.ForEach([&](const Parts::Offsets& at) { Execute(context, at); });
+        parts_.ForEach([&](const Parts::Place& at) { Execute(context, at); });
       }
     } catch (const dnnl::error& error) {
       return DnnlError("matrix product", error);
@@ -154,11 +178,11 @@ class MatMulExecutable final : public Executable {
   }
 
  private:
-  void Execute(KernelContext& context, const Parts::Offsets& at) const {
+  void Execute(KernelContext& context, const Parts::Place& at) const {
     const auto part = [](const Tensor& tensor, std::int64_t offset) -> const void* {
       return static_cast<const float*>(tensor.raw()) + offset;
     };
-    const void* b = packed_ ? packed_->raw() : part(*context.input(1), at.b);
+    const void* b = packed_.empty() ? part(*context.input(1), at.b) : packed_[at.column].raw();
     const void* bias = has_bias_ ? part(*context.input(2), at.bias) : nullptr;
     const std::array<const void*, 5> data = {part(*context.input(0), at.a), b,
                                              part(context.output(0), at.y),
@@ -169,26 +193,46 @@ class MatMulExecutable final : public Executable {
   Parts parts_;
   std::int64_t scratch_bytes_;
   DnnlCall call_;
-  std::optional<Tensor> packed_;
+  std::vector<Tensor> packed_;  // by column of parts; empty where B is not constant
   bool has_bias_;
 };
 
+/// The columns of a constant B that each part has, as the primitive wants them.
+Result<std::vector<Tensor>> PackColumns(CpuContext& cpu, const Tensor& constant, const Parts& parts,
+                                        const memory::desc& want) {
+  const memory::desc plain = parts.descs().b;
+  std::vector<Tensor> packed;
+  for (const std::int64_t column : parts.columns()) {
+    const std::int64_t offset = column * parts.column_step();
+    float* from = static_cast<float*>(const_cast<void*>(constant.raw())) + offset;
+    const Tensor rest =
+        Tensor::Wrap(DType::kFloat32, {constant.size() - offset}, constant.owner(), from);
+    packed.push_back(TRY(PackedFor(cpu, rest, plain, want)));
+  }
+  return packed;
+}
+
+/// `finish`: what is done to the sums.
 Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu, const Descs& whole,
-                                         bool has_bias) {
-  Parts parts(whole);
+                                         const dnnl::post_ops& finish = {}) {
+  const bool has_bias = whole.bias.data.ndims != 0;
+  Parts parts(whole, WorkAtOnce(cpu.threads()));
   const Descs plain = parts.descs();
-  // The columns of B lie together where it is packed: parts of them cannot be taken.
-  const Tensor* constant = parts.whole_rows() ? node.inputs[1].constant : nullptr;
-  if (constant != nullptr && plain.b.dims() != whole.b.dims()) constant = nullptr;
+  const Tensor* constant = node.inputs[1].constant;
+  memory::dims columns = plain.b.dims();
+  columns.back() = whole.b.dims().back();
+  if (columns != whole.b.dims()) constant = nullptr;
   memory::desc b = plain.b;
   if (constant != nullptr) b = memory::desc(b.dims(), b.data_type(), memory::format_tag::any);
   try {
     const dnnl::matmul::desc desc = has_bias ? dnnl::matmul::desc(plain.a, b, plain.bias, plain.y)
                                              : dnnl::matmul::desc(plain.a, b, plain.y);
-    const dnnl::matmul::primitive_desc primitive(desc, UserScratchpad(), cpu.engine());
-    std::optional<Tensor> packed;
+    dnnl::primitive_attr attributes = UserScratchpad();
+    attributes.set_post_ops(finish);
+    const dnnl::matmul::primitive_desc primitive(desc, attributes, cpu.engine());
+    std::vector<Tensor> packed;
     if (constant != nullptr) {
-      packed = TRY(PackedFor(cpu, *constant, plain.b, primitive.weights_desc()));
+      packed = TRY(PackColumns(cpu, *constant, parts, primitive.weights_desc()));
     }
     return std::unique_ptr<Executable>(new MatMulExecutable(
         std::move(parts), primitive, std::move(packed), has_bias, cpu.engine()));
@@ -217,13 +261,11 @@ bool IsRow(const NodeFacts& node) {
   return !c.empty() && c.back() == n && CountOf(c, 0, c.size() - 1) == 1;
 }
 
-}  // namespace
-
-std::string DeclineMatMulDnnl(const NodeFacts& node) { return DeclineUnlessFloat32(node, 2); }
-
-Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node,
-                                                      DeviceContext& device) {
-  MatMulShape shape = TRY(MatMulShapeOf(node.shape(0), node.shape(1)));
+/// Of inputs 0 and 1 by NumPy's rules; input 1 is a matrix where it is `transposed`.
+Result<Descs> ProductDescs(const NodeFacts& node, bool transposed) {
+  Shape b = node.shape(1);
+  if (transposed) std::swap(b[0], b[1]);
+  MatMulShape shape = TRY(MatMulShapeOf(node.shape(0), b));
   if (CountOf(shape.b, 0, shape.b.size() - 2) == 1) {
     shape.m *= CountOf(shape.a, 0, shape.a.size() - 2);
     shape.a = {shape.m, shape.k};
@@ -233,9 +275,29 @@ Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node,
   const std::size_t rank = shape.batch.size() + 2;
   Shape y = shape.batch;
   y.insert(y.end(), {shape.m, shape.n});
-  const Descs plain{PlainDesc(Lengthened(shape.a, rank)), PlainDesc(Lengthened(shape.b, rank)),
-                    PlainDesc(y)};
-  return Make(node, Cpu(device), plain, false);
+  return Descs{PlainDesc(Lengthened(shape.a, rank)),
+               transposed ? MatrixDesc(node.shape(1), true) : PlainDesc(Lengthened(shape.b, rank)),
+               PlainDesc(y)};
+}
+
+}  // namespace
+
+std::string DeclineMatMulDnnl(const NodeFacts& node) { return DeclineUnlessFloat32(node, 2); }
+
+Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node,
+                                                      DeviceContext& device) {
+  return Make(node, Cpu(device), TRY(ProductDescs(node, false)));
+}
+
+Result<std::unique_ptr<Executable>> PrepareFusedMatMulDnnl(const NodeFacts& node,
+                                                           DeviceContext& device) {
+  Descs plain = TRY(ProductDescs(node, node.attributes.Int("transB", 0) != 0));
+  if (node.Has(2)) {
+    plain.bias = PlainDesc(Lengthened({node.outputs[0].shape->back()}, plain.y.dims().size()));
+  }
+  dnnl::post_ops finish;
+  AppendActivation(node, TRY(ConvActivationOf(node)), finish);
+  return Make(node, Cpu(device), plain, finish);
 }
 
 std::string DeclineGemmDnnl(const NodeFacts& node) {
@@ -247,13 +309,12 @@ std::string DeclineGemmDnnl(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareGemmDnnl(const NodeFacts& node, DeviceContext& device) {
-  const bool has_bias = node.Has(2);
   const std::int64_t n = node.outputs[0].shape->back();
   Descs plain{MatrixDesc(node.shape(0), node.attributes.Int("transA", 0) != 0),
               MatrixDesc(node.shape(1), node.attributes.Int("transB", 0) != 0),
               PlainDesc(*node.outputs[0].shape)};
-  if (has_bias) plain.bias = PlainDesc({1, n});
-  return Make(node, Cpu(device), plain, has_bias);
+  if (node.Has(2)) plain.bias = PlainDesc({1, n});
+  return Make(node, Cpu(device), plain);
 }
 
 std::string DeclineGemmBlas(const NodeFacts& node) { return DeclineUnlessFloat32(node, 3); }

@@ -6,8 +6,15 @@
 
 #include "runtime/bounds.h"
 #include "runtime/kernels/broadcast.h"
+#include "runtime/work.h"
 
 namespace slipway::runtime {
+namespace {
+
+/// That a product is likely to have, in what it computes at once.
+constexpr int kThreads = 2;
+
+}  // namespace
 
 Result<void> Sgemm(const SgemmCall& call) {
   if (call.m == 0 || call.n == 0) return {};
@@ -20,17 +27,20 @@ Result<void> Sgemm(const SgemmCall& call) {
     }
     return {};
   }
-  const double work = 2.0 * static_cast<double>(call.n) * static_cast<double>(call.k);
-  const std::int64_t rows = StepsOf(call.m, work);
-  for (std::int64_t row = 0; row < call.m; row += rows) {
-    if (MustStop()) return {};
-    const dnnl_status_t status =
-        dnnl_sgemm(call.trans_a ? 'T' : 'N', call.trans_b ? 'T' : 'N', std::min(rows, call.m - row),
-                   call.n, call.k, call.alpha, call.a + row * (call.trans_a ? 1 : call.lda),
-                   call.lda, call.b, call.ldb, call.beta, call.y + row * call.ldy, call.ldy);
-    if (status == dnnl_success) continue;
-    return Error{.code = Code::kInternal,
-                 .message = Message("oneDNN: sgemm: status ", int{status})};
+  const ProductPart part = PartOfProduct(call.m, call.k, call.n, WorkAtOnce(kThreads));
+  for (std::int64_t column = 0; column < call.n; column += part.columns) {
+    const float* b = call.b + column * (call.trans_b ? call.ldb : 1);
+    for (std::int64_t row = 0; row < call.m; row += part.rows) {
+      if (MustStop()) return {};
+      const float* a = call.a + row * (call.trans_a ? 1 : call.lda);
+      const dnnl_status_t status = dnnl_sgemm(
+          call.trans_a ? 'T' : 'N', call.trans_b ? 'T' : 'N', std::min(part.rows, call.m - row),
+          std::min(part.columns, call.n - column), call.k, call.alpha, a, call.lda, b, call.ldb,
+          call.beta, call.y + row * call.ldy + column, call.ldy);
+      if (status == dnnl_success) continue;
+      return Error{.code = Code::kInternal,
+                   .message = Message("oneDNN: sgemm: status ", int{status})};
+    }
   }
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/kernels/dnnl_eltwise.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/gelu.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -151,12 +152,7 @@ struct Gelu {
       : tanh(node.attributes.String("approximate", "none") == "tanh") {}
   template <class T>
   T operator()(T x) const {
-    if (tanh) {
-      const T inner =
-          std::sqrt(T{2} / std::numbers::pi_v<T>) * (x + static_cast<T>(0.044715) * x * x * x);
-      return T{0.5} * x * (T{1} + std::tanh(inner));
-    }
-    return T{0.5} * x * std::erfc(-x / std::numbers::sqrt2_v<T>);
+    return tanh ? TanhGelu(x) : ErfGelu(x);
   }
 };
 

@@ -27,8 +27,10 @@ void Plane(const ConvShape& shape, const T* x, const T* w, double bias, std::vec
   const std::int64_t w_step = shape.out_channels / shape.groups * kernel_size;
   std::fill(sums.begin(), sums.end(), bias);
   std::vector<Tap> taps;
+  Pause pause;
   for (std::int64_t at = 0; at < in_size; ++at) {
     shape.window.Taps(at, taps);
+    if (pause.MustStop(group_in * static_cast<std::int64_t>(taps.size()))) return;
     for (std::int64_t c = 0; c < group_in; ++c) {
       const auto value = static_cast<double>(x[c * in_size + at]);
       for (const Tap& tap : taps) {

@@ -1,34 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // com.microsoft: Gelu, BiasGelu, FastGelu, QuickGelu (1).
 // Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
-#include <cmath>
 #include <memory>
-#include <numbers>
 
 #include "runtime/kernels/delegate.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/gelu.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
 namespace {
 
-template <class T>
-T ExactGelu(T x) {
-  return x * (T{1} + std::erf(x * static_cast<T>(std::numbers::sqrt2 / 2))) / T{2};
-}
-
-template <class T>
-T TanhGelu(T x) {
-  const T inner = static_cast<T>(std::numbers::sqrt2 * std::numbers::inv_sqrtpi) *
-                  (x + static_cast<T>(0.044715) * x * x * x);
-  return x * (T{1} + std::tanh(inner)) / T{2};
-}
-
 struct BiasGelu : Plain {
   using Plain::Plain;
   template <class T>
   T operator()(T x, T bias) const {
-    return ExactGelu(x + bias);
+    return ErfGelu(x + bias);
   }
 };
 

@@ -3,8 +3,7 @@
 // (1). Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/delegate.h"
-#include "runtime/kernels/dispatch.h"
-#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/finished_product.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -59,47 +58,15 @@ Result<Facts> InferGemm(const NodeFacts& node) {
   return gemm.op->infer(gemm);
 }
 
-/// A product, and then the activation over it in place.
-class FusedGemm final : public Executable {
- public:
-  FusedGemm(const NodeFacts& node, std::unique_ptr<Executable> gemm, ConvActivation activation)
-      : gemm_(std::move(gemm)), activation_(activation), dtype_(node.dtype(0)) {
-    Attributes attributes = node.attributes;
-    CompleteActivation(attributes);
-    alpha_ = static_cast<double>(attributes.Float("activation_alpha", 0));
-    beta_ = static_cast<double>(attributes.Float("activation_beta", 0));
-  }
-
-  std::int64_t scratch_bytes() const override { return gemm_->scratch_bytes(); }
-
-  Result<void> Run(KernelContext& context) const override {
-    TRY(gemm_->Run(context));
-    Tensor& y = context.output(0);
-    return Dispatch(FloatList{}, dtype_, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T* out = y.data<T>().data();
-      context.ParallelFor(y.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          out[i] =
-              static_cast<T>(Activate(activation_, static_cast<double>(out[i]), alpha_, beta_));
-        }
-      });
-    });
-  }
-
- private:
-  std::unique_ptr<Executable> gemm_;
-  ConvActivation activation_;
-  DType dtype_;
-  double alpha_ = 0, beta_ = 0;
-};
-
 template <bool reference>
 Result<std::unique_ptr<Executable>> PrepareGemm(const NodeFacts& node, DeviceContext& device) {
-  const ConvActivation activation = TRY(ConvActivationOf(node));
+  Attributes attributes = node.attributes;
+  CompleteActivation(attributes);
+  const ProductFinish finish{.activation = TRY(ConvActivationOf(node)),
+                             .alpha = static_cast<double>(attributes.Float("activation_alpha", 0)),
+                             .beta = static_cast<double>(attributes.Float("activation_beta", 0))};
   auto gemm = TRY(PrepareNode(AsGemm(node), reference, device));
-  return std::unique_ptr<Executable>(
-      std::make_unique<FusedGemm>(node, std::move(gemm), activation));
+  return FinishedProduct(node, std::move(gemm), finish);
 }
 
 constexpr Kernel kConv[] = {{.name = "fused_conv", .prepare = PrepareConv<false>},

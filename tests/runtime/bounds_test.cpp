@@ -139,6 +139,11 @@ std::vector<LongWork> Products() {
          return OneNode("Gemm", {kF, kF}, kF, {{"transA", 1}, {"transB", 1}});
        },
        square(8000)},
+      {"GemmScaled",
+       [] {
+         return OneNode("Gemm", {kF, kF}, kF, {{"alpha", 2.0F}});
+       },
+       square(8000)},
   };
 }
 
@@ -158,6 +163,21 @@ std::vector<LongWork> Windows() {
        },
        [] {
          return Feeds{{"a", ZeroFloats({1, 128, 160, 160})}, {"b", ZeroFloats({128, 128, 3, 3})}};
+       },
+       {.reference = true}},
+      {"ConvTranspose",
+       [] {
+         return OneNode("ConvTranspose", {kF, kF}, kF);
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, 512, 256, 256})}, {"b", ZeroFloats({512, 64, 8, 8})}};
+       }},
+      {"ConvTransposeReference",
+       [] {
+         return OneNode("ConvTranspose", {kF, kF}, kF);
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, 128, 160, 160})}, {"b", ZeroFloats({128, 64, 5, 5})}};
        },
        {.reference = true}},
       {"MaxPool",
@@ -358,33 +378,139 @@ TEST(Deadline, HoldsForWhatIsComputedWhenASessionIsMade) {
   EXPECT_LT(Clock::now() - deadline, milliseconds(1500));
 }
 
-TEST(Deadline, PartsOfALargeProductAreItsWhole) {
-  // Large enough to be computed in parts, whose last begins early.
-  const std::int64_t m = 1501;
-  const std::int64_t k = 1203;
-  const std::int64_t n = 1409;
-  const auto session =
-      MakeSession(OneNode("MatMul", {DType::kFloat32, DType::kFloat32}, DType::kFloat32));
-  Tensor a = *Tensor::Make(DType::kFloat32, {m, k});
-  Tensor b = *Tensor::Make(DType::kFloat32, {k, n});
-  const auto fill = [](Tensor& tensor) {
-    for (std::int64_t i = 0; i < tensor.size(); ++i) {
-      tensor.data<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i * 31 % 17 - 8);
-    }
-  };
-  fill(a);
-  fill(b);
-  const auto outputs = session->Run({{"a", Value(a)}, {"b", Value(b)}});
+/// y = a b, either of them transposed, `b` fed or a constant, and `c` added by Gemm.
+struct LargeProduct {
+  bool gemm = false, constant = false, turned = false;
+  Shape batch = {};
+};
+
+std::int64_t Elements(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t dim : shape) count *= dim;
+  return count;
+}
+
+/// Small whole numbers: sums of them are exact in any order.
+std::vector<float> SmallNumbers(const Shape& shape, std::int64_t step, std::int64_t modulus) {
+  std::vector<float> numbers;
+  for (std::int64_t i = 0; i < Elements(shape); ++i) {
+    numbers.push_back(static_cast<float>(i * step % modulus - modulus / 2));
+  }
+  return numbers;
+}
+
+void CheckLargeProduct(const LargeProduct& each, std::int64_t m, std::int64_t k, std::int64_t n) {
+  SCOPED_TRACE(::testing::PrintToString(std::vector<int>{each.gemm, each.constant, each.turned}));
+  Shape a_shape = each.batch;
+  a_shape.insert(a_shape.end(), {each.turned ? k : m, each.turned ? m : k});
+  const Shape b_shape = each.turned ? Shape{n, k} : Shape{k, n};
+  const std::vector<float> a = SmallNumbers(a_shape, 31, 17);
+  const std::vector<float> b = SmallNumbers(b_shape, 29, 13);
+  std::vector<tiny::Node> nodes;
+  std::vector<tiny::Port> ports = {{"a"}};
+  Feeds feeds = {{"a", Floats(a_shape, a)}};
+  if (each.constant) {
+    nodes.push_back({"Constant", {}, {"flat"}, {{"value_floats", b}}});
+    nodes.push_back({"Constant", {}, {"shape"}, {{"value_ints", b_shape}}});
+    nodes.push_back({"Reshape", {"flat", "shape"}, {"b"}});
+  } else {
+    ports.push_back({"b"});
+    feeds.emplace_back("b", Floats(b_shape, b));
+  }
+  nodes.push_back({each.gemm ? "Gemm" : "MatMul", {"a", "b"}, {"y"}});
+  if (each.gemm) {
+    nodes.back().inputs.push_back("c");
+    nodes.back().attributes = {{"transA", std::int64_t{each.turned}},
+                               {"transB", std::int64_t{each.turned}}};
+    ports.push_back({"c"});
+    feeds.emplace_back("c", Floats({n}, SmallNumbers({n}, 3, 101)));
+  }
+  const auto session = MakeSession(Parsed(tiny::GraphOf(nodes, ports, {{"y"}})), {.threads = 2});
+  const auto outputs = session->Run(feeds);
   ASSERT_TRUE(outputs) << outputs.error().message;
   const auto y = (*outputs)[0].tensor()->data<float>();
-  for (std::int64_t i : {std::int64_t{0}, m / 2 - 1, m / 2, m - 2, m - 1}) {
-    for (std::int64_t j = 0; j < n; j += 7) {
-      double sum = 0;
+  const auto at = [](const std::vector<float>& matrix, std::int64_t index) {
+    return static_cast<double>(matrix[static_cast<std::size_t>(index)]);
+  };
+  for (std::int64_t row : {std::int64_t{0}, m / 3, m / 2, m - m / 7 - 1, m - 1}) {
+    const std::int64_t image = Elements(each.batch) - 1;
+    for (std::int64_t j = 0; j < n; j += j < n - 70 ? 7 : 1) {
+      double sum = each.gemm ? static_cast<double>(j * 3 % 101 - 50) : 0;
       for (std::int64_t l = 0; l < k; ++l) {
-        sum += a.data<float>()[static_cast<std::size_t>(i * k + l)] *
-               b.data<float>()[static_cast<std::size_t>(l * n + j)];
+        sum += at(a, image * m * k + (each.turned ? l * m + row : row * k + l)) *
+               at(b, each.turned ? j * k + l : l * n + j);
       }
-      ASSERT_EQ(y[static_cast<std::size_t>(i * n + j)], static_cast<float>(sum)) << i << ' ' << j;
+      ASSERT_EQ(y[static_cast<std::size_t>((image * m + row) * n + j)], static_cast<float>(sum))
+          << row << ' ' << j;
+    }
+  }
+}
+
+TEST(Deadline, PartsOfALargeProductAreItsWhole) {
+  // Large enough to be computed in parts, of rows and of columns, whose last begin early.
+  for (const bool constant : {false, true}) {
+    CheckLargeProduct({.constant = constant}, 1501, 1203, 1409);
+    CheckLargeProduct({.gemm = true, .constant = constant}, 1501, 1203, 1409);
+    CheckLargeProduct({.gemm = true, .constant = constant, .turned = true}, 1333, 1203, 1409);
+  }
+  CheckLargeProduct({}, 40, 3001, 6003);
+  CheckLargeProduct({.constant = true, .batch = {3, 2}}, 411, 803, 1409);
+}
+
+TEST(Deadline, PartsOfALargeTransposedConvolutionAreItsWhole) {
+  struct Case {
+    Shape x, w;
+    std::int64_t groups;
+    tiny::Ints strides, pads, dilations, extra;
+  };
+  const Case cases[] = {
+      {{1, 96, 90, 91}, {96, 96, 4, 4}, 1, {2, 2}, {1, 1, 1, 1}, {1, 1}, {0, 0}},
+      {{1, 96, 100, 100}, {96, 48, 3, 5}, 2, {1, 2}, {1, 0, 2, 3}, {2, 1}, {0, 0}},
+      {{1, 256, 5000, 1}, {256, 128, 8, 1}, 1, {4, 1}, {2, 0, 2, 0}, {1, 1}, {0, 0}},
+      {{1, 96, 90, 80}, {96, 96, 4, 4}, 1, {3, 3}, {3, 0, 3, 0}, {1, 1}, {1, 2}},
+      {{1, 96, 90, 80}, {96, 96, 2, 8}, 1, {3, 1}, {0, 0, 0, 0}, {1, 1}, {0, 0}},
+      {{40, 64, 32, 32}, {64, 64, 3, 3}, 1, {1, 1}, {2, 2, 2, 2}, {1, 1}, {0, 0}}};
+  for (const Case& each : cases) {
+    SCOPED_TRACE(ShapeText(each.x));
+    const Model model =
+        OneNode("ConvTranspose", {DType::kFloat32, DType::kFloat32}, DType::kFloat32,
+                {{"group", each.groups},
+                 {"strides", each.strides},
+                 {"pads", each.pads},
+                 {"dilations", each.dilations},
+                 {"output_padding", each.extra}});
+    const std::vector<float> x = SmallNumbers(each.x, 7, 11);
+    const std::vector<float> w = SmallNumbers(each.w, 5, 9);
+    const auto outputs = MakeSession(model, {.threads = 2})
+                             ->Run({{"a", Floats(each.x, x)}, {"b", Floats(each.w, w)}});
+    ASSERT_TRUE(outputs) << outputs.error().message;
+    const Tensor& y = *(*outputs)[0].tensor();
+    const auto at = [](std::span<const float> numbers, const Shape& shape, const Shape& place) {
+      std::int64_t offset = 0;
+      for (std::size_t d = 0; d < place.size(); ++d) offset = offset * shape[d] + place[d];
+      return numbers[static_cast<std::size_t>(offset)];
+    };
+    const std::int64_t channels = each.x[1] / each.groups;
+    for (std::int64_t i = 0; i < 700; ++i) {
+      const Shape place{i % y.dim(0), i * 5 % y.dim(1), i * 13 % y.dim(2), i * 29 % y.dim(3)};
+      const std::int64_t group = place[1] / each.w[1];
+      double sum = 0;
+      for (std::int64_t r = 0; r < each.w[2]; ++r) {
+        for (std::int64_t s = 0; s < each.w[3]; ++s) {
+          const std::int64_t row = place[2] + each.pads[0] - r * each.dilations[0];
+          const std::int64_t column = place[3] + each.pads[1] - s * each.dilations[1];
+          if (row < 0 || row % each.strides[0] != 0 || row / each.strides[0] >= each.x[2] ||
+              column < 0 || column % each.strides[1] != 0 ||
+              column / each.strides[1] >= each.x[3]) {
+            continue;
+          }
+          for (std::int64_t c = group * channels; c < (group + 1) * channels; ++c) {
+            sum += at(x, each.x, {place[0], c, row / each.strides[0], column / each.strides[1]}) *
+                   at(w, each.w, {c, place[1] % each.w[1], r, s});
+          }
+        }
+      }
+      ASSERT_EQ(at(y.data<float>(), y.shape(), place), static_cast<float>(sum)) << ShapeText(place);
     }
   }
 }

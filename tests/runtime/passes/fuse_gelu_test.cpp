@@ -41,6 +41,33 @@ TEST(FuseGelu, TakesTheWaysItIsSpelt) {
   ExpectFused(net, net.Add("Mul", {half, "x"}), 1);
 }
 
+/// sqrt(2 / pi) * (x + factor * cube).
+std::string Bent(Net& net, const std::string& cube, float factor = 0.044715F) {
+  const std::string sum = net.Add("Add", {"x", net.Add("Mul", {cube, Number(net, factor)})});
+  return net.Add("Mul", {Number(net, 0.7978846F), sum});
+}
+
+TEST(FuseGelu, TakesItByTheHyperbolicTangent) {
+  for (const bool by_power : {true, false}) {
+    Net net(5);
+    const std::string cube = by_power ? net.Add("Pow", {"x", Number(net, 3)})
+                                      : net.Add("Mul", {"x", net.Add("Mul", {"x", "x"})});
+    const std::string sum = net.Add("Add", {net.Add("Tanh", {Bent(net, cube)}), Number(net, 1)});
+    ExpectFused(net, net.Add("Mul", {net.Add("Mul", {"x", Number(net, 0.5F)}), sum}), 1);
+    ExpectFused(net, net.Add("Mul", {Number(net, 0.5F), net.Add("Mul", {"x", sum})}), 1);
+  }
+}
+
+TEST(FuseGelu, LeavesOtherCurvesOfTheHyperbolicTangent) {
+  for (const auto& [power, factor] : {std::pair(2.0F, 0.044715F), std::pair(3.0F, 0.05F)}) {
+    Net net(6);
+    const std::string cube = net.Add("Pow", {"x", Number(net, power)});
+    const std::string sum =
+        net.Add("Add", {net.Add("Tanh", {Bent(net, cube, factor)}), Number(net, 1)});
+    ExpectFused(net, net.Add("Mul", {net.Add("Mul", {"x", Number(net, 0.5F)}), sum}), 0);
+  }
+}
+
 TEST(FuseGelu, LeavesWhatIsAnotherFunctionOrUsedElsewhere) {
   for (const float root : {1.0F, 2.0F}) {
     Net net(2);
