@@ -70,9 +70,7 @@ Term operator/(double a, const Term& b) { return b.tape->Number(a, b) / b; }
 
 Term ShapeOf(const Term& a) { return a.tape->Op("Shape", {a}); }
 
-Term ShapedAs(const Term& a, const Term& like) {
-  return a.tape->Op("Reshape", {a, ShapeOf(like)}, {{"allowzero", std::int64_t{1}}});
-}
+Term ShapedAs(const Term& a, const Term& like) { return Reshaped(a, ShapeOf(like)); }
 
 Term SummedTo(const Term& a, const Term& like) {
   Tape& tape = *a.tape;
@@ -87,6 +85,29 @@ Term SummedTo(const Term& a, const Term& like) {
 }
 
 Term SpreadTo(const Term& a, const Term& like) { return a.tape->Op("Expand", {a, ShapeOf(like)}); }
+
+Term Join(Tape& tape, const std::vector<Term>& parts) {
+  return tape.Op("Concat", parts, {{"axis", std::int64_t{0}}});
+}
+
+Term Part(const Term& a, std::int64_t from, std::int64_t to) {
+  return a.tape->Op("Slice", {a, a.tape->Ints({from}), a.tape->Ints({to})});
+}
+
+Term Reshaped(const Term& a, const Term& shape) {
+  return a.tape->Op("Reshape", {a, shape}, {{"allowzero", std::int64_t{1}}});
+}
+
+Term PerChannel(const Term& a, const Term& like) {
+  Tape& tape = *a.tape;
+  const Term rest =
+      tape.Op("Expand", {tape.Ints({1}), tape.Op("Shape", {ShapeOf(like)}) - tape.Ints({2})});
+  return tape.Op("Reshape", {a, Join(tape, {tape.Ints({-1}), rest})});
+}
+
+Term SumOfChannels(const Term& a, const Term& like) {
+  return ShapedAs(SummedTo(a, PerChannel(like, a)), like);
+}
 
 Term Mask(const Term& condition, const Term& like) {
   return condition.tape->Op("CastLike", {condition, like});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -83,6 +84,17 @@ Term ShapedAs(const Term& a, const Term& like);
 Term SummedTo(const Term& a, const Term& like);
 /// `a` broadcast to the shape of `like`.
 Term SpreadTo(const Term& a, const Term& like);
+/// Vectors one after the other.
+Term Join(Tape& tape, const std::vector<Term>& parts);
+/// `a[from:to]` of a vector; to its end without `to`.
+Term Part(const Term& a, std::int64_t from,
+          std::int64_t to = std::numeric_limits<std::int64_t>::max());
+/// `a` with a vector of dimensions, zeros among them as they are.
+Term Reshaped(const Term& a, const Term& shape);
+/// `a` of one number a channel, shaped to multiply images of `like`.
+Term PerChannel(const Term& a, const Term& like);
+/// Sums of images that leave one number a channel, in the shape of `like`.
+Term SumOfChannels(const Term& a, const Term& like);
 /// One where `condition`, else zero, in the element type of `like`.
 Term Mask(const Term& condition, const Term& like);
 
@@ -104,8 +116,11 @@ struct BackStep {
 using Rule = Result<std::vector<Term>> (*)(const BackStep& step);
 using RuleTable = std::map<std::string_view, Rule>;
 
-/// Rules of ai.onnx by operator: functions of elements, and everything else.
+/// Rules of ai.onnx by operator: functions of elements, windows over images, normalisations, and
+/// everything else.
 RuleTable ElementRules();
+RuleTable WindowRules();
+RuleTable NormalRules();
 RuleTable TensorRules();
 
 }  // namespace slipway::runtime

@@ -193,6 +193,9 @@ void AddActivations(RuleTable& rules) {
   rules["ThresholdedRelu"] = One<[](const BackStep& s) {
     return Mask(Compare("Greater", s.x(), Setting(s, "alpha", 1)), s.x());
   }>;
+  rules["Shrink"] = One<[](const BackStep& s) {
+    return Mask(Compare("Greater", Unary("Abs", s.x()), Setting(s, "lambd", 0.5)), s.x());
+  }>;
   rules["Softplus"] = One<[](const BackStep& s) { return Unary("Sigmoid", s.x()); }>;
   rules["Softsign"] = One<[](const BackStep& s) {
     const Term size = 1.0 + Unary("Abs", s.x());
@@ -232,7 +235,8 @@ RuleTable ElementRules() {
   rules["Where"] = Where;
   rules["Cast"] = rules["CastLike"] = Cast;
   rules["Identity"] = Same;
-  for (const std::string_view flat : {"Floor", "Ceil", "Round", "Sign"}) rules[flat] = Nothing;
+  for (const std::string_view flat : {"Floor", "Ceil", "Round", "Sign", "Hardmax"})
+    rules[flat] = Nothing;
   return rules;
 }
 

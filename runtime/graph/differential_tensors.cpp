@@ -14,15 +14,6 @@ using Numbers = std::vector<std::int64_t>;
 
 constexpr std::int64_t kOne = 1;
 
-Term Join(Tape& tape, const Terms& parts) {
-  return tape.Op("Concat", parts, {{"axis", std::int64_t{0}}});
-}
-
-/// `a[from:to]` of a vector.
-Term Part(const Term& a, std::int64_t from, std::int64_t to) {
-  return a.tape->Op("Slice", {a, a.tape->Ints({from}), a.tape->Ints({to})});
-}
-
 Term Zeros(const Term& like) { return SpreadTo(like.tape->Number(0, like), like); }
 
 Result<Terms> AsInput(const BackStep& s) { return Terms{ShapedAs(s.g(), s.x())}; }
@@ -38,7 +29,7 @@ Term Scattered(const Term& gradient, const Term& from, const Term& like) {
       tape.Op("ScatterElements",
               {room, tape.Op("Reshape", {from, flat}), tape.Op("Reshape", {gradient, flat})},
               {{"axis", std::int64_t{0}}, {"reduction", std::string("add")}});
-  return ShapedAs(Part(sums, 1, std::numeric_limits<std::int64_t>::max()), like);
+  return ShapedAs(Part(sums, 1), like);
 }
 
 /// Operators whose outputs are elements of their first input, or zero: run on the elements' numbers
@@ -50,22 +41,52 @@ Result<Terms> Picked(const BackStep& s) {
   const Term places = tape.Op("Cast", {ShapedAs(numbers, s.x())}, {{"to", std::int64_t{11}}});
   MadeNode copy = s.node;
   copy.inputs[0] = places.name;
-  if (copy.type == "Pad") {
-    if (copy.inputs.size() > 2) copy.inputs[2].clear();
-    if (copy.attributes.Has("value")) copy.attributes.Set("value", 0.0F);
+  if (copy.type == "Pad" && copy.inputs.size() > 2) copy.inputs[2].clear();
+  for (const char* outside : {"value", "extrapolation_value"}) {
+    if (copy.attributes.Has(outside)) copy.attributes.Set(outside, 0.0F);
   }
   copy.outputs.assign(1, "y");
   const Term from = tape.Copy(std::move(copy)).front();
   return Terms{Scattered(s.g(), tape.Op("Cast", {from}, {{"to", std::int64_t{7}}}), s.x())};
 }
 
-Result<Terms> ScatterElements(const BackStep& s) {
-  if (s.node.attributes.String("reduction", "none") != "add") {
-    return proto::Invalid("the derivative of ScatterElements is known for the reduction `add`");
+/// With one of several updates of an element, all of them count as the one that stays.
+Result<Terms> ScatterBy(const BackStep& s, std::string_view scatter, std::string_view gather) {
+  const std::string_view reduction = s.node.attributes.String("reduction", "none");
+  if (reduction != "none" && reduction != "add") {
+    return proto::Invalid("the derivative of " + s.node.type +
+                          " is known for the reductions `none` and `add`");
   }
-  const Term updates =
-      s.tape.Op("GatherElements", {s.g(), s.in[1]}, {{"axis", s.node.attributes.Int("axis", 0)}});
-  return Terms{s.g(), {}, updates};
+  Tape::Settings axis;
+  if (scatter == "ScatterElements") axis = {{"axis", s.node.attributes.Int("axis", 0)}};
+  const Term updates = s.tape.Op(gather, {s.g(), s.in[1]}, axis);
+  if (reduction == "add") return Terms{s.g(), {}, updates};
+  return Terms{s.tape.Op(scatter, {s.g(), s.in[1], Zeros(s.in[2])}, axis), {}, updates};
+}
+
+Result<Terms> ScatterElements(const BackStep& s) {
+  return ScatterBy(s, "ScatterElements", "GatherElements");
+}
+Result<Terms> ScatterND(const BackStep& s) { return ScatterBy(s, "ScatterND", "GatherND"); }
+
+Result<Terms> TopK(const BackStep& s) {
+  return Terms{
+      s.tape.Op("ScatterElements", {Zeros(s.x()), s.out[1], s.g()},
+                {{"axis", s.node.attributes.Int("axis", -1)}, {"reduction", std::string("add")}})};
+}
+
+Result<Terms> CumSum(const BackStep& s) {
+  const Attributes& attributes = s.node.attributes;
+  return Terms{s.tape.Op("CumSum", {s.g(), s.in[1]},
+                         {{"exclusive", attributes.Int("exclusive", 0)},
+                          {"reverse", kOne - attributes.Int("reverse", 0)}})};
+}
+
+Result<Terms> Resized(const BackStep& s) {
+  if (s.node.attributes.String("mode", "nearest") != "nearest") {
+    return proto::Invalid("the derivative of " + s.node.type + " is known for the mode `nearest`");
+  }
+  return Picked(s);
 }
 
 Result<Terms> Concat(const BackStep& s) {
@@ -160,18 +181,15 @@ Result<Terms> MatMul(const BackStep& s) {
   const auto ones = [&](const Term& rank) {
     return tape.Op("Expand", {one, tape.Op("Max", {tape.Ints({2}) - rank, tape.Ints({0})})});
   };
-  const auto shaped = [&](const Term& a, const Term& shape) {
-    return tape.Op("Reshape", {a, shape}, {{"allowzero", kOne}});
-  };
-  const Term a = shaped(s.in[0], Join(tape, {ones(rank_a), ShapeOf(s.in[0])}));
-  const Term b = shaped(s.in[1], Join(tape, {ShapeOf(s.in[1]), ones(rank_b)}));
+  const Term a = Reshaped(s.in[0], Join(tape, {ones(rank_a), ShapeOf(s.in[0])}));
+  const Term b = Reshaped(s.in[1], Join(tape, {ShapeOf(s.in[1]), ones(rank_b)}));
   const auto is_matrix = [&](const Term& rank) { return tape.Op("Min", {rank - one, one}); };
   const Term batch_rank =
       tape.Op("Shape", {ShapeOf(s.y())}) - is_matrix(rank_a) - is_matrix(rank_b);
   const Term batch = tape.Op("Slice", {ShapeOf(s.y()), tape.Ints({0}), batch_rank});
   const Term rows = Part(ShapeOf(a), -2, -1);
-  const Term columns = Part(ShapeOf(b), -1, std::numeric_limits<std::int64_t>::max());
-  const Term g = shaped(s.g(), Join(tape, {batch, rows, columns}));
+  const Term columns = Part(ShapeOf(b), -1);
+  const Term g = Reshaped(s.g(), Join(tape, {batch, rows, columns}));
   return Terms{ShapedAs(SummedTo(Product(g, b, "...ik,...jk->...ij"), a), s.in[0]),
                ShapedAs(SummedTo(Product(a, g, "...ij,...ik->...jk"), b), s.in[1])};
 }
@@ -222,53 +240,6 @@ Result<Terms> Einsum(const BackStep& s) {
                SummedTo(Product(s.in[0], s.g(), a + "," + result + "->" + b), s.in[1])};
 }
 
-/// Mean and deviation over the axes from `axis` on.
-Result<Terms> LayerNormalization(const BackStep& s) {
-  Tape& tape = s.tape;
-  const std::int64_t axis = s.node.attributes.Int("axis", -1);
-  const Term rank = tape.Op("Size", {ShapeOf(s.x())});
-  const Term first = axis < 0 ? rank + tape.Int(axis) : tape.Int(axis);
-  const Term axes = tape.Op("Range", {first, rank, tape.Int(1)});
-  const auto mean = [&](const Term& a) { return tape.Op("ReduceMean", {a, axes}); };
-  const Term centred = s.x() - mean(s.x());
-  const double epsilon = static_cast<double>(s.node.attributes.Float("epsilon", 1e-5F));
-  const Term inverse = 1.0 / tape.Op("Sqrt", {epsilon + mean(centred * centred)});
-  const Term normal = centred * inverse;
-  const Term g = s.g() * s.in[1];
-  const Term to_x = inverse * (g - mean(g) - normal * mean(g * normal));
-  Terms gradients = {to_x, SummedTo(s.g() * normal, s.in[1])};
-  if (s.Input(2)) gradients.push_back(SummedTo(s.g(), s.in[2]));
-  return gradients;
-}
-
-/// `a` of one number a channel, shaped to multiply images of `like`.
-Term PerChannel(const Term& a, const Term& like) {
-  Tape& tape = *a.tape;
-  const Term rest =
-      tape.Op("Expand", {tape.Ints({1}), tape.Op("Shape", {ShapeOf(like)}) - tape.Ints({2})});
-  return tape.Op("Reshape", {a, Join(tape, {tape.Ints({-1}), rest})});
-}
-
-Result<Terms> BatchNormalization(const BackStep& s) {
-  const Attributes& attributes = s.node.attributes;
-  const bool trains = attributes.Int("training_mode", 0) != 0 ||
-                      (s.node.opset < 7 && attributes.Int("is_test", 0) == 0);
-  if (trains || s.in.size() < 5) {
-    return proto::Invalid("the derivative of BatchNormalization is known for inference alone");
-  }
-  const double epsilon = static_cast<double>(attributes.Float("epsilon", 1e-5F));
-  const Term inverse = 1.0 / s.tape.Op("Sqrt", {epsilon + s.in[4]});
-  const Term normal = (s.x() - PerChannel(s.in[3], s.x())) * PerChannel(inverse, s.x());
-  const auto channels = [&](const Term& a) {
-    return ShapedAs(SummedTo(a, PerChannel(s.in[1], s.x())), s.in[1]);
-  };
-  const Term scale = s.in[1] * inverse;
-  const Term to_scale = channels(s.g() * normal);
-  const Term to_bias = channels(s.g());
-  return Terms{s.g() * PerChannel(scale, s.x()), to_scale, to_bias, -(to_bias * scale),
-               -0.5 * (to_scale * scale * inverse)};
-}
-
 Result<Terms> Dropout(const BackStep& s) {
   if (s.Input(2) || (s.node.opset < 7 && s.node.attributes.Int("is_test", 0) == 0)) {
     return proto::Invalid("the derivative of Dropout is known for inference alone");
@@ -283,6 +254,14 @@ Result<Terms> MaxPool(const BackStep& s) {
   }
   const Terms again = s.tape.Ops("MaxPool", {s.x()}, 2, std::move(settings));
   return Terms{Scattered(s.g(), again[1] + s.tape.Int(1), s.x())};
+}
+
+Result<Terms> MaxUnpool(const BackStep& s) {
+  if (s.Input(2)) {
+    return proto::Invalid("the derivative of MaxUnpool is known without `output_shape`");
+  }
+  const Term flat = s.tape.Op("Reshape", {s.g(), s.tape.Ints({-1})});
+  return Terms{s.tape.Op("Gather", {flat, s.in[1]})};
 }
 
 /// Weights by class, one where they are left out; zero for the label that is ignored. With it
@@ -355,7 +334,11 @@ RuleTable TensorRules() {
   }
   rules["Expand"] = Expand;
   rules["Concat"] = Concat;
-  rules["ScatterElements"] = ScatterElements;
+  rules["Scatter"] = rules["ScatterElements"] = ScatterElements;
+  rules["ScatterND"] = ScatterND;
+  rules["TopK"] = TopK;
+  rules["CumSum"] = CumSum;
+  rules["Resize"] = rules["Upsample"] = Resized;
   rules["Split"] = Split;
   rules["Softmax"] = Softmax;
   rules["LogSoftmax"] = LogSoftmax;
@@ -365,8 +348,7 @@ RuleTable TensorRules() {
   rules["GlobalAveragePool"] = GlobalAveragePool;
   rules["GlobalMaxPool"] = GlobalMaxPool;
   rules["MaxPool"] = MaxPool;
-  rules["LayerNormalization"] = LayerNormalization;
-  rules["BatchNormalization"] = BatchNormalization;
+  rules["MaxUnpool"] = MaxUnpool;
   rules["Dropout"] = Dropout;
   rules["NegativeLogLikelihoodLoss"] = NegativeLogLikelihood;
   rules["SoftmaxCrossEntropyLoss"] = CrossEntropy;

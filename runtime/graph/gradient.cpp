@@ -123,6 +123,8 @@ Result<void> Accumulation::RunAgain() {
 const RuleTable& Rules() {
   static const RuleTable rules = [] {
     RuleTable all = ElementRules();
+    all.merge(WindowRules());
+    all.merge(NormalRules());
     all.merge(TensorRules());
     return all;
   }();

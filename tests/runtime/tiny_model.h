@@ -35,13 +35,18 @@ struct GraphBytes {
 };
 struct Attribute {
   std::string name;
-  std::variant<std::int64_t, std::string, Ints, Floats, Texts, GraphBytes> value;
+  std::variant<std::int64_t, float, std::string, Ints, Floats, Texts, GraphBytes> value;
 };
 
 inline std::string AttributeBytes(const Attribute& attribute) {
   std::string bytes = Field(1, attribute.name);
   if (const auto* number = std::get_if<std::int64_t>(&attribute.value)) {
     return bytes + Field(3, *number) + Field(20, 2);
+  }
+  if (const auto* number = std::get_if<float>(&attribute.value)) {
+    bytes += Varint(2U << 3 | 5);
+    bytes.append(reinterpret_cast<const char*>(number), sizeof(*number));
+    return bytes + Field(20, 1);
   }
   if (const auto* text = std::get_if<std::string>(&attribute.value)) {
     return bytes + Field(4, *text) + Field(20, 3);

@@ -179,7 +179,8 @@ std::vector<Case> ElementCases() {
                            "Cos",   "Atan",    "Sinh",      "Cosh",        "Tanh",
                            "Asinh", "Sigmoid", "Relu",      "Softplus",    "Softsign",
                            "Elu",   "Selu",    "LeakyRelu", "HardSigmoid", "HardSwish",
-                           "Gelu",  "Mish",    "Identity",  "Tan",         "ThresholdedRelu"}) {
+                           "Gelu",  "Mish",    "Identity",  "Tan",         "ThresholdedRelu",
+                           "Shrink"}) {
     cases.push_back(Of(type, {s}));
   }
   cases.push_back(Of("Gelu", {s}, {{"approximate", "tanh"}}));
@@ -241,14 +242,9 @@ std::vector<Case> TensorCases() {
       Of("Softmax", {{2, 3, 4}}, {}, -1, 1, 11),
       Of("LogSoftmax", {{2, 5}}),
       Of("LogSoftmax", {{2, 3, 4}}, {}, -1, 1, 11),
-      Of("LayerNormalization", {{2, 3, 4}, {4}, {4}}),
-      Of("LayerNormalization", {{2, 3, 4}, {3, 4}}, {{"axis", std::int64_t{1}}}),
-      Of("GlobalAveragePool", {{2, 3, 2, 2}}),
-      Of("GlobalMaxPool", {{2, 3, 2, 2}}),
-      Of("MaxPool", {{2, 2, 5, 5}},
-         {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}),
-      Of("BatchNormalization", {{2, 3, 4}, {3}, {3}, {3}, {3}}, {}, 0.2, 1),
       Of("Dropout", {{2, 3}}),
+      With("CumSum", {2, 4}, {{1}}),
+      With("CumSum", {3, 2}, {{0}}, {{"exclusive", std::int64_t{1}}, {"reverse", std::int64_t{1}}}),
       With("ReduceSum", {2, 3, 4}, {{0, 2}}, {{"keepdims", std::int64_t{0}}}),
       Of("ReduceSum", {{2, 3, 4}}, {{"axes", Ints{1}}}, -1, 1, 11),
       With("ReduceMean", {2, 3, 4}, {{1}}),
@@ -266,6 +262,23 @@ std::vector<Case> TensorCases() {
                    {IntList("i", {3, 0, 3}),
                     {"ScatterElements", {"x0", "i", "x1"}, {"y"}, {{"reduction", "add"}}}},
                    {{5}, {3}}});
+  for (Case each :
+       {With("TopK", {2, 5}, {{3}}),
+        Of("TopK", {{4, 3}}, {{"k", std::int64_t{2}}, {"axis", std::int64_t{0}}}, -1, 1, 1)}) {
+    each.nodes.back().outputs.push_back("i");
+    cases.push_back(std::move(each));
+  }
+  cases.push_back({"ScatterElementsThatStay",
+                   {IntList("i", {3, 0, 4}), {"ScatterElements", {"x0", "i", "x1"}, {"y"}}},
+                   {{5}, {3}}});
+  for (const char* reduction : {"none", "add"}) {
+    cases.push_back({std::string("ScatterND-") + reduction,
+                     {IntList("flat", {3, 0}),
+                      IntList("shape", {2, 1}),
+                      {"Reshape", {"flat", "shape"}, {"i"}},
+                      {"ScatterND", {"x0", "i", "x1"}, {"y"}, {{"reduction", reduction}}}},
+                     {{4, 2}, {2, 2}}});
+  }
   cases.push_back(With("GatherND", {4, 3}, {{1, 2}}));
   cases.push_back(With("ReverseSequence", {3, 2}, {{2, 3}}));
   cases.push_back({"Compress",
@@ -290,12 +303,126 @@ std::vector<Case> TensorCases() {
   return cases;
 }
 
+std::vector<Case> ConvolutionCases() {
+  const tiny::Attribute two{"strides", Ints{2, 2}};
+  const std::vector<tiny::Attribute> uneven = {
+      {"strides", Ints{2, 3}}, {"pads", Ints{1, 0, 2, 1}}, {"dilations", Ints{2, 1}}};
+  std::vector<Case> cases = {
+      Of("Conv", {{2, 3, 5}, {4, 3, 2}, {4}}),
+      Of("Conv", {{2, 2, 8, 6}, {3, 2, 3, 2}, {3}}, uneven),
+      Of("Conv", {{2, 4, 5, 4}, {6, 2, 2, 3}},
+         {{"group", std::int64_t{2}}, two, {"pads", Ints{0, 1, 1, 1}}}),
+      Of("Conv", {{1, 3, 6, 6}, {3, 1, 3, 3}}, {{"group", std::int64_t{3}}, two}),
+      Of("Conv", {{1, 2, 3, 4, 3}, {2, 2, 2, 2, 2}},
+         {{"strides", Ints{1, 2, 1}}, {"pads", Ints{1, 0, 0, 0, 1, 1}}}),
+      Of("Conv", {{1, 2, 7, 6}, {2, 2, 3, 3}}, {{"auto_pad", "SAME_UPPER"}, two}),
+      Of("Conv", {{1, 2, 8, 7}, {2, 2, 3, 2}}, {{"auto_pad", "SAME_LOWER"}, two}),
+      Of("Conv", {{1, 2, 6, 5}, {2, 2, 3, 2}}, {{"auto_pad", "VALID"}, two}),
+      Of("Conv", {{1, 2, 9}, {2, 2, 2}}, {{"strides", Ints{4}}}, -1, 1, 1),
+      Of("ConvTranspose", {{2, 3, 4}, {3, 2, 3}, {2}}, {{"strides", Ints{2}}}),
+      Of("ConvTranspose", {{1, 4, 3, 4}, {4, 3, 2, 3}},
+         {{"group", std::int64_t{2}}, two, {"pads", Ints{1, 0, 0, 2}}, {"dilations", Ints{1, 2}}}),
+      Of("ConvTranspose", {{1, 2, 3, 3}, {2, 1, 3, 2}},
+         {two, {"output_padding", Ints{1, 1}}, {"pads", Ints{1, 1, 1, 1}}}),
+      Of("ConvTranspose", {{1, 2, 3, 3}, {2, 1, 3, 3}}, {two, {"output_shape", Ints{8, 6}}}),
+      Of("ConvTranspose", {{1, 2, 3, 3}, {2, 1, 3, 3}},
+         {two, {"output_shape", Ints{6, 6}}, {"auto_pad", "SAME_UPPER"}}),
+      Of("ConvTranspose", {{1, 2, 3, 3}, {2, 1, 3, 3}}, {two, {"auto_pad", "SAME_LOWER"}}),
+      Of("ConvTranspose", {{1, 2, 3, 3}, {2, 1, 1, 2}}, {{"strides", Ints{3, 3}}}),
+  };
+  cases.push_back({"ConvOfOneInputTwice", {{"Conv", {"x0", "x0"}, {"y"}}}, {{2, 2, 3}}});
+  return cases;
+}
+
+std::vector<Case> PoolCases() {
+  const tiny::Attribute kernel{"kernel_shape", Ints{3, 2}};
+  const tiny::Attribute strides{"strides", Ints{2, 2}};
+  const tiny::Attribute pads{"pads", Ints{1, 0, 1, 1}};
+  const tiny::Attribute ceil{"ceil_mode", std::int64_t{1}};
+  const tiny::Attribute all{"count_include_pad", std::int64_t{1}};
+  const Shape image = {2, 2, 6, 5};
+  std::vector<Case> cases = {
+      Of("MaxPool", {{2, 2, 5, 5}},
+         {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}),
+      Of("AveragePool", {image}, {kernel}),
+      Of("AveragePool", {image}, {kernel, strides, pads}),
+      Of("AveragePool", {image}, {kernel, strides, pads, ceil}),
+      Of("AveragePool", {image}, {kernel, strides, pads, all}),
+      Of("AveragePool", {image}, {kernel, strides, pads, ceil, all}),
+      Of("AveragePool", {image}, {kernel, {"dilations", Ints{2, 1}}, all}),
+      Of("AveragePool", {image}, {kernel, strides, {"auto_pad", "SAME_UPPER"}}),
+      Of("AveragePool", {image}, {kernel, strides, {"auto_pad", "SAME_LOWER"}}, -1, 1, 7),
+      Of("AveragePool", {{1, 2, 7}}, {{"kernel_shape", Ints{2}}, {"strides", Ints{3}}}),
+      Of("LpPool", {image}, {kernel, strides, pads}),
+      Of("LpPool", {image}, {kernel, {"p", std::int64_t{3}}}),
+      Of("LpPool", {image}, {kernel, {"p", std::int64_t{1}}, {"auto_pad", "SAME_UPPER"}}),
+      Of("GlobalLpPool", {image}),
+      Of("GlobalLpPool", {image}, {{"p", 3.0F}}, -1, 1, 1),
+      Of("GlobalAveragePool", {{2, 3, 2, 2}}),
+      Of("GlobalMaxPool", {{2, 3, 2, 2}}),
+      Of("LRN", {{2, 5, 2, 2}}, {{"size", std::int64_t{3}}, {"alpha", 0.7F}}),
+      Of("LRN", {{2, 6, 3}}, {{"size", std::int64_t{4}}, {"alpha", 0.9F}, {"bias", 2.0F}}),
+      With("Resize", {1, 2, 3, 2}, {}),
+      With("Upsample", {1, 2, 3, 2}, {}, {{"scales", tiny::Floats{1, 1, 2, 3}}}, 7),
+  };
+  cases[cases.size() - 2].nodes = {
+      IntList("sizes", {1, 2, 5, 1}),
+      {"Resize", {"x0", "", "", "sizes"}, {"y"}, {{"mode", "nearest"}}}};
+  cases.push_back({"MaxUnpool",
+                   {IntList("flat", {5, 0, 7, 10}),
+                    IntList("shape", {1, 1, 2, 2}),
+                    {"Reshape", {"flat", "shape"}, {"at"}},
+                    {"MaxUnpool", {"x0", "at"}, {"y"}, {kernel, strides}}},
+                   {{1, 1, 2, 2}}});
+  return cases;
+}
+
+std::vector<Case> NormalCases() {
+  const tiny::Attribute groups{"num_groups", std::int64_t{2}};
+  const tiny::Attribute training{"training_mode", std::int64_t{1}};
+  return {
+      Of("LayerNormalization", {{2, 3, 4}, {4}, {4}}),
+      Of("LayerNormalization", {{2, 3, 4}, {3, 4}}, {{"axis", std::int64_t{1}}}),
+      Of("RMSNormalization", {{2, 3, 4}, {4}}, {}, -1, 1, 23),
+      Of("RMSNormalization", {{2, 3, 4}, {3, 4}}, {{"axis", std::int64_t{-2}}}, -1, 1, 23),
+      Of("InstanceNormalization", {{2, 3, 2, 2}, {3}, {3}}),
+      Of("GroupNormalization", {{2, 4, 3}, {2}, {2}}, {groups}, -1, 1, 18),
+      Of("GroupNormalization", {{2, 4, 2, 2}, {4}, {4}}, {groups}, -1, 1, 21),
+      Of("BatchNormalization", {{2, 3, 4}, {3}, {3}, {3}, {3}}, {}, 0.2, 1),
+      Of("BatchNormalization", {{2, 3, 4}, {3}, {3}, {3}, {3}}, {training}, 0.2, 1),
+      Of("MeanVarianceNormalization", {{2, 2, 2, 3}}),
+      Of("MeanVarianceNormalization", {{2, 3, 4}}, {{"axes", Ints{1}}}),
+      Of("LpNormalization", {{2, 3, 2}}, {{"axis", std::int64_t{1}}}),
+      Of("LpNormalization", {{3, 4}}, {{"p", std::int64_t{1}}}),
+  };
+}
+
+std::vector<Case> AllCases() {
+  std::vector<Case> all = ElementCases();
+  for (auto more : {TensorCases, ConvolutionCases, PoolCases, NormalCases}) {
+    for (Case& each : more()) all.push_back(std::move(each));
+  }
+  return all;
+}
+
 TEST(Gradient, OfFunctionsOfElements) {
   for (const Case& each : ElementCases()) Check(each);
 }
 
 TEST(Gradient, OfTensorFunctions) {
   for (const Case& each : TensorCases()) Check(each);
+}
+
+TEST(Gradient, OfConvolutions) {
+  for (const Case& each : ConvolutionCases()) Check(each);
+}
+
+TEST(Gradient, OfPools) {
+  for (const Case& each : PoolCases()) Check(each);
+}
+
+TEST(Gradient, OfNormalisations) {
+  for (const Case& each : NormalCases()) Check(each);
 }
 
 TEST(Gradient, OfAGradient) {
@@ -314,28 +441,26 @@ TEST(Gradient, OfAGradient) {
 
 TEST(Gradient, OfGradientsOfAllRules) {
   // Derivatives are made of operators that have derivatives.
-  for (const auto& cases : {ElementCases(), TensorCases()}) {
-    for (const Case& each : cases) {
-      SCOPED_TRACE(each.name);
-      Texts variables;
-      std::vector<tiny::Port> ports;
-      for (std::size_t i = 0; i < each.shapes.size(); ++i) {
-        variables.push_back("x" + std::to_string(i));
-        ports.push_back({variables.back(), DType::kFloat64});
-      }
-      std::vector<tiny::Node> nodes = each.nodes;
-      nodes.push_back(
-          {"Gradient", variables, {"d"}, {{"xs", variables}, {"y", "y"}}, std::string(kTraining)});
-      nodes.push_back({"Mul", {"d", "d"}, {"square"}});
-      nodes.push_back({"Gradient",
-                       variables,
-                       {"dd"},
-                       {{"xs", variables}, {"y", "square"}},
-                       std::string(kTraining)});
-      const auto model =
-          Parse(tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"dd", DType::kFloat64}}), each.opset));
-      EXPECT_TRUE(model) << model.error().message;
+  for (const Case& each : AllCases()) {
+    SCOPED_TRACE(each.name);
+    Texts variables;
+    std::vector<tiny::Port> ports;
+    for (std::size_t i = 0; i < each.shapes.size(); ++i) {
+      variables.push_back("x" + std::to_string(i));
+      ports.push_back({variables.back(), DType::kFloat64});
     }
+    std::vector<tiny::Node> nodes = each.nodes;
+    nodes.push_back(
+        {"Gradient", variables, {"d"}, {{"xs", variables}, {"y", "y"}}, std::string(kTraining)});
+    nodes.push_back({"Mul", {"d", "d"}, {"square"}});
+    nodes.push_back({"Gradient",
+                     variables,
+                     {"dd"},
+                     {{"xs", variables}, {"y", "square"}},
+                     std::string(kTraining)});
+    const auto model =
+        Parse(tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"dd", DType::kFloat64}}), each.opset));
+    EXPECT_TRUE(model) << model.error().message;
   }
 }
 
@@ -392,6 +517,20 @@ TEST(Gradient, RefusesWhatItCannotDo) {
   Error error = Refusal(det, {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "y"}});
   EXPECT_EQ(error.id, "Model.UnsupportedOperator");
   EXPECT_THAT(error.message, HasSubstr("derivative of ai.onnx.Det (opset 20)"));
+  const auto message = [](std::vector<tiny::Node> nodes) {
+    return Refusal(std::move(nodes), {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "y"}}).message;
+  };
+  EXPECT_THAT(
+      message({IntList("s", {4}), {"Resize", {"x", "", "", "s"}, {"y"}, {{"mode", "linear"}}}}),
+      HasSubstr("Resize is known for the mode `nearest`"));
+  EXPECT_THAT(message({{"BatchNormalization",
+                        {"x", "x", "x", "x", "x"},
+                        {"n", "y", "v"},
+                        {{"training_mode", std::int64_t{1}}}}}),
+              HasSubstr("no derivative"));
+  EXPECT_THAT(message({IntList("i", {0}),
+                       {"ScatterElements", {"x", "i", "x"}, {"y"}, {{"reduction", "mul"}}}}),
+              HasSubstr("reductions `none` and `add`"));
   const std::vector<tiny::Node> neg = {{"Neg", {"x"}, {"y"}}};
   EXPECT_THAT(Refusal(neg, {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "q"}}).message,
               HasSubstr("no value 'q'"));
@@ -434,11 +573,9 @@ TEST(Gradient, OfAllOfALargeGraphEnds) {
 
 TEST(Gradient, EveryRuleIsTried) {
   // Their derivative is zero, or the gradient itself.
-  std::set<std::string> tried = {"Cast", "Ceil", "Floor", "Sign"};
-  for (const auto& cases : {ElementCases(), TensorCases()}) {
-    for (const Case& each : cases) {
-      for (const tiny::Node& node : each.nodes) tried.insert(node.type);
-    }
+  std::set<std::string> tried = {"Cast", "Ceil", "Floor", "Hardmax", "Scatter", "Sign"};
+  for (const Case& each : AllCases()) {
+    for (const tiny::Node& node : each.nodes) tried.insert(node.type);
   }
   for (const std::string& name : DifferentiableOperators()) {
     EXPECT_TRUE(tried.contains(name)) << name;
