@@ -4,12 +4,12 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -83,6 +83,8 @@ struct NodeFacts {
   std::vector<bool> present;
   std::vector<bool> outputs_wanted;  ///< false where the node names no output
   std::vector<ValueFacts> outputs;   ///< what infer gave; empty while inferring
+  /// The input in whose bytes output 0 lies, for kernels that add to it; -1: none.
+  std::int64_t overwrites = -1;
 
   bool Has(std::size_t input) const { return input < present.size() && present[input]; }
   /// Shape of an input that is present and has one (infer is not called before).
@@ -90,10 +92,22 @@ struct NodeFacts {
   DType dtype(std::size_t input) const { return inputs[input].dtype; }
 };
 
-/// Runs body(begin, end) over [0, count) on the session's threads, in pieces of at least
-/// `grain`. Bodies throw nothing but what the standard library does without memory, which ends
-/// the run with an error.
-using RangeBody = std::function<void(std::int64_t begin, std::int64_t end)>;
+/// A body(begin, end) of a loop, for as long as the call it is given to: it refers to what it is
+/// made of, and allocates nothing. Bodies throw nothing but what the standard library does without
+/// memory, which ends the run with an error.
+class RangeBody {
+ public:
+  template <class Body>
+  requires(!std::is_same_v<Body, RangeBody>) RangeBody(const Body& body)
+      : body_(&body), call_([](const void* self, std::int64_t begin, std::int64_t end) {
+          (*static_cast<const Body*>(self))(begin, end);
+        }) {}
+  void operator()(std::int64_t begin, std::int64_t end) const { call_(body_, begin, end); }
+
+ private:
+  const void* body_;
+  void (*call_)(const void*, std::int64_t, std::int64_t);
+};
 
 /// What a kernel works with during one run.
 class KernelContext {
@@ -111,6 +125,8 @@ class KernelContext {
   virtual void Set(std::size_t index, Value value) = 0;
   /// Working memory of Executable::scratch_bytes(), 64-byte aligned.
   virtual std::span<std::byte> scratch() = 0;
+  /// Runs body(begin, end) over [0, count) on the session's threads, in pieces of at least
+  /// `grain`.
   virtual void ParallelFor(std::int64_t count, std::int64_t grain, const RangeBody& body) = 0;
   virtual int threads() const = 0;
   /// Runs a graph that is an attribute of the node (control flow): its outputs for `inputs`, in

@@ -11,6 +11,8 @@
 namespace slipway::runtime {
 namespace {
 
+constexpr std::size_t kFewFeeds = 16;
+
 Error Wrong(std::string id, std::string message) {
   return {.code = Code::kInvalidArgument, .message = std::move(message), .id = std::move(id)};
 }
@@ -55,6 +57,20 @@ Result<Value> ZeroOf(const TypeInfo& type, std::int64_t dimension) {
   return Value(std::move(tensor));
 }
 
+/// Whether every feed is of an input of the model, none of them twice.
+bool AreInputs(const Model& model, const Feeds& feeds) {
+  if (feeds.size() > kFewFeeds) return false;
+  for (auto feed = feeds.begin(); feed != feeds.end(); ++feed) {
+    const auto& name = feed->first;
+    const auto inputs = model.inputs();
+    if (std::ranges::find(inputs, name, &ValueInfo::name) == inputs.end()) return false;
+    if (std::any_of(feeds.begin(), feed, [&](const auto& f) { return f.first == name; })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string ValueText(const Value& value) {
@@ -87,6 +103,7 @@ Result<void> CheckInput(const ValueInfo& info, const Value& value) {
 }
 
 Result<std::set<std::string>> OverriddenNames(const Model& model, const Feeds& feeds) {
+  if (AreInputs(model, feeds)) return std::set<std::string>();
   std::set<std::string> names, seen;
   for (const auto& [name, value] : feeds) {
     if (!seen.insert(name).second) {

@@ -78,11 +78,24 @@ void BinaryElements(KernelContext& context, const BroadcastPlan& plan, const T* 
 template <class F, class List, class Out = void>
 Result<void> RunBinary(const NodeFacts& node, KernelContext& context) {
   const F f(node);
-  const std::vector<Shape> shapes = TRY(BinaryShapes(node));
-  Tensor& y = context.output(0);
-  const BroadcastPlan plan = PlanBroadcast(y.shape(), shapes);
   const Tensor& a = *context.input(0);
   const Tensor& b = *context.input(1);
+  Tensor& y = context.output(0);
+  const auto goes_along = [&](const Tensor& x) { return x.size() == y.size() || x.size() == 1; };
+  if (goes_along(a) && goes_along(b)) {
+    const std::int64_t a_step = a.size() == 1 ? 0 : 1, b_step = b.size() == 1 ? 0 : 1;
+    return Dispatch(List{}, a.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      using To = std::conditional_t<std::is_void_v<Out>, T, Out>;
+      const T *from_a = a.data<T>().data(), *from_b = b.data<T>().data();
+      To* const to = y.data<To>().data();
+      context.ParallelFor(y.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+        BinaryRun(from_a + begin * a_step, a_step, from_b + begin * b_step, b_step, to + begin,
+                  end - begin, f);
+      });
+    });
+  }
+  const BroadcastPlan plan = PlanBroadcast(y.shape(), TRY(BinaryShapes(node)));
   return Dispatch(List{}, a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using To = std::conditional_t<std::is_void_v<Out>, T, Out>;

@@ -46,30 +46,45 @@ std::vector<std::int64_t> Ascending(const ClassLabels& labels) {
   return order;
 }
 
-/// All values of all maps lie in one array, which they share.
-Result<void> RunZipMap(const NodeFacts& node, KernelContext& context) {
+/// All maps share their keys, which stay the same from run to run, and one array of values.
+class ZipMap final : public Executable {
+ public:
+  ZipMap(const Examples& examples, Tensor keys, std::vector<std::int64_t> order)
+      : examples_(examples), keys_(std::move(keys)), order_(std::move(order)) {}
+
+  Result<void> Run(KernelContext& context) const override {
+    Tensor values = TRY(context.input(0)->Clone());
+    auto sequence = std::make_shared<Sequence>();
+    sequence->items.reserve(At(examples_.rows));
+    for (std::int64_t row = 0; row < examples_.rows; ++row) {
+      auto map = std::make_shared<Map>();
+      map->keys = keys_;
+      map->items.reserve(order_.size());
+      float* scores = values.data<float>().data() + row * examples_.features;
+      for (const std::int64_t label : order_) {
+        map->items.emplace_back(Tensor::Wrap(DType::kFloat32, {}, values.owner(), scores + label));
+      }
+      sequence->items.emplace_back(std::shared_ptr<const Map>(std::move(map)));
+    }
+    context.Set(0, std::shared_ptr<const Sequence>(std::move(sequence)));
+    return {};
+  }
+
+ private:
+  Examples examples_;
+  Tensor keys_;
+  std::vector<std::int64_t> order_;  ///< of the columns, as the keys ascend
+};
+
+Result<std::unique_ptr<Executable>> PrepareZipMap(const NodeFacts& node, DeviceContext&) {
   const ClassLabels labels = TRY(LabelsOf(node));
-  const Examples examples = TRY(ExamplesOf(node.shape(0)));
-  const std::vector<std::int64_t> order = Ascending(labels);
+  std::vector<std::int64_t> order = Ascending(labels);
   Tensor keys = TRY(Tensor::Make(labels.dtype(), {labels.size()}));
   for (std::size_t i = 0; i < order.size(); ++i) {
     labels.Store(keys, static_cast<std::int64_t>(i), order[i]);
   }
-  Tensor values = TRY(context.input(0)->Clone());
-  auto sequence = std::make_shared<Sequence>();
-  sequence->items.reserve(At(examples.rows));
-  for (std::int64_t row = 0; row < examples.rows; ++row) {
-    auto map = std::make_shared<Map>();
-    map->keys = keys;
-    map->items.reserve(order.size());
-    float* scores = values.data<float>().data() + row * examples.features;
-    for (const std::int64_t label : order) {
-      map->items.emplace_back(Tensor::Wrap(DType::kFloat32, {}, values.owner(), scores + label));
-    }
-    sequence->items.emplace_back(std::shared_ptr<const Map>(std::move(map)));
-  }
-  context.Set(0, std::shared_ptr<const Sequence>(std::move(sequence)));
-  return {};
+  return std::unique_ptr<Executable>(
+      new ZipMap(TRY(ExamplesOf(node.shape(0))), std::move(keys), std::move(order)));
 }
 
 Result<const Map*> MapOf(KernelContext& context) {
@@ -202,7 +217,7 @@ Result<void> RunCastMap(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-constexpr Kernel kZipMap[] = {{.name = "zip_map_reference", .run = RunZipMap}};
+constexpr Kernel kZipMap[] = {{.name = "zip_map_reference", .prepare = PrepareZipMap}};
 constexpr Kernel kDict[] = {{.name = "dict_vectorizer_reference", .run = RunDictVectorizer}};
 constexpr Kernel kCastMap[] = {{.name = "cast_map_reference", .run = RunCastMap}};
 

@@ -84,6 +84,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 }
 
 std::int64_t SourceIndex(std::int64_t at, std::int64_t dim, Mode mode) {
+  if (at >= 0 && at < dim) return at;
   if (mode == Mode::kEdge || dim == 1) return std::clamp<std::int64_t>(at, 0, dim - 1);
   const std::int64_t period = mode == Mode::kWrap ? dim : 2 * (dim - 1);
   at %= period;
@@ -112,6 +113,7 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
   const std::size_t rank = strides.size();
   std::vector<std::vector<std::int64_t>> offsets(rank);
   for (std::size_t d = 0; d < rank; ++d) {
+    offsets[d].reserve(At(out.shape()[d]));
     for (std::int64_t i = 0; i < out.shape()[d]; ++i) {
       offsets[d].push_back(SourceIndex(i - pads.begin[d], in.shape()[d], mode) * strides[d]);
     }
@@ -119,6 +121,11 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
   if (rank == 0) return CopyAll(in, out);
   const std::int64_t columns = out.shape().back();
   const std::int64_t rows = columns == 0 ? 0 : out.size() / columns;
+  // Columns that are the input's own, one after the other.
+  const std::int64_t skipped = std::max<std::int64_t>(0, -pads.begin.back());
+  const std::int64_t first = std::clamp<std::int64_t>(pads.begin.back(), 0, columns);
+  const std::int64_t whole =
+      std::clamp<std::int64_t>(in.shape().back() - skipped, 0, columns - first);
   TextMeter meter;
   context.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -128,8 +135,12 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
         base += offsets[d][At(rest % out.shape()[d])];
         rest /= out.shape()[d];
       }
+      const std::int64_t to = row * columns;
+      CopyElements(in, base + skipped, out, to + first, whole, &meter);
       for (std::int64_t i = 0; i < columns; ++i) {
-        CopyElements(in, base + offsets[rank - 1][At(i)], out, row * columns + i, 1, &meter);
+        if (i == first) i += whole;
+        if (i == columns) break;
+        CopyElements(in, base + offsets[rank - 1][At(i)], out, to + i, 1, &meter);
       }
     }
   });
