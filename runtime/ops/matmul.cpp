@@ -7,6 +7,7 @@
 #include "runtime/kernels/broadcast.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/integer_math.h"
+#include "runtime/kernels/matvec.h"
 #include "runtime/kernels/types.h"
 #include "runtime/kernels/widened.h"
 
@@ -127,12 +128,14 @@ Result<void> RunGemm(const NodeFacts& node, KernelContext& context) {
 }
 
 constexpr Kernel kMatMul[] = {
+    {.name = "matmul_vector", .declines = DeclineMatMulVector, .prepare = PrepareMatMulVector},
     {.name = "matmul_dnnl", .declines = DeclineMatMulDnnl, .prepare = PrepareMatMulDnnl},
     {.name = "matmul_dnnl_widened",
      .declines = DeclineWidened<DeclineMatMulDnnl>,
      .prepare = PrepareWidened<PrepareMatMulDnnl>},
     {.name = "matmul_reference", .run = RunMatMul}};
 constexpr Kernel kGemm[] = {
+    {.name = "gemm_vector", .declines = DeclineGemmVector, .prepare = PrepareGemmVector},
     {.name = "gemm_dnnl", .declines = DeclineGemmDnnl, .prepare = PrepareGemmDnnl},
     {.name = "gemm_dnnl_widened",
      .declines = DeclineWidened<DeclineGemmDnnl>,

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/op.h"
+
+/// Products of one row and a matrix, in float32: what they cost is to read the matrix, once, from
+/// where it is.
+namespace slipway::runtime {
+
+std::string DeclineMatMulVector(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareMatMulVector(const NodeFacts& node,
+                                                        DeviceContext& device);
+std::string DeclineGemmVector(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareGemmVector(const NodeFacts& node, DeviceContext& device);
+
+}  // namespace slipway::runtime
