@@ -31,8 +31,9 @@ enum class Place : std::uint8_t {
 struct PlannedValue {
   ValueFacts facts = {};
   Place place = Place::kNone;
-  ValueId root = kNoValue;  ///< of a view: the value whose bytes it has; else itself
-  std::int64_t offset = 0;  ///< in the arena
+  ValueId root = kNoValue;  ///< the value in whose bytes it lies: of a view, of a part; else itself
+  std::int64_t shift = 0;   ///< bytes from where the root begins
+  std::int64_t offset = 0;  ///< of a root, in the arena
 };
 
 /// One node of a plan that has something to do at run time.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "runtime/graph/overwritten_sums.h"
+#include "runtime/graph/part_places.h"
 #include "runtime/graph/plan.h"
 
 namespace slipway::runtime {
@@ -55,6 +57,8 @@ Result<void> Planner::Infer() {
 
 Result<void> Planner::Settle() {
   ChoosePlaces();
+  PlaceParts(plan_);
+  OverwriteSums(plan_);
   // From here on no step moves: kernels keep references to their node's facts.
   for (Step& step : plan_.steps) {
     if (step.kind == Step::Kind::kKernel) {

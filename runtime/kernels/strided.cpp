@@ -197,6 +197,12 @@ void CopyAll(const Tensor& source, Tensor& target) {
   std::memcpy(target.raw(), source.raw(), At(source.bytes()));
 }
 
+bool LiesAt(const Tensor& piece, const Tensor& whole, std::int64_t offset) {
+  if (IsPacked(whole.dtype())) return false;
+  const std::int64_t width = DTypeBits(whole.dtype()) / 8;
+  return piece.raw() == static_cast<const std::byte*>(whole.raw()) + offset * width;
+}
+
 void FillWith(Tensor& target, const Tensor* value) {
   if (target.size() == 0) return;
   if (target.dtype() == DType::kString) {

@@ -34,6 +34,9 @@ void CopyElements(const Tensor& source, std::int64_t from, Tensor& target, std::
 /// Copies all elements; nothing to do where both are the same memory.
 void CopyAll(const Tensor& source, Tensor& target);
 
+/// Whether the elements of `piece` lie in `whole`, from its element `offset` on.
+bool LiesAt(const Tensor& piece, const Tensor& whole, std::int64_t offset);
+
 /// Sets every element to the element of `value`, which has the same type; zero (or "") for null.
 void FillWith(Tensor& target, const Tensor* value);
 

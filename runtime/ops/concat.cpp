@@ -36,6 +36,11 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   for (std::size_t i = 0; i < context.inputs(); ++i) {
     const Tensor& in = *context.input(i);
     const std::int64_t piece = CountOf(in.shape(), axis, in.shape().size());
+    // The plan may have placed it where it is to be.
+    if (outer == 1 && LiesAt(in, out, offset)) {
+      offset += piece;
+      continue;
+    }
     CopyBox(context,
             {.dims = {outer, piece}, .from = {piece, 1}, .to = {row, 1}, .to_offset = offset}, in,
             out);
