@@ -8,6 +8,7 @@
 #include "runtime/graph/inference.h"
 #include "runtime/graph/planned_facts.h"
 #include "runtime/kernels/blocked.h"
+#include "runtime/kernels/conv.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/pool.h"
 
@@ -62,7 +63,7 @@ std::optional<BlockRole> RoleOfConv(Rewriter& graph, const NodeData& node, std::
   BlockRole role{.kind = BlockRole::Kind::kConv};
   if (way == BlockedConv::kBlocks) role.blocks.push_back(0);
   if (facts->Has(3)) role.blocks.push_back(3);
-  role.changes_itself = true;
+  role.changes_itself = !DeclineConvDepthwise(*facts).empty();
   return role;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "runtime/op.h"
@@ -22,6 +23,9 @@ Shape BlockedShape(const Shape& plain, std::int64_t block);
 /// `channels`; a shape of rank 4 as it is.
 Shape PlainShape(const Shape& shape, std::int64_t channels);
 
+/// The facts of a Conv on blocks as those of one on [N, C, H, W].
+NodeFacts PlainConvFacts(const NodeFacts& node);
+
 /// How oneDNN would rather have a convolution's input.
 enum class BlockedConv : std::uint8_t {
   kNone,        ///< there is no good kernel whose output is in blocks
@@ -35,6 +39,9 @@ bool HasBlockedLrn(const NodeFacts& node, std::int64_t block, DeviceContext& dev
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device);
+/// Convolutions whose rows of output are short, with weights that do not stay in a cache.
+std::string DeclineConvNarrow(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvNarrow(const NodeFacts& node, DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
                                                        DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedLrn(const NodeFacts& node, DeviceContext& device);

@@ -6,9 +6,6 @@
 namespace slipway::runtime {
 namespace {
 
-/// What an element costs to move, in operations.
-constexpr double kMoveWork = 8;
-
 /// Moves some images at a time.
 class ReorderExecutable final : public Executable {
  public:
@@ -19,6 +16,8 @@ class ReorderExecutable final : public Executable {
         change_(Desc(plain, to_blocks ? 0 : block), Desc(plain, to_blocks ? block : 0), engine) {}
 
   Result<void> Run(KernelContext& context) const override {
+    const double work = kMoveWork * static_cast<double>(context.input(0)->size());
+    const ThreadScope threads(ThreadsFor(work, context.threads()));
     try {
       const float* x = context.input(0)->data<float>().data();
       float* y = context.output(0).data<float>().data();

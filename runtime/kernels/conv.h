@@ -46,9 +46,16 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
 std::string DeclineConvDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
 
-/// Convolutions of 1x1 in groups that do not fill oneDNN's blocks, as products of matrices.
-std::string DeclineGroupedPointwise(const NodeFacts& node);
-Result<std::unique_ptr<Executable>> PrepareGroupedPointwise(const NodeFacts& node,
-                                                            DeviceContext& device);
+/// Convolutions of 1x1 in groups that do not fill oneDNN's blocks, as products of matrices. With
+/// attribute `shuffle` of the fused operator, the number of groups, the channels come out as those
+/// of [N, groups, C / groups, H, W] with dimensions 1 and 2 exchanged.
+std::string DeclineConvGrouped(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvGrouped(const NodeFacts& node,
+                                                       DeviceContext& device);
+
+/// Convolutions of every channel by itself, of 3x3 or 5x5, on images that lie row by row.
+std::string DeclineConvDepthwise(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,
+                                                         DeviceContext& device);
 
 }  // namespace slipway::runtime

@@ -73,13 +73,18 @@ Part RowsOf(const Window& window, const Part& items, std::int64_t row, std::int6
   return part;
 }
 
+/// Operations on one image.
+double WorkOf(const ConvShape& shape) {
+  const std::int64_t taps = shape.in_channels / shape.groups * shape.window.kernel_size();
+  return 2.0 * static_cast<double>(taps) * static_cast<double>(shape.out_channels) *
+         static_cast<double>(shape.window.output_size());
+}
+
 /// The whole in parts short enough to end between them. Nothing where a part would lie in the
 /// padding alone.
 std::optional<std::vector<Part>> PartsOf(const ConvShape& shape) {
   const Window& window = shape.window;
-  const std::int64_t taps = shape.in_channels / shape.groups * window.kernel_size();
-  const double image = 2.0 * static_cast<double>(taps) * static_cast<double>(shape.out_channels) *
-                       static_cast<double>(window.output_size());
+  const double image = WorkOf(shape);
   const std::int64_t items = StepsOf(shape.batch, image);
   const std::int64_t all_rows = window.output[0];
   const std::int64_t rows =
@@ -129,9 +134,9 @@ std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t ite
 }
 
 /// Whether the tensor that is added is read where it lies: the part of it is one piece. Winograd's
-/// kernels add to what the output holds.
+/// kernels add to what the output holds, as others do where that is the tensor.
 bool AddsInPlace(const NodeFacts& node, const Part& part, const ConvLayout& layout) {
-  return node.Has(3) && layout.y_block > 0 && !layout.winograd &&
+  return node.Has(3) && node.overwrites != 3 && layout.y_block > 0 && !layout.winograd &&
          part.rows == (*node.outputs[0].shape)[2];
 }
 
@@ -261,8 +266,8 @@ class ConvExecutable final : public Executable {
     std::size_t kernel = 0;
     std::int64_t x_offset = 0, y_offset = 0;
   };
-  ConvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls)
-      : kernels_(std::move(kernels)), calls_(std::move(calls)) {}
+  ConvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls, int threads)
+      : kernels_(std::move(kernels)), calls_(std::move(calls)), threads_(threads) {}
 
   std::int64_t scratch_bytes() const override {
     std::int64_t bytes = 0;
@@ -271,6 +276,7 @@ class ConvExecutable final : public Executable {
   }
 
   Result<void> Run(KernelContext& context) const override {
+    const ThreadScope threads(threads_);
     try {
       for (const Call& call : calls_) {
         if (calls_.size() > 1 && MustStop()) break;
@@ -285,6 +291,7 @@ class ConvExecutable final : public Executable {
  private:
   std::vector<PartKernel> kernels_;
   std::vector<Call> calls_;
+  int threads_;
 };
 
 /// Adds the primitive for parts like `part`.
@@ -320,6 +327,9 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
                                             ConvActivation activation,
                                             const std::vector<Part>& parts,
                                             const ConvLayout& layout, CpuContext& cpu) {
+  // oneDNN divides the work between as many threads as there are when it makes a primitive.
+  const int count = ThreadsFor(WorkOf(shape) * static_cast<double>(shape.batch), cpu.threads());
+  const ThreadScope threads(count);
   std::vector<PartKernel> kernels;
   std::vector<ConvExecutable::Call> calls;
   for (const Part& part : parts) {
@@ -333,7 +343,7 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
                      PartOffset(*node.outputs[0].shape, layout.y_block, part.item, part.row)});
   }
   return std::unique_ptr<Executable>(
-      std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls)));
+      std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls), count));
 }
 
 Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, ConvLayout layout,
@@ -367,8 +377,9 @@ bool HasGoodKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation
   }
 }
 
-/// The facts of a node on blocks as those of [N, C, H, W].
-NodeFacts PlainFacts(const NodeFacts& node) {
+}  // namespace
+
+NodeFacts PlainConvFacts(const NodeFacts& node) {
   NodeFacts plain = node;
   const Shape& w = node.shape(1);
   plain.inputs[0].shape = PlainShape(node.shape(0), w[1] * node.attributes.Int("group", 1));
@@ -377,13 +388,12 @@ NodeFacts PlainFacts(const NodeFacts& node) {
   return plain;
 }
 
-}  // namespace
-
 std::string DeclineConvDnnl(const NodeFacts& node) {
   std::string why = DeclineUnlessFloat32(node, 4);
   if (!why.empty()) return why;
   const std::size_t spatial = node.shape(0).size() - 2;
   if (spatial > kSpatialMost) return Message(spatial, " spatial dimensions");
+  if (node.attributes.Int("shuffle", 1) > 1) return "channels are shuffled";
   return "";
 }
 
@@ -429,7 +439,7 @@ Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device) {
   const std::int64_t block = node.outputs[0].shape->back();
   const bool plain_input = node.shape(0).size() == 4;
-  return PrepareWith(PlainFacts(node), {plain_input ? 0 : block, block, true}, device);
+  return PrepareWith(PlainConvFacts(node), {plain_input ? 0 : block, block, true}, device);
 }
 
 }  // namespace slipway::runtime

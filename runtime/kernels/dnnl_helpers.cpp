@@ -51,6 +51,11 @@ std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs) {
   return "";
 }
 
+int ThreadsFor(double work, int threads) {
+  constexpr double kLeastWork = 1e6;
+  return work < kLeastWork ? 1 : threads;
+}
+
 Error DnnlError(std::string_view doing, const dnnl::error& error) {
   return {.code = error.status == dnnl_unimplemented ? Code::kUnimplemented : Code::kInternal,
           .message = Message("oneDNN: ", doing, ": ", error.what())};
@@ -126,11 +131,14 @@ DnnlMapExecutable::DnnlMapExecutable(const DnnlMap& map, std::int64_t count, std
     : count_(count),
       part_(part),
       scratch_bytes_(static_cast<std::int64_t>(map.scratch.get_size())),
+      work_(kMoveWork * static_cast<double>(map.x.get_size() + map.y.get_size()) / sizeof(float) *
+            static_cast<double>(count) / static_cast<double>(part)),
       call_(map.primitive, engine,
             {{DNNL_ARG_SRC, map.x}, {DNNL_ARG_DST, map.y}, {DNNL_ARG_SCRATCHPAD, map.scratch}}),
       what_(what) {}
 
 Result<void> DnnlMapExecutable::Run(KernelContext& context) const {
+  const ThreadScope threads(ThreadsFor(work_, context.threads()));
   try {
     const float* x = context.input(0)->data<float>().data();
     const float* y = context.output(0).data<float>().data();

@@ -37,6 +37,13 @@ dnnl::memory Over(const dnnl::memory::desc& desc, const dnnl::engine& engine, co
 /// and no input is empty.
 std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs);
 
+/// Threads for a call of so many operations, of the calling thread's `threads`: one where to start
+/// others takes longer than they save. Follows from the work alone.
+int ThreadsFor(double work, int threads);
+
+/// What an element costs to move, in operations.
+inline constexpr double kMoveWork = 8;
+
 /// Calls body(first) for runs of `part` out of `count` items, until the run is to end. The last
 /// one begins early enough to be whole.
 template <class Body>
@@ -131,6 +138,7 @@ class DnnlMapExecutable final : public Executable {
 
  private:
   std::int64_t count_, part_, scratch_bytes_;
+  double work_;
   DnnlCall call_;
   std::string_view what_;
 };

@@ -189,7 +189,9 @@ Result<void> RunAffine(const NodeFacts& node, KernelContext& context) {
 
 constexpr Kernel kToBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareToBlocks}};
 constexpr Kernel kFromBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareFromBlocks}};
-constexpr Kernel kConv[] = {{.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};
+constexpr Kernel kConv[] = {
+    {.name = "conv_narrow", .declines = DeclineConvNarrow, .prepare = PrepareConvNarrow},
+    {.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};
 constexpr Kernel kPool[] = {{.name = "pool_blocked_dnnl", .prepare = PrepareBlockedPool}};
 constexpr Kernel kGlobalAverage[] = {{.name = "pool_blocked", .run = RunGlobalPool<true>}};
 constexpr Kernel kGlobalMax[] = {{.name = "pool_blocked", .run = RunGlobalPool<false>}};

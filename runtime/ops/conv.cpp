@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv (opsets 1, 11, 22) over any number of spatial dimensions, and the fused `slipway.Conv`:
-// activation(Conv(X, W, B) + Z).
+// activation(Conv(X, W, B) + Z), its channels shuffled where it says so.
 // Spec: https://onnx.ai/onnx/operators/onnx__Conv.html
 #include "runtime/kernels/conv.h"
 
@@ -15,6 +15,10 @@ namespace {
 Result<Facts> Infer(const NodeFacts& node) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   TRY(ConvActivationOf(node));
+  const std::int64_t shuffle = node.attributes.Int("shuffle", 1);
+  if (shuffle != 1 && shuffle != shape.groups) {
+    return Invalid("attribute `shuffle` is ", shuffle, ", of ", shape.groups, " groups");
+  }
   Shape out = WithSpatial(shape.batch, shape.out_channels, shape.window.output);
   if (node.Has(3) && node.shape(3) != out) {
     return Invalid("input `Z` has shape ", node.shape(3), ", the convolution gives ", out);
@@ -31,6 +35,13 @@ struct Operands {
 struct Finish {
   ConvActivation activation;
   double alpha, beta;
+  std::int64_t shuffle;  ///< groups of channels that are mixed; 1: none
+
+  /// Where channel m goes.
+  std::int64_t Place(std::int64_t m, std::int64_t channels) const {
+    const std::int64_t group = channels / shuffle;
+    return m % group * shuffle + m / group;
+  }
 };
 
 /// All channels and images at one output position, whose window covers `taps`.
@@ -52,7 +63,8 @@ void Position(const ConvShape& shape, const Operands<T>& to, const Finish& finis
           sum += static_cast<double>(x[tap.input]) * static_cast<double>(w[tap.kernel]);
         }
       }
-      const std::int64_t out = (n * shape.out_channels + m) * out_size + at;
+      const std::int64_t place = finish.Place(m, shape.out_channels);
+      const std::int64_t out = (n * shape.out_channels + place) * out_size + at;
       if (to.z != nullptr) sum += static_cast<double>(to.z[out]);
       to.y[out] = static_cast<T>(Activate(finish.activation, sum, finish.alpha, finish.beta));
     }
@@ -62,7 +74,8 @@ void Position(const ConvShape& shape, const Operands<T>& to, const Finish& finis
 Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   const Finish finish{TRY(ConvActivationOf(node)), node.attributes.Float("activation_alpha", 0),
-                      node.attributes.Float("activation_beta", 0)};
+                      node.attributes.Float("activation_beta", 0),
+                      node.attributes.Int("shuffle", 1)};
   if (context.output(0).size() == 0) return {};
   const auto optional = [&](std::size_t i) { return node.Has(i) ? context.input(i) : nullptr; };
   const Tensor* b = optional(2);
@@ -84,9 +97,8 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.name = "conv_grouped_sgemm",
-     .declines = DeclineGroupedPointwise,
-     .prepare = PrepareGroupedPointwise},
+    {.name = "conv_grouped", .declines = DeclineConvGrouped, .prepare = PrepareConvGrouped},
+    {.name = "conv_depthwise", .declines = DeclineConvDepthwise, .prepare = PrepareConvDepthwise},
     {.name = "conv_dnnl", .declines = DeclineConvDnnl, .prepare = PrepareConvDnnl},
     {.name = "conv_dnnl_widened",
      .declines = DeclineWidened<DeclineConvDnnl>,
@@ -99,7 +111,7 @@ constexpr std::string_view kAttributes =
 constexpr std::string_view kFusedAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "
     "strides:ints, activation:string, activation_alpha:float, activation_beta:float, "
-    "algorithm:string";
+    "algorithm:string, shuffle:int";
 
 consteval OpDef Row(int since, std::span<const TypeRule> types) {
   return {.type = "Conv",

@@ -94,7 +94,8 @@ TEST_F(BlockLayouts, ChannelsThatDoNotFillABlock) {
     v = net.Add("Sigmoid", {v});
     v = net.Add("Mul", {v, net.Weights({1, channels, 1, 1}, -2, 2)});
     v = net.Add("Add", {v, net.Weights({channels, 1, 1}, -2, 2)});
-    v = net.Convolve(v, {.in = channels, .out = channels, .group = channels});
+    v = net.Convolve(v,
+                     {.in = channels, .out = channels, .kernel = 7, .pad = 3, .group = channels});
     v = net.Convolve(v, {.in = channels, .out = 20, .kernel = 1, .pad = 0});
     const Model model = ParseModel(net.Model({v}));
     const Feeds feeds = {{"x", Random({2, 3, 9, 11}, 4)}};

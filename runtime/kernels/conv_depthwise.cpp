@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "runtime/device/device.h"
+#include "runtime/kernels/conv.h"
+#include "runtime/kernels/conv_finish.h"
+#include "runtime/kernels/infer_helpers.h"
+
+namespace slipway::runtime {
+namespace {
+
+/// Multiplications that are worth a thread's beginning.
+constexpr std::int64_t kLeastWork = 1 << 17;
+/// A plane is not left before it is done.
+constexpr std::int64_t kMostPositions = 1 << 24;
+
+DepthwisePlane PlaneOf(const Window& window, const ConvBounds& bounds) {
+  return {.x = nullptr,
+          .w = nullptr,
+          .in_height = window.input[0],
+          .in_width = window.input[1],
+          .height = window.output[0],
+          .width = window.output[1],
+          .kernel = window.kernel[0],
+          .stride = window.strides[0],
+          .dilation = window.dilations[0],
+          .pad_top = window.pads_begin[0],
+          .pad_left = window.pads_begin[1],
+          .bounds = bounds};
+}
+
+/// Every channel by itself, row by row. A thread has its planes one after the other, and room for
+/// one with its padding.
+class Depthwise final : public Executable {
+ public:
+  Depthwise(const NodeFacts& node, const ConvShape& shape, ConvFinish finish, int threads)
+      : planes_(shape.batch * shape.in_channels),
+        channels_(shape.in_channels),
+        plane_(PlaneOf(shape.window, finish.bounds())),
+        finish_(finish),
+        has_bias_(node.Has(2)),
+        has_sum_(node.Has(3)) {
+    const std::int64_t work = shape.window.output_size() * shape.window.kernel_size();
+    const std::int64_t most = planes_ / std::max<std::int64_t>(1, kLeastWork / work);
+    pieces_ = std::clamp<std::int64_t>(most, 1, threads);
+    room_ = (DepthwiseRoom(plane_) + kLeastPositions - 1) / kLeastPositions * kLeastPositions;
+  }
+
+  std::int64_t scratch_bytes() const override {
+    return pieces_ * room_ * static_cast<std::int64_t>(sizeof(float));
+  }
+
+  Result<void> Run(KernelContext& context) const override {
+    context.ParallelFor(pieces_, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t piece = begin; piece < end; ++piece) RunPiece(context, piece);
+    });
+    finish_.Rest(context);
+    return {};
+  }
+
+ private:
+  void RunPiece(KernelContext& context, std::int64_t piece) const {
+    const auto numbers = [&](std::size_t input) { return context.input(input)->data<float>(); };
+    const std::int64_t in = plane_.in_height * plane_.in_width;
+    const std::int64_t out = plane_.height * plane_.width;
+    float* const room = reinterpret_cast<float*>(context.scratch().data()) + piece * room_;
+    Pause pause;
+    for (std::int64_t i = planes_ * piece / pieces_; i < planes_ * (piece + 1) / pieces_; ++i) {
+      if (pause.MustStop(out * plane_.kernel)) return;
+      const std::int64_t channel = i % channels_;
+      DepthwisePlane plane = plane_;
+      plane.x = numbers(0).data() + i * in;
+      plane.w = numbers(1).data() + channel * plane_.kernel * plane_.kernel;
+      plane.bias = has_bias_ ? numbers(2)[At(channel)] : 0;
+      plane.z = has_sum_ ? numbers(3).data() + i * out : nullptr;
+      plane.y = context.output(0).data<float>().data() + i * out;
+      RunDepthwise(plane, room);
+    }
+  }
+
+  std::int64_t planes_, channels_, pieces_ = 1, room_ = 0;
+  DepthwisePlane plane_;
+  ConvFinish finish_;
+  bool has_bias_, has_sum_;
+};
+
+bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
+
+}  // namespace
+
+std::string DeclineConvDepthwise(const NodeFacts& node) {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.Has(i) && node.dtype(i) != DType::kFloat32) return "not float";
+  }
+  const auto shape = ConvShapeOf(node);
+  if (!shape) return shape.error().message;
+  if (shape->groups == 1 || shape->groups != shape->in_channels ||
+      shape->out_channels != shape->in_channels) {
+    return "no convolution of every channel by itself";
+  }
+  const Window& window = shape->window;
+  if (window.input.size() != 2 || !AreEqual(window.kernel) || !AreEqual(window.strides) ||
+      !AreEqual(window.dilations)) {
+    return "the window differs along its dimensions";
+  }
+  if (window.kernel[0] != 3 && window.kernel[0] != 5) return "a window that is not 3x3 or 5x5";
+  if (window.strides[0] > 2) return "strides of more than 2";
+  if (shape->batch == 0 || window.input_size() == 0 || window.output_size() == 0) {
+    return "an input is empty";
+  }
+  if (node.attributes.Int("shuffle", 1) > 1) return "channels are shuffled";
+  const bool large = window.output_size() > kMostPositions || window.input_size() > kMostPositions;
+  const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0];
+  return large || reach > kMostPositions / window.output[0] ? "a plane takes too long to wait for"
+                                                            : "";
+}
+
+Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,
+                                                         DeviceContext& device) {
+  const ConvShape shape = TRY(ConvShapeOf(node));
+  return std::unique_ptr<Executable>(
+      new Depthwise(node, shape, TRY(ConvFinish::Of(node)), device.threads()));
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/conv_simd.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/conv_simd.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+//
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace slipway::runtime::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::CappedTag<float, kLeastPositions>;
+using Vector = hn::Vec<Tag>;
+
+constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
+/// Of a row that are computed at once: with six rows as many sums as there are registers for.
+constexpr int kVectors = kLanes >= 16 ? 4 : 2;
+
+Vector Held(Vector x, Vector least, Vector most) {
+  x = hn::IfThenElse(hn::Lt(x, least), least, x);
+  return hn::IfThenElse(hn::Gt(x, most), most, x);
+}
+
+/// `rows` rows of `vectors` vectors, which begin at `at` but for the last, which begins at `last`.
+template <int rows, int vectors>
+HWY_INLINE void Tile(const PointwiseRows& p, std::int64_t row, std::int64_t at, std::int64_t last) {
+  const Tag tag;
+  Vector sums[rows][vectors];
+  const auto place = [&](int v) { return v + 1 == vectors ? last : at + v * kLanes; };
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+    const Vector bias = hn::Set(tag, p.bias == nullptr ? 0.0F : p.bias[row + i]);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sums[i][v] = bias;
+  }
+  const float* w = p.w + row * p.k;
+  const float* x = p.x;
+  for (std::int64_t k = 0; k < p.k; ++k, x += p.n) {
+    Vector in[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) in[v] = hn::LoadU(tag, x + place(v));
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i) {
+      const Vector weight = hn::Set(tag, w[i * p.k + k]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sums[i][v] = hn::MulAdd(weight, in[v], sums[i][v]);
+    }
+  }
+  const Vector least = hn::Set(tag, p.bounds.least);
+  const Vector most = hn::Set(tag, p.bounds.most);
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+    const std::int64_t line = (row + i) * p.y_stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      Vector sum = sums[i][v];
+      if (p.z != nullptr) sum = hn::Add(sum, hn::LoadU(tag, p.z + line + place(v)));
+      hn::StoreU(Held(sum, least, most), tag, p.y + line + place(v));
+    }
+  }
+}
+
+template <int vectors>
+void AllRows(const PointwiseRows& p, std::int64_t at, std::int64_t last) {
+  std::int64_t row = 0;
+  for (; row + 6 <= p.m; row += 6) Tile<6, vectors>(p, row, at, last);
+  if (row + 4 <= p.m) {
+    Tile<4, vectors>(p, row, at, last);
+    row += 4;
+  }
+  for (; row + 2 <= p.m; row += 2) Tile<2, vectors>(p, row, at, last);
+  if (row < p.m) Tile<1, vectors>(p, row, at, last);
+}
+
+std::int64_t PointwiseVectors(std::int64_t n) { return (n + kLanes - 1) / kLanes; }
+
+void RunPointwise(const PointwiseRows& p, std::int64_t first, std::int64_t last) {
+  const std::int64_t all = last - first;
+  const std::int64_t tiles = (all + kVectors - 1) / kVectors;
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    const std::int64_t begin = first + all * tile / tiles;
+    const std::int64_t end = first + all * (tile + 1) / tiles;
+    const std::int64_t ends_at = std::min((end - 1) * kLanes, p.n - kLanes);
+    switch (end - begin) {
+      case 1:
+        AllRows<1>(p, begin * kLanes, ends_at);
+        break;
+      case 2:
+        AllRows<2>(p, begin * kLanes, ends_at);
+        break;
+      case 3:
+        AllRows<std::min(3, kVectors)>(p, begin * kLanes, ends_at);
+        break;
+      default:
+        AllRows<kVectors>(p, begin * kLanes, ends_at);
+    }
+  }
+}
+
+/// The plane with its padding, row by row, and zeros after it for vectors that reach beyond.
+struct Padded {
+  std::int64_t height, width;
+  explicit Padded(const DepthwisePlane& p)
+      : height((p.height - 1) * p.stride + (p.kernel - 1) * p.dilation + 1),
+        width((p.width - 1) * p.stride + (p.kernel - 1) * p.dilation + 1) {}
+  std::int64_t size() const { return height * width + 2 * kLeastPositions; }
+};
+
+void FillPadded(const DepthwisePlane& p, const Padded& padded, float* room) {
+  const std::int64_t columns = std::clamp<std::int64_t>(padded.width - p.pad_left, 0, p.in_width);
+  const std::int64_t left = std::min(p.pad_left, padded.width);
+  const std::int64_t right = padded.width - left - columns;
+  float* to = room;
+  for (std::int64_t i = 0; i < padded.height; ++i, to += padded.width) {
+    const std::int64_t from = i - p.pad_top;
+    if (from < 0 || from >= p.in_height) {
+      std::fill_n(to, padded.width, 0.0F);
+      continue;
+    }
+    std::fill_n(to, left, 0.0F);
+    std::memcpy(to + left, p.x + from * p.in_width,
+                static_cast<std::size_t>(columns) * sizeof(float));
+    std::fill_n(to + left + columns, right, 0.0F);
+  }
+  std::fill_n(to, 2 * kLeastPositions, 0.0F);
+}
+
+/// Every number, or every second one.
+template <int stride>
+HWY_INLINE Vector Read(const float* from) {
+  const Tag tag;
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (stride == 2) {
+    return hn::ConcatEven(tag, hn::LoadU(tag, from + kLanes), hn::LoadU(tag, from));
+  }
+#endif
+  return hn::LoadU(tag, from);
+}
+
+template <int kernel, int stride>
+void Plane(const DepthwisePlane& p, const float* padded, std::int64_t padded_width) {
+  const Tag tag;
+  Vector weights[kernel][kernel];
+#pragma GCC unroll 5
+  for (int i = 0; i < kernel; ++i) {
+#pragma GCC unroll 5
+    for (int j = 0; j < kernel; ++j) weights[i][j] = hn::Set(tag, p.w[i * kernel + j]);
+  }
+  const Vector bias = hn::Set(tag, p.bias);
+  const Vector least = hn::Set(tag, p.bounds.least);
+  const Vector most = hn::Set(tag, p.bounds.most);
+  const bool narrow = p.width < kLanes;
+  std::array<float, static_cast<std::size_t>(kLanes)> part = {};
+  const auto bytes = static_cast<std::size_t>(std::min(p.width, kLanes)) * sizeof(float);
+  for (std::int64_t row = 0; row < p.height; ++row) {
+    const float* line = padded + row * stride * padded_width;
+    float* y = p.y + row * p.width;
+    const float* z = p.z == nullptr ? nullptr : p.z + row * p.width;
+    for (std::int64_t at = 0; at < p.width; at += kLanes) {
+      const std::int64_t column = narrow ? 0 : std::min(at, p.width - kLanes);
+      Vector sum = bias;
+#pragma GCC unroll 5
+      for (int i = 0; i < kernel; ++i) {
+        const float* from = line + i * p.dilation * padded_width + column * stride;
+#pragma GCC unroll 5
+        for (int j = 0; j < kernel; ++j) {
+          sum = hn::MulAdd(weights[i][j], Read<stride>(from + j * p.dilation), sum);
+        }
+      }
+      if (!narrow) {
+        if (z != nullptr) sum = hn::Add(sum, hn::LoadU(tag, z + column));
+        hn::StoreU(Held(sum, least, most), tag, y + column);
+        continue;
+      }
+      if (z != nullptr) {
+        std::memcpy(part.data(), z, bytes);
+        sum = hn::Add(sum, hn::LoadU(tag, part.data()));
+      }
+      hn::StoreU(Held(sum, least, most), tag, part.data());
+      std::memcpy(y, part.data(), bytes);
+    }
+  }
+}
+
+std::int64_t DepthwiseRoom(const DepthwisePlane& p) { return Padded(p).size(); }
+
+void RunDepthwise(const DepthwisePlane& p, float* room) {
+  const Padded padded(p);
+  FillPadded(p, padded, room);
+  if (p.kernel == 3) {
+    p.stride == 1 ? Plane<3, 1>(p, room, padded.width) : Plane<3, 2>(p, room, padded.width);
+  } else {
+    p.stride == 1 ? Plane<5, 1>(p, room, padded.width) : Plane<5, 2>(p, room, padded.width);
+  }
+}
+
+}  // namespace
+}  // namespace slipway::runtime::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace slipway::runtime {
+
+HWY_EXPORT(PointwiseVectors);
+HWY_EXPORT(RunPointwise);
+HWY_EXPORT(DepthwiseRoom);
+HWY_EXPORT(RunDepthwise);
+
+std::int64_t PointwiseVectors(std::int64_t n) { return HWY_DYNAMIC_DISPATCH(PointwiseVectors)(n); }
+
+void RunPointwise(const PointwiseRows& rows, std::int64_t first, std::int64_t last) {
+  HWY_DYNAMIC_DISPATCH(RunPointwise)(rows, first, last);
+}
+
+std::int64_t DepthwiseRoom(const DepthwisePlane& plane) {
+  return HWY_DYNAMIC_DISPATCH(DepthwiseRoom)(plane);
+}
+
+void RunDepthwise(const DepthwisePlane& plane, float* room) {
+  HWY_DYNAMIC_DISPATCH(RunDepthwise)(plane, room);
+}
+
+}  // namespace slipway::runtime
+#endif
