@@ -64,7 +64,9 @@ class AttentionBlocked final : public Executable {
   }
 
   Result<KeysSeen> Seen(KernelContext& context) const {
-    KeysSeen seen{.end = TRY(ValidKeys(node_.Has(6) ? context.input(6) : nullptr, shape_)),
+    std::vector<std::int64_t> end =
+        TRY(ValidKeys(node_.Has(6) ? context.input(6) : nullptr, shape_));
+    KeysSeen seen{.end = std::move(end),
                   .left = node_.attributes.Int("left_window_size", -1),
                   .right = node_.attributes.Int("right_window_size", -1)};
     if (node_.attributes.Int("is_causal", 0) != 0) seen.right = 0;
@@ -156,8 +158,8 @@ std::string DeclineAttentionBlocked(const NodeFacts& node) {
 
 Result<std::unique_ptr<Executable>> PrepareAttentionBlocked(const NodeFacts& node,
                                                             DeviceContext& device) {
-  return std::unique_ptr<Executable>(
-      new AttentionBlocked(node, TRY(AttentionShapeOf(node)), device.threads()));
+  const AttentionShape shape = TRY(AttentionShapeOf(node));
+  return std::unique_ptr<Executable>(new AttentionBlocked(node, shape, device.threads()));
 }
 
 }  // namespace slipway::runtime

@@ -118,8 +118,8 @@ std::string DeclineConvDepthwise(const NodeFacts& node) {
 Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,
                                                          DeviceContext& device) {
   const ConvShape shape = TRY(ConvShapeOf(node));
-  return std::unique_ptr<Executable>(
-      new Depthwise(node, shape, TRY(ConvFinish::Of(node)), device.threads()));
+  const ConvFinish finish = TRY(ConvFinish::Of(node));
+  return std::unique_ptr<Executable>(new Depthwise(node, shape, finish, device.threads()));
 }
 
 }  // namespace slipway::runtime

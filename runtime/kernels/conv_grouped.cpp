@@ -94,8 +94,8 @@ std::string DeclineConvGrouped(const NodeFacts& node) {
 Result<std::unique_ptr<Executable>> PrepareConvGrouped(const NodeFacts& node,
                                                        DeviceContext& /*device*/) {
   ConvShape shape = TRY(ConvShapeOf(node));
-  return std::unique_ptr<Executable>(
-      new GroupedPointwise(node, std::move(shape), TRY(ConvFinish::Of(node))));
+  const ConvFinish finish = TRY(ConvFinish::Of(node));
+  return std::unique_ptr<Executable>(new GroupedPointwise(node, std::move(shape), finish));
 }
 
 }  // namespace slipway::runtime

@@ -183,8 +183,9 @@ Result<std::unique_ptr<Executable>> PrepareConvNarrow(const NodeFacts& on_blocks
   const std::int64_t group = NarrowGroup(shape.window.output[1]);
   Tensor packed = TRY(Cpu(device).Packed(weights, "narrow" + std::to_string(group),
                                          [&] { return Packed(weights, group); }));
+  const ConvFinish finish = TRY(ConvFinish::Of(node));
   return std::unique_ptr<Executable>(
-      new NarrowExecutable(node, std::move(shape), TRY(ConvFinish::Of(node)), std::move(packed)));
+      new NarrowExecutable(node, std::move(shape), finish, std::move(packed)));
 }
 
 }  // namespace slipway::runtime

@@ -29,9 +29,10 @@ Result<Facts> Infer(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareReference(const NodeFacts& node, DeviceContext& device) {
+  const ConvActivation activation = TRY(ConvActivationOf(node));
   const ProductFinish finish{
       .row = node.Has(2) && !TransposesB(node),
-      .activation = TRY(ConvActivationOf(node)),
+      .activation = activation,
       .alpha = static_cast<double>(node.attributes.Float("activation_alpha", 0)),
       .beta = static_cast<double>(node.attributes.Float("activation_beta", 0))};
   auto product =

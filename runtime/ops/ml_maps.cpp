@@ -83,8 +83,8 @@ Result<std::unique_ptr<Executable>> PrepareZipMap(const NodeFacts& node, DeviceC
   for (std::size_t i = 0; i < order.size(); ++i) {
     labels.Store(keys, static_cast<std::int64_t>(i), order[i]);
   }
-  return std::unique_ptr<Executable>(
-      new ZipMap(TRY(ExamplesOf(node.shape(0))), std::move(keys), std::move(order)));
+  const Examples examples = TRY(ExamplesOf(node.shape(0)));
+  return std::unique_ptr<Executable>(new ZipMap(examples, std::move(keys), std::move(order)));
 }
 
 Result<const Map*> MapOf(KernelContext& context) {

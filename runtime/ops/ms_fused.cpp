@@ -62,7 +62,8 @@ template <bool reference>
 Result<std::unique_ptr<Executable>> PrepareGemm(const NodeFacts& node, DeviceContext& device) {
   Attributes attributes = node.attributes;
   CompleteActivation(attributes);
-  const ProductFinish finish{.activation = TRY(ConvActivationOf(node)),
+  const ConvActivation activation = TRY(ConvActivationOf(node));
+  const ProductFinish finish{.activation = activation,
                              .alpha = static_cast<double>(attributes.Float("activation_alpha", 0)),
                              .beta = static_cast<double>(attributes.Float("activation_beta", 0))};
   auto gemm = TRY(PrepareNode(AsGemm(node), reference, device));

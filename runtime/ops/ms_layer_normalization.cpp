@@ -227,7 +227,8 @@ class Simd final : public Executable {
 };
 
 Result<std::unique_ptr<Executable>> PrepareSimd(const NodeFacts& node, DeviceContext& device) {
-  return std::unique_ptr<Executable>(new Simd(node, TRY(AxisOf(node)), device.threads()));
+  const auto axis = TRY(AxisOf(node));
+  return std::unique_ptr<Executable>(new Simd(node, axis, device.threads()));
 }
 
 NodeFacts AsLayer(const NodeFacts& node) { return AsNodeOf(node, "", "LayerNormalization", 17); }

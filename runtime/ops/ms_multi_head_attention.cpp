@@ -354,7 +354,8 @@ std::string DeclineBlocked(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareBlocked(const NodeFacts& node, DeviceContext& device) {
-  return std::unique_ptr<Executable>(new Blocked(node, TRY(SizesOf(node)), device.threads()));
+  const Sizes sizes = TRY(SizesOf(node));
+  return std::unique_ptr<Executable>(new Blocked(node, sizes, device.threads()));
 }
 
 Result<void> Run(const NodeFacts& node, KernelContext& context) {

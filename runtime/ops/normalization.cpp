@@ -254,7 +254,8 @@ class LayerSimd final : public Executable {
 };
 
 Result<std::unique_ptr<Executable>> PrepareLayerSimd(const NodeFacts& node, DeviceContext& device) {
-  return std::unique_ptr<Executable>(new LayerSimd(node, TRY(LayerAxis(node)), device.threads()));
+  const std::size_t axis = TRY(LayerAxis(node));
+  return std::unique_ptr<Executable>(new LayerSimd(node, axis, device.threads()));
 }
 
 /// InstanceNormalization of float32.
