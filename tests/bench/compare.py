@@ -404,7 +404,7 @@ def refer(args: argparse.Namespace, work: Path, file: Path, feeds: dict[str, Any
 
         engine, model = "slipway", work / "double.onnx"
         onnx.save(in_double(onnx.load(str(file))), str(model))
-        feeds = {name: value.astype(np.float64) if value.dtype == np.float32 else value
+        feeds = {name: value.astype(np.float64) if value.dtype.kind == "f" else value
                  for name, value in feeds.items()}
     np.savez(work / "reference_inputs.npz", **feeds)
     worker = Worker(engine, args.build, len(os.sched_getaffinity(0)))

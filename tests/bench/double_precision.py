@@ -10,14 +10,15 @@ import onnx
 from onnx import AttributeProto, NodeProto, TensorProto, TypeProto, defs, helper, numpy_helper
 
 SINGLE, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+NARROW = (SINGLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 TYPE_ATTRIBUTES = ("to", "dtype", "output_datatype")
 
 
 def in_double(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` with every float32 value as float64, its inputs and outputs too.
+    """`model` with every float32, float16 and bfloat16 value as float64, its inputs and outputs too.
 
-    Where the standard gives an operator no float64, or knows no such operator, casts stand around
-    it. Other types of elements, float16 among them, are not touched.
+    Where the standard gives an operator no float64, or knows no such operator, casts to float32
+    stand around it.
     """
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -41,7 +42,7 @@ class Widening:
 
     def __init__(self, model: onnx.ModelProto, typed: onnx.ModelProto) -> None:
         self.versions = {entry.domain: entry.version for entry in model.opset_import}
-        self.single: set[str] = set()  # names of the float32 tensors
+        self.narrow: set[str] = set()  # names of the tensors of floats
         self.known: set[str] = set()  # names of which a type is known
         self.casts = 0
         self.look(typed.graph)
@@ -49,32 +50,32 @@ class Widening:
     def look(self, graph: onnx.GraphProto) -> None:
         """Takes down the types of `graph` and of those within."""
         for tensor in graph.initializer:
-            self.note(tensor.name, tensor.data_type == SINGLE)
+            self.note(tensor.name, tensor.data_type in NARROW)
         for value in [*graph.input, *graph.output, *graph.value_info]:
             if value.type.WhichOneof("value"):
-                self.note(value.name, value.type.tensor_type.elem_type == SINGLE)
+                self.note(value.name, value.type.tensor_type.elem_type in NARROW)
         for node in graph.node:
             for inner in graphs_of(node):
                 self.look(inner)
             for slot, name in enumerate(node.output):
                 if name not in self.known:
-                    self.note(name, self.gives_single(node, slot))
+                    self.note(name, self.gives_narrow(node, slot))
 
-    def note(self, name: str, single: bool) -> None:
+    def note(self, name: str, narrow: bool) -> None:
         self.known.add(name)
-        if single:
-            self.single.add(name)
+        if narrow:
+            self.narrow.add(name)
 
-    def gives_single(self, node: NodeProto, slot: int) -> bool:
+    def gives_narrow(self, node: NodeProto, slot: int) -> bool:
         """What the inference of types leaves open: operators of other domains than the first."""
         schema = self.schema(node)
         if schema is None:
-            return any(name in self.single for name in node.input)
+            return any(name in self.narrow for name in node.input)
         given = formal(schema.outputs, slot)
         for at, name in enumerate(node.input):
             if formal(schema.inputs, at).type_str == given.type_str:
-                return name in self.single
-        return set(given.types) == {"tensor(float)"}
+                return name in self.narrow
+        return set(given.types) <= {"tensor(float)", "tensor(float16)", "tensor(bfloat16)"}
 
     def graph(self, graph: onnx.GraphProto) -> None:
         for tensor in graph.initializer:
@@ -94,9 +95,9 @@ class Widening:
         """`node` on float64, between the casts that it needs."""
         schema = self.schema(node)
         before = [self.cast(node.input, slot, SINGLE) for slot, name in enumerate(node.input)
-                  if name in self.single and not admits_double(schema, "inputs", slot)]
+                  if name in self.narrow and not admits_double(schema, "inputs", slot)]
         after = [self.cast(node.output, slot, DOUBLE) for slot, name in enumerate(node.output)
-                 if name in self.single and not admits_double(schema, "outputs", slot)]
+                 if name in self.narrow and not admits_double(schema, "outputs", slot)]
         if schema is not None:
             for attribute in node.attribute:
                 widen_attribute(node, attribute)
@@ -130,13 +131,13 @@ def admits_double(schema: defs.OpSchema | None, side: str, slot: int) -> bool:
 
 
 def widen_tensor(tensor: TensorProto) -> None:
-    if tensor.data_type == SINGLE:
+    if tensor.data_type in NARROW:
         wide = numpy_helper.to_array(tensor).astype(np.float64)
         tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
 
 
 def widen_type(kind: TypeProto) -> None:
-    if kind.tensor_type.elem_type == SINGLE:
+    if kind.tensor_type.elem_type in NARROW:
         kind.tensor_type.elem_type = DOUBLE
     for field in ("sequence_type", "optional_type"):
         if kind.HasField(field):
@@ -146,7 +147,7 @@ def widen_type(kind: TypeProto) -> None:
 def widen_attribute(node: NodeProto, attribute: AttributeProto) -> None:
     if attribute.type == AttributeProto.TENSOR:
         widen_tensor(attribute.t)
-    elif attribute.name in TYPE_ATTRIBUTES and attribute.i == SINGLE:
+    elif attribute.name in TYPE_ATTRIBUTES and attribute.i in NARROW:
         attribute.i = DOUBLE
     elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
         many = attribute.name == "value_floats"
