@@ -146,6 +146,8 @@ class Worker {
                      .value_stride = run.values.place.row,
                      .width = width_,
                      .softcap = static_cast<float>(p_.softcap),
+                     .literal = p_.literal,
+                     .fills = p_.fills,
                      .scores = room_.scores};
     if (!few_) {
       PackKeys(block.keys, block.key_stride, count, s_.head, room_.keys);
@@ -207,10 +209,11 @@ class Worker {
   /// The score of a key in double; minus infinity where it is hidden.
   double ScoreOf(const Query& query, const float* key, std::int64_t j) const {
     double added = 0;
-    for (const float* bias : query.bias) {
-      if (bias == nullptr) continue;
-      if (bias[j] == kNothing) return -HUGE_VAL;
-      added += static_cast<double>(bias[j]);
+    for (std::size_t b = 0; b < p_.bias.size(); ++b) {
+      const float number = query.bias[b] == nullptr ? 0 : query.bias[b][j];
+      if (b == 1 && p_.fills && number != 0) return static_cast<double>(number);
+      if (number == kNothing && !p_.literal) return -HUGE_VAL;
+      added += static_cast<double>(number);
     }
     const float* q = QueryRow(query);
     double score = 0;
@@ -249,12 +252,12 @@ class Worker {
       sum = std::exp(p_.sinks[At(query.head)] - largest);
     }
     for (double& score : scores) {
-      score = score == -HUGE_VAL ? 0 : std::exp(score - largest);
+      score = score == -HUGE_VAL && !p_.literal ? 0 : std::exp(score - largest);
       sum += score;
     }
     ForKeys(query, [&](std::int64_t j, const float*, const float* values) {
       const double weight = sum == 0 ? 0 : scores[At(j - query.begin)] / sum;
-      if (weight == 0) return;
+      if (weight == 0 && !p_.literal) return;
       for (std::int64_t d = 0; d < s_.v_head; ++d) {
         sums[At(d)] += weight * static_cast<double>(values[d]);
       }

@@ -53,6 +53,10 @@ struct BlockedHeads {
   HeadsView q = {};
   std::array<KeyRun, 2> keys = {};
   std::array<BiasRows, 2> bias = {};
+  bool fills = false;  ///< bias[1] takes the place of scores where it is not 0
+  /// As products with a Softmax between them: no key is hidden, whatever is added to its score, and
+  /// where all scores are minus infinity the result is no number.
+  bool literal = false;
   KeysSeen seen = {};
   double scale = 1, softcap = 0;
   /// Per query head: a score that takes part in the softmax and has no value. Empty for none.

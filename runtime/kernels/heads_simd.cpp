@@ -40,7 +40,7 @@ HWY_INLINE void Tile(const Product& p, std::int64_t row, std::int64_t column) {
   Vector sums[kRows][kVectors];
   float* y = p.y + row * p.y_stride + column;
   const float* a = p.a + row * p.a_stride;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
@@ -52,14 +52,14 @@ HWY_INLINE void Tile(const Product& p, std::int64_t row, std::int64_t column) {
     Vector others[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) others[v] = hn::LoadU(tag, b + v * kLanes);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Vector one = hn::Set(tag, a[i * p.a_stride + k]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::MulAdd(one, others[v], sums[i][v]);
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[i][v], tag, y + i * p.y_stride + v * kLanes);
@@ -72,12 +72,18 @@ void Strip(const Product& p, std::int64_t row) {
   for (; column + kTileVectors * kLanes <= p.width; column += kTileVectors * kLanes) {
     Tile<kRows, kTileVectors, kAdd>(p, row, column);
   }
+  for (; column + 2 * kLanes <= p.width; column += 2 * kLanes) Tile<kRows, 2, kAdd>(p, row, column);
   for (; column < p.width; column += kLanes) Tile<kRows, 1, kAdd>(p, row, column);
 }
 
 template <bool kAdd>
 void Multiply(const Product& p) {
   std::int64_t row = 0;
+  if (p.width == kLanes) {
+    for (; row + 2 * kTileRows <= p.rows; row += 2 * kTileRows) {
+      Tile<2 * kTileRows, 1, kAdd>(p, row, 0);
+    }
+  }
   for (; row + kTileRows <= p.rows; row += kTileRows) Strip<kTileRows, kAdd>(p, row);
   for (; row + 2 <= p.rows; row += 2) Strip<2, kAdd>(p, row);
   for (; row < p.rows; ++row) Strip<1, kAdd>(p, row);
@@ -135,19 +141,26 @@ Vector LoadSome(const float* from, std::int64_t count) {
 }
 
 /// Scores from key `at` on as they count, and minus infinity where the query does not see the key.
-Vector Seen(const QueryState& query, float softcap, Vector score, std::int64_t at) {
+Vector Seen(const HeadsBlock& block, const QueryState& query, Vector score, std::int64_t at) {
   const Tag tag;
   const hn::RebindToSigned<Tag> whole;
   const auto nothing = hn::Set(tag, kNothing);
-  if (softcap > 0) {
-    const auto cap = hn::Set(tag, softcap);
+  if (block.softcap > 0) {
+    const auto cap = hn::Set(tag, block.softcap);
     const auto part = hn::Div(score, cap);
     score = hn::IfThenElse(hn::IsNaN(part), part, hn::Mul(cap, hn::Tanh(tag, part)));
   }
-  for (const float* bias : query.bias) {
-    if (bias == nullptr) continue;
-    const Vector added = LoadSome(bias + at, query.end - at);
-    score = hn::IfThenElse(hn::Eq(added, nothing), nothing, hn::Add(score, added));
+  for (int b = 0; b < 2; ++b) {
+    if (query.bias[b] == nullptr) continue;
+    const Vector added = LoadSome(query.bias[b] + at, query.end - at);
+    const Vector sum = hn::Add(score, added);
+    if (b == 1 && block.fills) {
+      score = hn::IfThenElse(hn::Eq(added, hn::Zero(tag)), score, added);
+    } else if (block.literal) {
+      score = sum;
+    } else {
+      score = hn::IfThenElse(hn::Eq(added, nothing), nothing, sum);
+    }
   }
   if (at >= query.begin && at + kLanes <= query.end) return score;
   const auto key = hn::Iota(whole, static_cast<std::int32_t>(at));
@@ -164,7 +177,26 @@ void ScaleRow(float* row, std::int64_t width, float factor) {
   }
 }
 
-float ExpOf(float x) { return hn::GetLane(hn::Exp(Tag(), hn::Set(Tag(), x))); }
+/// e^x for x <= 0; 0 where that is no normal number. Source: https://www.netlib.org/cephes, expf.
+HWY_INLINE Vector ExpOfNegative(Vector x) {
+  const Tag tag;
+  const hn::RebindToSigned<Tag> whole;
+  const auto times = hn::NearestInt(hn::Mul(x, hn::Set(tag, 1.44269504F)));
+  const auto n = hn::ConvertTo(tag, times);
+  auto rest = hn::NegMulAdd(n, hn::Set(tag, 0.693359375F), x);
+  rest = hn::NegMulAdd(n, hn::Set(tag, -2.12194440e-4F), rest);
+  auto sum = hn::MulAdd(hn::Set(tag, 1.9875691500e-4F), rest, hn::Set(tag, 1.3981999507e-3F));
+  sum = hn::MulAdd(sum, rest, hn::Set(tag, 8.3334519073e-3F));
+  sum = hn::MulAdd(sum, rest, hn::Set(tag, 4.1665795894e-2F));
+  sum = hn::MulAdd(sum, rest, hn::Set(tag, 1.6666665459e-1F));
+  sum = hn::MulAdd(sum, rest, hn::Set(tag, 5.0000001201e-1F));
+  sum = hn::MulAdd(sum, hn::Mul(rest, rest), hn::Add(rest, hn::Set(tag, 1.0F)));
+  const auto scaled = hn::Add(hn::BitCast(whole, sum), hn::ShiftLeft<23>(times));
+  const auto is_normal = hn::Ge(x, hn::Set(tag, -87.0F));
+  return hn::IfThenElseZero(is_normal, hn::BitCast(tag, scaled));
+}
+
+float ExpOf(float x) { return hn::GetLane(ExpOfNegative(hn::Set(Tag(), x))); }
 
 /// Scores become exp(score - largest); sums so far are brought to the largest score there is now.
 void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sums) {
@@ -178,7 +210,7 @@ void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sum
   auto most = hn::Set(tag, query.largest);
   auto is_odd = hn::IsNaN(hn::Zero(tag));
   for (std::int64_t at = first; at < last; at += kLanes) {
-    const Vector score = Seen(query, block.softcap, hn::LoadU(tag, scores + at), at);
+    const Vector score = Seen(block, query, hn::LoadU(tag, scores + at), at);
     is_odd = hn::Or(is_odd, hn::IsNaN(score));
     most = hn::Max(most, score);
     hn::StoreU(score, tag, scores + at);
@@ -199,7 +231,7 @@ void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sum
   auto sum = hn::Zero(tag);
   const auto top = hn::Set(tag, largest);
   for (std::int64_t at = first; at < last; at += kLanes) {
-    const auto weight = hn::Exp(tag, hn::Sub(hn::LoadU(tag, scores + at), top));
+    const auto weight = ExpOfNegative(hn::Sub(hn::LoadU(tag, scores + at), top));
     sum = hn::Add(sum, weight);
     hn::StoreU(weight, tag, scores + at);
   }
@@ -246,16 +278,47 @@ bool FinishQuery(const float* sums, float sum, std::int64_t count, float* y) {
   return finite;
 }
 
+/// Four numbers of four keys as four keys' numbers.
+void TransposeFour(const float* from, std::int64_t stride, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::int64_t d = 0; d < 4; ++d) {
+    for (std::int64_t j = 0; j < 4; ++j) to[d * kKeyPanel + j] = from[j * stride + d];
+  }
+#else
+  const hn::FixedTag<float, 4> four;
+  const auto a = hn::LoadU(four, from), b = hn::LoadU(four, from + stride);
+  const auto c = hn::LoadU(four, from + 2 * stride), d = hn::LoadU(four, from + 3 * stride);
+  const auto ab_low = hn::InterleaveLower(four, a, b), ab_high = hn::InterleaveUpper(four, a, b);
+  const auto cd_low = hn::InterleaveLower(four, c, d), cd_high = hn::InterleaveUpper(four, c, d);
+  hn::StoreU(hn::ConcatLowerLower(four, cd_low, ab_low), four, to);
+  hn::StoreU(hn::ConcatUpperUpper(four, cd_low, ab_low), four, to + kKeyPanel);
+  hn::StoreU(hn::ConcatLowerLower(four, cd_high, ab_high), four, to + 2 * kKeyPanel);
+  hn::StoreU(hn::ConcatUpperUpper(four, cd_high, ab_high), four, to + 3 * kKeyPanel);
+#endif
+}
+
+/// At most kKeyPanel keys.
+void PackPanel(const float* keys, std::int64_t stride, std::int64_t count, std::int64_t head,
+               float* packed) {
+  const std::int64_t whole = head / 4 * 4;
+  std::int64_t j = 0;
+  for (; j + 4 <= count; j += 4) {
+    for (std::int64_t d = 0; d < whole; d += 4) {
+      TransposeFour(keys + j * stride + d, stride, packed + d * kKeyPanel + j);
+    }
+  }
+  for (std::int64_t d = 0; d < head; ++d) {
+    float* const to = packed + d * kKeyPanel;
+    for (std::int64_t k = d < whole ? j : 0; k < count; ++k) to[k] = keys[k * stride + d];
+    std::fill(to + count, to + Padded(count), 0.0F);
+  }
+}
+
 void PackKeys(const float* keys, std::int64_t key_stride, std::int64_t count, std::int64_t head,
               float* packed) {
   for (std::int64_t first = 0; first < count; first += kKeyPanel, packed += kKeyPanel * head) {
-    const std::int64_t here = std::min(kKeyPanel, count - first);
-    for (std::int64_t d = 0; d < head; ++d) {
-      const float* from = keys + first * key_stride + d;
-      float* to = packed + d * kKeyPanel;
-      for (std::int64_t j = 0; j < here; ++j) to[j] = from[j * key_stride];
-      std::fill(to + here, to + kKeyPanel, 0.0F);
-    }
+    PackPanel(keys + first * key_stride, key_stride, std::min(kKeyPanel, count - first), head,
+              packed);
   }
 }
 

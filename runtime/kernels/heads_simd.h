@@ -34,6 +34,8 @@ struct HeadsBlock {
   std::int64_t value_stride = 0;
   std::int64_t width = 0;   ///< of a row of values
   float softcap = 0;        ///< 0: none
+  bool literal = false;     ///< minus infinity is added to scores as any number
+  bool fills = false;       ///< bias[1] takes the place of scores where it is not 0
   float* scores = nullptr;  ///< room: a row of kKeyBlock for each query
   float* sums = nullptr;    ///< rows of `width`: exp(score - largest) times the values
 };

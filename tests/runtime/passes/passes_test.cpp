@@ -30,9 +30,9 @@ TEST(Passes, EachHasAStageAndASummary) {
 
 /// Passes that change nothing in these networks.
 const std::set<std::string> kTestedElsewhere = {
-    "block_layouts",        "choose_winograd", "fold_constants", "fuse_batchnorm_scale",
-    "fuse_channel_shuffle", "fuse_conv_scale", "fuse_gelu",      "fuse_layer_norm",
-    "fuse_matmul",          "widen_halves"};
+    "block_layouts",        "choose_winograd",      "fold_constants",  "fuse_attention",
+    "fuse_batchnorm_scale", "fuse_channel_shuffle", "fuse_conv_scale", "fuse_gelu",
+    "fuse_layer_norm",      "fuse_matmul",          "widen_halves"};
 
 class OnAndOff : public ::testing::TestWithParam<std::string> {};
 
