@@ -52,6 +52,35 @@ std::vector<std::int64_t> PadsEnd(const Window& window) {
   return pads;
 }
 
+/// What windows reach of the output, which may begin before it and end after it: elements there
+/// have the bias alone.
+struct Reached {
+  ConvShape shape;                 ///< of what they reach
+  std::vector<std::int64_t> lead;  ///< elements before it, for each spatial dimension
+  bool all = true;
+};
+
+Reached ReachedOf(const ConvShape& whole) {
+  Reached reached{.shape = whole, .lead = {}};
+  Window& window = reached.shape.window;
+  const std::vector<std::int64_t> pads_end = PadsEnd(whole.window);
+  for (std::size_t d = 0; d < pads_end.size(); ++d) {
+    const std::int64_t lead = std::max<std::int64_t>(0, -window.pads_begin[d]);
+    const std::int64_t tail = std::max<std::int64_t>(0, -pads_end[d]);
+    reached.lead.push_back(lead);
+    reached.all = reached.all && lead + tail == 0;
+    window.input[d] -= lead + tail;
+    window.pads_begin[d] += lead;
+  }
+  return reached;
+}
+
+/// Shape of the output that windows reach.
+Shape ReachedShape(const ConvShape& shape, Shape whole) {
+  std::ranges::copy(shape.window.input, whole.begin() + 2);
+  return whole;
+}
+
 /// A part that one call computes: some images of the batch, or some rows of the output of one
 /// (positions along the first spatial dimension), and the rows of the input that reach them.
 struct Part {
@@ -120,12 +149,19 @@ Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
   return shape;
 }
 
-/// That part of a tensor, without leaving it.
-memory::desc PartDesc(const Shape& shape, std::int64_t items, std::int64_t rows) {
-  const memory::desc whole = PlainDesc(shape);
-  const auto& strides = whole.data.format_desc.blocking.strides;
-  return {PartShape(shape, items, rows), memory::data_type::f32,
-          memory::dims(strides, strides + shape.size())};
+/// A part of that size of a tensor, without leaving it.
+memory::desc PartDesc(const Shape& whole, const Shape& part) {
+  const memory::desc desc = PlainDesc(whole);
+  const auto& strides = desc.data.format_desc.blocking.strides;
+  return {part, memory::data_type::f32, memory::dims(strides, strides + whole.size())};
+}
+
+/// Shapes of a part's input and output.
+Shape InputShape(const NodeFacts& node, const Part& part) {
+  return PartShape(node.shape(0), part.items, part.input_rows);
+}
+Shape OutputShape(const NodeFacts& node, const ConvShape& shape, const Part& part) {
+  return PartShape(ReachedShape(shape, *node.outputs[0].shape), part.items, part.rows);
 }
 
 deconvolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
@@ -140,10 +176,8 @@ deconvolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const Conv
   const memory::desc bias = node.Has(2) ? PlainDesc(node.shape(2)) : memory::desc();
   const deconvolution_forward::desc desc(
       dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
-      AnyDesc(PartShape(node.shape(0), part.items, part.input_rows)),
-      AnyDesc(WeightDims(shape, node.shape(1))), bias,
-      AnyDesc(PartShape(*node.outputs[0].shape, part.items, part.rows)), window.strides, dilations,
-      pads_begin, pads_end);
+      AnyDesc(InputShape(node, part)), AnyDesc(WeightDims(shape, node.shape(1))), bias,
+      AnyDesc(OutputShape(node, shape, part)), window.strides, dilations, pads_begin, pads_end);
   return {desc, UserScratchpad(), engine};
 }
 
@@ -155,8 +189,9 @@ class PartKernel {
              const dnnl::engine& engine)
       : part_(part),
         call_(deconvolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
-        x_change_(PartDesc(node.shape(0), part.items, part.input_rows), desc.src_desc(), engine),
-        y_change_(desc.dst_desc(), PartDesc(*node.outputs[0].shape, part.items, part.rows), engine),
+        x_change_(PartDesc(node.shape(0), InputShape(node, part)), desc.src_desc(), engine),
+        y_change_(desc.dst_desc(), PartDesc(*node.outputs[0].shape, OutputShape(node, shape, part)),
+                  engine),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)) {
     if (!packed_) w_change_.emplace(WeightDesc(shape, node.shape(1)), desc.weights_desc(), engine);
@@ -202,8 +237,13 @@ class DeconvExecutable final : public Executable {
     std::size_t kernel = 0;
     std::int64_t x_offset = 0, y_offset = 0;
   };
-  DeconvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls)
-      : kernels_(std::move(kernels)), calls_(std::move(calls)) {}
+  /// `reaches_all`: that they write the whole output.
+  DeconvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls, bool reaches_all,
+                   bool has_bias)
+      : kernels_(std::move(kernels)),
+        calls_(std::move(calls)),
+        reaches_all_(reaches_all),
+        has_bias_(has_bias) {}
 
   std::int64_t scratch_bytes() const override {
     std::int64_t bytes = 0;
@@ -212,6 +252,7 @@ class DeconvExecutable final : public Executable {
   }
 
   Result<void> Run(KernelContext& context) const override {
+    if (!reaches_all_) Fill(context);
     try {
       for (const Call& call : calls_) {
         if (calls_.size() > 1 && MustStop()) break;
@@ -224,8 +265,24 @@ class DeconvExecutable final : public Executable {
   }
 
  private:
+  /// Writes the bias to all of the output.
+  void Fill(KernelContext& context) const {
+    Tensor& y = context.output(0);
+    const std::int64_t channels = y.dim(1);
+    const std::int64_t plane = y.size() / std::max<std::int64_t>(1, y.dim(0) * channels);
+    const float* bias = has_bias_ ? context.input(2)->data<float>().data() : nullptr;
+    float* to = y.data<float>().data();
+    context.ParallelFor(y.dim(0) * channels, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end; ++at) {
+        std::fill_n(to + at * plane, plane, bias == nullptr ? 0.0F : bias[at % channels]);
+      }
+    });
+  }
+
   std::vector<PartKernel> kernels_;
   std::vector<Call> calls_;
+  bool reaches_all_;
+  bool has_bias_;
 };
 
 /// The primitive for parts like `part`.
@@ -247,11 +304,12 @@ std::string DeclineConvTransposeDnnl(const NodeFacts& node) {
   const Result<ConvShape> shape = TransposeShapeOf(node);
   if (!shape) return shape.error().message;
   if (shape->window.input.size() > 3) return Message(shape->window.input.size(), " dimensions");
-  const std::vector<std::int64_t> pads = PadsEnd(shape->window);
+  const Window window = ReachedOf(*shape).shape.window;
+  const std::vector<std::int64_t> pads = PadsEnd(window);
   for (std::size_t d = 0; d < pads.size(); ++d) {
-    const std::int64_t reach = (shape->window.kernel[d] - 1) * shape->window.dilations[d] + 1;
-    if (pads[d] < 0) return "the output is longer than the windows reach";
-    if (pads[d] >= reach || shape->window.pads_begin[d] >= reach) {
+    const std::int64_t reach = (window.kernel[d] - 1) * window.dilations[d] + 1;
+    if (window.input[d] < 1) return "no window reaches the output";
+    if (pads[d] >= reach || window.pads_begin[d] >= reach) {
       return "padding is wider than the kernel";
     }
   }
@@ -261,7 +319,13 @@ std::string DeclineConvTransposeDnnl(const NodeFacts& node) {
 Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& node,
                                                              DeviceContext& device) {
   CpuContext& cpu = Cpu(device);
-  const ConvShape shape = TRY(TransposeShapeOf(node));
+  const Reached reached = ReachedOf(TRY(TransposeShapeOf(node)));
+  const ConvShape& shape = reached.shape;
+  const Shape& y = *node.outputs[0].shape;
+  std::int64_t lead = 0;
+  for (std::size_t d = 0; d < reached.lead.size(); ++d) {
+    lead += reached.lead[d] * CountOf(y, d + 3, y.size());
+  }
   std::vector<PartKernel> kernels;
   std::vector<DeconvExecutable::Call> calls;
   const auto offset = [](const Shape& all, std::int64_t item, std::int64_t row) {
@@ -274,13 +338,13 @@ Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& no
       const auto which = static_cast<std::size_t>(alike - kernels.begin());
       if (which == kernels.size()) kernels.push_back(TRY(MakeKernel(node, shape, part, cpu)));
       calls.push_back({which, offset(node.shape(0), part.item, part.input_row),
-                       offset(*node.outputs[0].shape, part.item, part.row)});
+                       lead + offset(y, part.item, part.row)});
     }
   } catch (const dnnl::error& error) {
     return DnnlError("deconvolution", error);
   }
   return std::unique_ptr<Executable>(
-      std::make_unique<DeconvExecutable>(std::move(kernels), std::move(calls)));
+      new DeconvExecutable(std::move(kernels), std::move(calls), reached.all, node.Has(2)));
 }
 
 }  // namespace slipway::runtime
