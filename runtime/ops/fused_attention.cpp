@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // slipway.Attention: Softmax(scale * Q x K' + bias, or `fill` where the mask says so) x V, as
-// products with a Softmax between them compute it. The pass `fuse_attention` puts it into plans;
-// models cannot name its domain. Each operand is [batch, heads, length, width] or, where its
-// attribute `…_by_token` is 1, [batch, length, heads, width]; all are [heads, length, width] where
-// there is no batch.
+// products with a Softmax between them compute it; where `literal` is 0, as Attention does: minus
+// infinity hides a key, and a query that sees none gets zeros. The pass `fuse_attention` puts it
+// into plans; models cannot name its domain. Each operand is [batch, heads, length, width] or,
+// where its attribute `…_by_token` is 1, [batch, length, heads, width]; all are [heads, length,
+// width] where there is no batch.
 #include <algorithm>
 #include <cmath>
 
@@ -143,7 +144,7 @@ class Blocked final : public Executable {
     problem.keys[0] = {
         .keys = view(kKey, p_.k), .values = view(kValue, p_.v), .count = p_.heads.kv_length};
     problem.scale = static_cast<double>(node_.attributes.Float("scale", 1));
-    problem.literal = true;
+    problem.literal = node_.attributes.Int("literal", 1) != 0;
     problem.y = context.output(0).data<float>().data();
     problem.y_place = PlaceOfY(p_);
     Tensor bias, mask;
@@ -181,7 +182,8 @@ std::string DeclineBlocked(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PrepareBlocked(const NodeFacts& node, DeviceContext& device) {
-  return std::unique_ptr<Executable>(new Blocked(node, TRY(ProblemOf(node)), device.threads()));
+  const Problem problem = TRY(ProblemOf(node));
+  return std::unique_ptr<Executable>(new Blocked(node, problem, device.threads()));
 }
 
 /// Elements of a tensor that broadcasts to the scores.
@@ -206,10 +208,14 @@ class Spread {
   BroadcastPlan plan_;
 };
 
-/// Scores of one query become probabilities, as Softmax has it.
-void Soften(std::span<double> scores) {
+/// Scores of one query become probabilities, as Softmax has it or, where not `literal`, Attention.
+void Soften(std::span<double> scores, bool literal) {
   if (scores.empty()) return;
   const double largest = *std::ranges::max_element(scores);
+  if (largest == -HUGE_VAL && !literal) {
+    std::ranges::fill(scores, 0.0);
+    return;
+  }
   double sum = 0;
   for (double& score : scores) sum += score = std::exp(score - largest);
   for (double& score : scores) score /= sum;
@@ -224,6 +230,7 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   const Spread bias(optional(kBias), p.scores()), mask(optional(kMask), p.scores());
   const auto scale = static_cast<double>(node.attributes.Float("scale", 1));
   const auto fill = static_cast<double>(node.attributes.Float("fill", 0));
+  const bool literal = node.attributes.Int("literal", 1) != 0;
   const double filled = node.attributes.Int("mask_keeps", 0) != 0 ? 0 : 1;
   Doubles y(At(context.output(0).size())), scores(At(h.kv_length)), other(At(h.kv_length));
   for (std::int64_t row = 0; row < h.batch * h.q_heads * h.q_length; ++row) {
@@ -242,15 +249,18 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
     }
     if (bias.given()) {
       bias.Row(row, h.kv_length, other);
-      std::ranges::transform(scores, other, scores.begin(), std::plus());
+      std::ranges::transform(scores, other, scores.begin(), [&](double score, double added) {
+        return added == -HUGE_VAL && !literal ? added : score + added;
+      });
     }
     if (mask.given()) {
       mask.Row(row, h.kv_length, other);
       std::ranges::transform(scores, other, scores.begin(),
                              [&](double score, double m) { return m == filled ? fill : score; });
     }
-    Soften(scores);
+    Soften(scores, literal);
     for (std::int64_t j = 0; j < h.kv_length; ++j) {
+      if (scores[At(j)] == 0 && !literal) continue;
       for (std::int64_t d = 0; d < h.v_head; ++d) {
         y[At(at(PlaceOfY(p), i) + d)] += scores[At(j)] * v[At(at(p.v.place(), j) + d)];
       }
@@ -273,8 +283,8 @@ OpList ops_fused_attention() {
             .domain = "slipway",
             .signature = "Q:T, K:T, V:T, bias?:T, mask?:B -> Y:T",
             .types = kRules,
-            .attributes = "fill:float, k_by_token:int=0, mask_keeps:int=0, q_by_token:int=0, "
-                          "scale:float=1.0, v_by_token:int=0, y_by_token:int=0",
+            .attributes = "fill:float, k_by_token:int=0, literal:int=1, mask_keeps:int=0, "
+                          "q_by_token:int=0, scale:float=1.0, v_by_token:int=0, y_by_token:int=0",
             .infer = Infer,
             .kernels = kKernels},
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax(scale * Q x K' + bias) x V, as exporters spell attention, becomes `slipway.Attention`,
-// which reads its operands as they lie before they are transposed and never holds all scores.
+// which reads its operands as they lie before they are transposed and never holds all scores. So
+// does Attention of transposed operands.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -28,11 +29,36 @@ struct Pattern {
   bool mask_keeps = false;
   double scale = 1;
   float fill = 0;
+  bool literal = true;
 };
 
 class Matcher {
  public:
   explicit Matcher(const Rewriter& graph) : graph_(graph) {}
+
+  /// A node Attention that has nothing but operands, and perhaps a bias, and is spared a transpose.
+  std::optional<Pattern> MatchNode(std::size_t index) {
+    const NodeData* node = NodeIf(index, "Attention");
+    if (node == nullptr || !IsPlain(*node)) return std::nullopt;
+    const Shape* q = ShapeOf(node->inputs[0]);
+    const Shape* k = ShapeOf(node->inputs[1]);
+    const Shape* v = ShapeOf(node->inputs[2]);
+    if (q == nullptr || k == nullptr || v == nullptr || q->size() != 4 || !SameBatch(*q, *k) ||
+        !SameBatch(*q, *v)) {
+      return std::nullopt;
+    }
+    scores_ = {(*q)[0], (*q)[1], (*q)[2], (*k)[2]};
+    pattern_.bias = graph_.Input(index, 3);
+    if (pattern_.bias != kNoValue && !IsBias(pattern_.bias)) return std::nullopt;
+    pattern_.q = WithoutSwap(node->inputs[0]);
+    pattern_.k = WithoutSwap(node->inputs[1]);
+    pattern_.v = WithoutSwap(node->inputs[2]);
+    pattern_.scale = static_cast<double>(node->attributes.Float(
+        "scale", static_cast<float>(1 / std::sqrt(static_cast<double>((*q)[3])))));
+    pattern_.literal = false;
+    const bool spared = pattern_.q.by_token || pattern_.k.by_token || pattern_.v.by_token;
+    return spared ? std::optional(pattern_) : std::nullopt;
+  }
 
   /// The pattern that ends in `product`.
   std::optional<Pattern> Match(std::size_t product) {
@@ -50,6 +76,29 @@ class Matcher {
   }
 
  private:
+  static bool IsPlain(const NodeData& node) {
+    const auto absent = [](const std::vector<ValueId>& ids, std::size_t from) {
+      return std::all_of(ids.begin() + static_cast<std::ptrdiff_t>(std::min(from, ids.size())),
+                         ids.end(), [](ValueId id) { return id == kNoValue; });
+    };
+    const Attributes& attributes = node.attributes;
+    return absent(node.inputs, 4) && absent(node.outputs, 1) &&
+           attributes.Int("is_causal", 0) == 0 && attributes.Float("softcap", 0) == 0 &&
+           attributes.Int("left_window_size", -1) == -1 &&
+           attributes.Int("right_window_size", -1) == -1 && !attributes.Has("softmax_precision");
+  }
+
+  /// Whether the scores do not widen to it, and it has a number for each key or one for all.
+  bool IsBias(ValueId id) const {
+    const Shape* shape = ShapeOf(id);
+    if (shape == nullptr || shape->empty() || shape->size() > scores_.size()) return false;
+    for (std::size_t d = 0; d < shape->size(); ++d) {
+      const std::int64_t dim = (*shape)[shape->size() - 1 - d];
+      if (dim != 1 && dim != scores_[scores_.size() - 1 - d]) return false;
+    }
+    return true;
+  }
+
   const NodeData* NodeIf(std::size_t index, std::string_view type) const {
     const NodeData& node = graph_.node(index);
     const bool is = !graph_.removed(index) && node.domain.empty() && node.type == type;
@@ -285,6 +334,7 @@ Result<void> Write(Rewriter& graph, std::size_t node, const Pattern& pattern) {
   SetInputs(graph, node, pattern);
   Attributes attributes;
   attributes.Set("scale", static_cast<float>(pattern.scale));
+  attributes.Set("literal", std::int64_t{pattern.literal});
   if (pattern.mask != kNoValue) {
     attributes.Set("fill", pattern.fill);
     attributes.Set("mask_keeps", std::int64_t{pattern.mask_keeps});
@@ -301,7 +351,8 @@ Result<int> Run(Rewriter& graph) {
   if (graph.choice().reference || graph.choice().device != Device::kCpu) return 0;
   int fused = 0;
   for (std::size_t i = 0; i < graph.size(); ++i) {
-    const auto pattern = Matcher(graph).Match(i);
+    auto pattern = Matcher(graph).Match(i);
+    if (!pattern) pattern = Matcher(graph).MatchNode(i);
     if (!pattern) continue;
     TRY(Write(graph, i, *pattern));
     ++fused;

@@ -60,7 +60,8 @@ std::string Finished(Net& net, const std::string& scores) {
 
 /// The answers with and without the pass.
 void ExpectFused(const Net& net, const std::string& output, std::int64_t count) {
-  const std::string bytes = net.Model({output});
+  constexpr std::int64_t kHasAttention = 23;
+  const std::string bytes = net.Model({output}, kHasAttention);
   const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
   ASSERT_TRUE(model) << model.error().message;
   for (const std::int64_t length : {1, 7, 150}) {
@@ -122,6 +123,28 @@ TEST(FuseAttention, TakesOperandsWithoutABatch) {
   const std::string scores = net.Add("MatMul", {heads(), Transposed(net, heads(), {0, 2, 1})});
   const std::string p = net.Add("Softmax", {net.Add("Mul", {scores, Number(net, 0.1F)})});
   ExpectFused(net, net.Add("MatMul", {p, heads()}), 1);
+}
+
+TEST(FuseAttention, TakesAttentionOfTransposedOperands) {
+  const auto attend = [](Net& net, const std::string& v, std::vector<tiny::Attribute> attributes,
+                         const tiny::Texts& more = {}) {
+    tiny::Texts inputs = {Transposed(net, Projected(net), {0, 2, 1, 3}),
+                          Transposed(net, Projected(net), {0, 2, 1, 3}), v};
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    const std::string y = net.Add("Attention", inputs, std::move(attributes));
+    return Reshaped(net, Transposed(net, y, {0, 2, 1, 3}), {0, 0, kHeads * kWidth});
+  };
+  Net plain(10);
+  ExpectFused(plain, attend(plain, Values(plain), {}), 1);
+  Net hidden(11);  // all keys of some queries are hidden: zeros
+  const std::string which =
+      hidden.Add("Less", {hidden.Add("MatMul", {"x", hidden.Weights({kWidth * kHeads, 1}, -1, 1)}),
+                          Number(hidden, 0)});
+  const std::string bias = hidden.Add("Where", {Reshaped(hidden, which, {2, 1, -1, 1}),
+                                                Number(hidden, -HUGE_VALF), Number(hidden, 1)});
+  ExpectFused(hidden, attend(hidden, Values(hidden), {{"scale", 0.3F}}, {bias}), 1);
+  Net causal(12);
+  ExpectFused(causal, attend(causal, Values(causal), {{"is_causal", std::int64_t{1}}}), 0);
 }
 
 TEST(FuseAttention, LeavesWhatIsSomethingElse) {
