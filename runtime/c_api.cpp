@@ -129,11 +129,17 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
                         const RunLimits& limits, slipway_value** outputs) {
   std::vector<std::string> names;
+  const auto known = session.session->model().outputs();
+  const size_t all = known.size();
+  bool in_order = output_count == all;
   for (size_t i = 0; output_names != nullptr && i < output_count; ++i) {
     if (output_names[i] == nullptr) return NullArgument("output_names");
+    in_order = in_order && known[i].name == output_names[i];
+  }
+  // No names are all outputs as they come.
+  for (size_t i = 0; output_names != nullptr && !in_order && i < output_count; ++i) {
     names.emplace_back(output_names[i]);
   }
-  const size_t all = session.session->model().outputs().size();
   if (output_names == nullptr && output_count != all) {
     return Error{.code = Code::kInvalidArgument,
                  .message = "room for " + std::to_string(output_count) +

@@ -25,6 +25,14 @@ struct Variant {
   std::unique_ptr<GraphRunner> runner;
 };
 
+bool AreFixed(const Model& model) {
+  return std::ranges::all_of(model.inputs(), [](const ValueInfo& input) {
+    const auto& shape = input.type.shape;
+    return input.type.kind == TypeInfo::Kind::kTensor && shape &&
+           std::ranges::all_of(*shape, [](std::int64_t dim) { return dim >= 0; });
+  });
+}
+
 /// The options with what 0 stands for.
 SessionOptions Settled(SessionOptions options, const Model& model) {
   SessionLimits& limits = options.limits;
@@ -80,7 +88,8 @@ class GraphSession final : public Session {
       : model_(std::move(model)),
         options_(options),
         device_(std::move(device)),
-        memory_(std::make_shared<MemoryBudget>(options.limits)) {}
+        memory_(std::make_shared<MemoryBudget>(options.limits)),
+        fixed_(AreFixed(model_)) {}
 
   /// Takes the model's weights into account and optimises the graph.
   Result<void> Open();
@@ -98,13 +107,19 @@ class GraphSession final : public Session {
 
  private:
   Result<std::vector<Value>> RunOnce(const Feeds& feeds, const std::vector<bool>& wanted);
+  /// What `use` makes of the variant for `feeds`; of one that can have any plan where the one at
+  /// hand cannot have what is asked for.
+  template <class Use>
+  auto WithVariant(const Feeds& feeds, const Use& use)
+      -> decltype(use(std::declval<const std::shared_ptr<Variant>&>()));
   void DropIdle();
 
   Model model_;
   SessionOptions options_;
   std::shared_ptr<DeviceContext> device_;
   std::shared_ptr<MemoryBudget> memory_;
-  mutable std::mutex mutex_;  // guards variants_
+  mutable std::mutex mutex_;  // guards variants_ and fixed_
+  bool fixed_;                ///< one plan will do
   std::map<std::set<std::string>, std::shared_ptr<Variant>> variants_;
 };
 
@@ -122,8 +137,9 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   // Passes that were cut short are not to be kept.
   TRY(MayGoOn());
   variant->runner = std::make_unique<GraphRunner>(
-      variant->optimized.graph, device_,
-      GraphRunner::Options{.passes = passes, .profile = options_.profile});
+      std::move(variant->optimized.graph), device_,
+      GraphRunner::Options{
+          .passes = passes, .profile = options_.profile, .fixed = fixed_ && overridden.empty()});
   if (variants_.size() >= kVariantsKept) variants_.erase(std::prev(variants_.end()));
   variants_.emplace(overridden, variant);
   return variant;
@@ -141,12 +157,27 @@ void GraphSession::DropIdle() {
   for (const auto& [names, variant] : variants_) variant->runner->DropIdle();
 }
 
+template <class Use>
+auto GraphSession::WithVariant(const Feeds& feeds, const Use& use)
+    -> decltype(use(std::declval<const std::shared_ptr<Variant>&>())) {
+  const auto overridden = TRY(OverriddenNames(model_, feeds));
+  auto made = use(TRY(VariantFor(overridden)));
+  if (made || made.error().id != GraphRunner::kPlanGone) return made;
+  {
+    const std::lock_guard lock(mutex_);
+    if (fixed_) variants_.clear();
+    fixed_ = false;
+  }
+  return use(TRY(VariantFor(overridden)));
+}
+
 Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds,
                                                  const std::vector<bool>& wanted) {
-  const auto overridden = TRY(OverriddenNames(model_, feeds));
-  const auto variant = TRY(VariantFor(overridden));
-  const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
-  auto made = TRY(variant->runner->Run(inputs, wanted));
+  using Made = Result<std::vector<Value>>;
+  auto made = TRY(WithVariant(feeds, [&](const std::shared_ptr<Variant>& variant) -> Made {
+    const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
+    return variant->runner->Run(inputs, wanted);
+  }));
   for (Value& value : made) value = TRY(Owned(std::move(value)));
   return made;
 }
@@ -171,20 +202,23 @@ Result<std::vector<Value>> GraphSession::Run(const Feeds& feeds,
   for (const std::string& name : outputs) {
     std::size_t at = 0;
     for (std::size_t i = 0; model_.outputs()[i].name != name; ++i) at += wanted[i] ? 1 : 0;
-    ordered.push_back((*made)[at]);
+    const bool again = std::ranges::count(outputs, name) > 1;
+    ordered.push_back(again ? (*made)[at] : std::move((*made)[at]));
   }
   return ordered;
 }
 
 Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
                                                           std::shared_ptr<Variant>& used) {
-  const auto overridden = TRY(OverriddenNames(model_, feeds));
+  using Made = Result<std::shared_ptr<const Plan>>;
   const ThreadScope threads(device_->threads());
   Bounds bounds(memory_, {});
   const BoundsScope scope(&bounds);
-  used = TRY(VariantFor(overridden));
-  const auto inputs = TRY(InputValues(used->runner->graph().input_infos, feeds));
-  return used->runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
+  return WithVariant(feeds, [&](const std::shared_ptr<Variant>& variant) -> Made {
+    used = variant;
+    const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
+    return variant->runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
+  });
 }
 
 Result<std::string> GraphSession::Explain(const Feeds& feeds) {

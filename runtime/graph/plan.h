@@ -92,8 +92,10 @@ class Plan {
   mutable std::vector<std::unique_ptr<Frame>> frames_;
 };
 
-/// Plans `graph` for `key`. Errors name the node.
+/// Plans `graph` for `key`. Errors name the node. With `only`, no other plan is made of the graph:
+/// constants are let go of as soon as kernels have them in forms of their own.
 Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const GraphData> graph, PlanKey key,
-                                             const PassOptions& options, DeviceContext& device);
+                                             const PassOptions& options, DeviceContext& device,
+                                             bool only = false);
 
 }  // namespace slipway::runtime

@@ -4,6 +4,7 @@
 #include "runtime/graph/overwritten_sums.h"
 #include "runtime/graph/part_places.h"
 #include "runtime/graph/plan.h"
+#include "runtime/kernels/holds_weights.h"
 
 namespace slipway::runtime {
 namespace {
@@ -13,8 +14,9 @@ constexpr std::int64_t kMostFoldedElements = std::int64_t{1} << 20;
 /// Builds one plan: facts forward through the nodes, then kernels, places and offsets.
 class Planner {
  public:
-  Planner(Plan& plan, const KernelChoice& choice, DeviceContext& device)
-      : plan_(plan), graph_(*plan.graph), choice_(choice), device_(device) {}
+  /// `own`: the plan's graph, where its constants may be let go of; else null.
+  Planner(Plan& plan, const KernelChoice& choice, DeviceContext& device, GraphData* own = nullptr)
+      : plan_(plan), graph_(*plan.graph), own_(own), choice_(choice), device_(device) {}
 
   /// Facts of all values; nodes that follow from constants are evaluated.
   Result<void> Infer();
@@ -35,15 +37,19 @@ class Planner {
   void SetOutputs(const NodeData& node, const std::vector<ValueFacts>& outputs, bool late);
   bool MayShare(const Step& step) const;
   void Pin(ValueId id);
+  void CountReaders();
+  void LetGoOfWeights(const Step& step);
   void ChoosePlaces();
   Result<void> ChooseOffsets();
   void ChooseReleases();
 
   Plan& plan_;
   const GraphData& graph_;
+  GraphData* own_;
   KernelChoice choice_;
   DeviceContext& device_;
-  std::vector<bool> from_weights_;  ///< values that follow from initialisers alone
+  std::vector<bool> from_weights_;     ///< values that follow from initialisers alone
+  std::vector<std::int64_t> readers_;  ///< steps that read a value and do not hold it
 };
 
 Result<void> Planner::Infer() {
@@ -59,15 +65,41 @@ Result<void> Planner::Settle() {
   ChoosePlaces();
   PlaceParts(plan_);
   OverwriteSums(plan_);
+  CountReaders();
   // From here on no step moves: kernels keep references to their node's facts.
   for (Step& step : plan_.steps) {
-    if (step.kind == Step::Kind::kKernel) {
-      TRY(ChooseKernel(*step.node, choice_, device_, step.prepared));
-    }
+    if (step.kind != Step::Kind::kKernel) continue;
+    TRY(ChooseKernel(*step.node, choice_, device_, step.prepared));
+    if (own_ != nullptr) LetGoOfWeights(step);
   }
   TRY(ChooseOffsets());
   ChooseReleases();
   return {};
+}
+
+void Planner::CountReaders() {
+  readers_.assign(plan_.values.size(), 0);
+  const auto count = [&](const std::vector<ValueId>& ids) {
+    for (ValueId id : ids) {
+      if (id != kNoValue) ++readers_[static_cast<std::size_t>(id)];
+    }
+  };
+  count(graph_.outputs);
+  for (const Step& step : plan_.steps) {
+    count(step.node->inputs);
+    count(step.node->captures);
+  }
+}
+
+void Planner::LetGoOfWeights(const Step& step) {
+  const auto* holder = dynamic_cast<const HoldsWeights*>(step.prepared.executable.get());
+  if (holder == nullptr || !holder->holds_weights()) return;
+  const ValueId id = step.node->inputs[1];
+  Tensor& weights = own_->values[static_cast<std::size_t>(id)].constant;
+  if (--readers_[static_cast<std::size_t>(id)] > 0 || At(id).facts.constant != &weights) return;
+  weights = {};
+  At(id).facts.constant = nullptr;
+  At(id).place = Place::kNone;
 }
 
 void Planner::StartValues() {
@@ -349,27 +381,33 @@ void Planner::ChooseReleases() {
 }  // namespace
 
 Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const GraphData> graph, PlanKey key,
-                                             const PassOptions& options, DeviceContext& device) {
+                                             const PassOptions& options, DeviceContext& device,
+                                             bool only) {
   auto plan = std::make_shared<Plan>();
   plan->graph = std::move(graph);
   plan->key = std::move(key);
-  Planner first(*plan, options.choice, device);
-  TRY(first.Infer());
-  std::vector<ValueFacts> facts;
-  for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
-  auto special = TRY(Specialise(plan->graph, facts, options, device));
-  if (special.graph == plan->graph) {
-    plan->changes = std::move(special.changes);
-    TRY(first.Settle());
-    return std::shared_ptr<const Plan>(std::move(plan));
-  }
+  std::shared_ptr<GraphData> own;
   auto better = std::make_shared<Plan>();
-  better->graph = std::move(special.graph);
+  {
+    Planner first(*plan, options.choice, device);
+    TRY(first.Infer());
+    std::vector<ValueFacts> facts;
+    for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
+    auto special = TRY(Specialise(plan->graph, facts, options, device));
+    if (!only && special.graph == plan->graph) {
+      plan->changes = std::move(special.changes);
+      TRY(first.Settle());
+      return std::shared_ptr<const Plan>(std::move(plan));
+    }
+    if (only) own = std::make_shared<GraphData>(*special.graph);
+    better->graph = only ? own : std::move(special.graph);
+    better->changes = std::move(special.changes);
+  }
   better->key = std::move(plan->key);
-  better->changes = std::move(special.changes);
-  Planner second(*better, options.choice, device);
+  better->folded = plan->folded;
+  plan.reset();
+  Planner second(*better, options.choice, device, own.get());
   TRY(second.Infer());
-  better->folded += plan->folded;
   TRY(second.Settle());
   return std::shared_ptr<const Plan>(std::move(better));
 }

@@ -39,6 +39,12 @@ Result<void> CountText(std::span<Value* const> outputs) {
   return {};
 }
 
+std::shared_ptr<const GraphData> WithoutConstants(const GraphData& graph) {
+  auto copy = std::make_shared<GraphData>(graph);
+  for (GraphValue& value : copy->values) value.constant = {};
+  return copy;
+}
+
 }  // namespace
 
 /// Gives a step's kernel the graphs of its node, with what they capture from this frame.
@@ -72,7 +78,12 @@ class GraphRunner::Links final : public SubgraphRunner {
 
 GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
                          std::shared_ptr<DeviceContext> device, const Options& options)
-    : graph_(std::move(graph)), device_(std::move(device)), options_(options) {
+    : graph_(options.fixed ? WithoutConstants(*graph) : graph),
+      whole_(std::move(graph)),
+      device_(std::move(device)),
+      options_(options) {
+  Options inside = options;
+  inside.fixed = false;
   for (const NodeData& node : graph_->nodes) {
     std::map<std::string_view, ValueId> by_name;
     for (ValueId id : node.captures) {
@@ -80,7 +91,7 @@ GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
     }
     for (const auto& inner : SubgraphsOf(node)) {
       Subgraph link{.graph = inner.get(),
-                    .runner = std::make_unique<GraphRunner>(inner, device_, options_),
+                    .runner = std::make_unique<GraphRunner>(inner, device_, inside),
                     .captured = {}};
       for (ValueId capture : inner->captures) {
         const auto outer = by_name.find(inner->values[static_cast<std::size_t>(capture)].name);
@@ -112,9 +123,16 @@ Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> 
   std::unique_lock planning(planning_, std::defer_lock);
   while (!planning.try_lock_for(kWaitOnce)) TRY(MayGoOn());
   if (auto plan = FindPlan(inputs, wanted)) return plan;
+  if (whole_ == nullptr) {
+    return Error{.code = Code::kInternal,
+                 .message = "the graph is gone of which a plan is wanted",
+                 .id = std::string(kPlanGone)};
+  }
+  auto graph = options_.fixed ? std::move(whole_) : whole_;
   PlanKey key{.inputs = {}, .wanted = wanted};
   for (const Value& value : inputs) key.inputs.push_back(FactsOf(value, false));
-  auto plan = TRY(MakePlan(graph_, std::move(key), options_.passes, *device_));
+  auto plan =
+      TRY(MakePlan(std::move(graph), std::move(key), options_.passes, *device_, options_.fixed));
   TRY(MayGoOn());
   const std::lock_guard lock(mutex_);
   if (!plans_.empty()) plans_.front()->DropLargeFrames();
@@ -148,9 +166,15 @@ Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
 Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(plan, i, frame));
   std::vector<Value> outputs;
-  for (std::size_t i = 0; i < graph_->outputs.size(); ++i) {
-    if (!plan.key.wanted[i]) continue;
-    outputs.push_back(frame.values[static_cast<std::size_t>(graph_->outputs[i])]);
+  outputs.reserve(graph_->outputs.size());
+  for (auto id = graph_->outputs.begin(); id != graph_->outputs.end(); ++id) {
+    if (!plan.key.wanted[static_cast<std::size_t>(id - graph_->outputs.begin())]) continue;
+    Value& value = frame.values[static_cast<std::size_t>(*id)];
+    const Place place = plan.values[static_cast<std::size_t>(*id)].place;
+    const bool made = place == Place::kOwn || place == Place::kLate;
+    // What the run made is given away, the last time that it is an output.
+    const bool last = std::find(id + 1, graph_->outputs.end(), *id) == graph_->outputs.end();
+    outputs.push_back(made && last ? std::move(value) : value);
   }
   return outputs;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/graph/node_context.h"
@@ -23,7 +24,11 @@ class GraphRunner {
   struct Options {
     PassOptions passes = {};
     bool profile = false;
+    /// Of its inputs no other shapes come: the graph is let go of once there is a plan, and for
+    /// another one there is the error kPlanGone.
+    bool fixed = false;
   };
+  static constexpr std::string_view kPlanGone = "Plan.Gone";
   GraphRunner(std::shared_ptr<const GraphData> graph, std::shared_ptr<DeviceContext> device,
               const Options& options);
 
@@ -58,11 +63,12 @@ class GraphRunner {
   std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,
                                        const std::vector<bool>& wanted);
 
-  std::shared_ptr<const GraphData> graph_;
+  std::shared_ptr<const GraphData> graph_;  ///< without its constants where shapes are fixed
+  std::shared_ptr<const GraphData> whole_;  ///< null once a plan was made where shapes are fixed
   std::shared_ptr<DeviceContext> device_;
   Options options_;
   std::vector<Subgraph> subgraphs_;               ///< of all nodes
-  std::timed_mutex planning_;                     // held while a plan is made
+  std::timed_mutex planning_;                     // held while a plan is made; guards whole_
   std::mutex mutex_;                              // guards plans_
   std::list<std::shared_ptr<const Plan>> plans_;  ///< most recently used first
   mutable std::mutex profile_mutex_;              // guards profile_

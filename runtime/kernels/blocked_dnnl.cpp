@@ -43,6 +43,8 @@ class ReorderExecutable final : public Executable {
 
 Result<std::unique_ptr<Executable>> PrepareReorder(const Shape& plain, std::int64_t block,
                                                    bool to_blocks, DeviceContext& device) {
+  const double work = kMoveWork * static_cast<double>(CountOf(plain, 0, plain.size()));
+  const ThreadScope threads(ThreadsFor(work, device.threads()));
   try {
     return std::unique_ptr<Executable>(
         new ReorderExecutable(plain, block, to_blocks, Cpu(device).engine()));

@@ -10,6 +10,7 @@
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/holds_weights.h"
 
 namespace slipway::runtime {
 namespace {
@@ -211,6 +212,7 @@ class PartKernel {
   }
 
   const Part& part() const { return part_; }
+  bool is_packed() const { return packed_.has_value(); }
   std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
   /// `x_offset`, `y_offset`: where the part lies in input and output, in elements.
@@ -259,7 +261,7 @@ class PartKernel {
   std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
 };
 
-class ConvExecutable final : public Executable {
+class ConvExecutable final : public Executable, public HoldsWeights {
  public:
   /// A call of one of the kernels.
   struct Call {
@@ -273,6 +275,10 @@ class ConvExecutable final : public Executable {
     std::int64_t bytes = 0;
     for (const PartKernel& kernel : kernels_) bytes = std::max(bytes, kernel.scratch_bytes());
     return bytes;
+  }
+
+  bool holds_weights() const override {
+    return std::ranges::all_of(kernels_, [](const PartKernel& k) { return k.is_packed(); });
   }
 
   Result<void> Run(KernelContext& context) const override {

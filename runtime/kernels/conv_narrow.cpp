@@ -6,6 +6,7 @@
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/conv_finish.h"
 #include "runtime/kernels/conv_narrow_simd.h"
+#include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -37,7 +38,7 @@ Result<Tensor> Packed(const Tensor& weights, std::int64_t group) {
   return packed;
 }
 
-class NarrowExecutable final : public Executable {
+class NarrowExecutable final : public Executable, public HoldsWeights {
  public:
   NarrowExecutable(const NodeFacts& node, ConvShape shape, ConvFinish finish, Tensor packed)
       : shape_(std::move(shape)),
@@ -55,6 +56,8 @@ class NarrowExecutable final : public Executable {
     pads_ = height_ != window.input[0] || width_ != window.input[1] || window.pads_begin[0] != 0 ||
             window.pads_begin[1] != 0;
   }
+
+  bool holds_weights() const override { return true; }
 
   std::int64_t scratch_bytes() const override {
     if (!pads_) return 0;

@@ -52,7 +52,7 @@ std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs) {
 }
 
 int ThreadsFor(double work, int threads) {
-  constexpr double kLeastWork = 1e6;
+  constexpr double kLeastWork = 2e6;
   return work < kLeastWork ? 1 : threads;
 }
 

@@ -31,7 +31,7 @@ bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
 
 /// `node` with facts of [N, C, H, W], whose planes lie one by one, or in blocks.
 Result<std::unique_ptr<Executable>> PreparePool(const NodeFacts& node, std::int64_t block,
-                                                const dnnl::engine& engine) {
+                                                const CpuContext& cpu) {
   const Window window = TRY(PoolWindow(node));
   const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
   const auto kind = !IsAverage(node) ? dnnl::algorithm::pooling_max
@@ -48,14 +48,20 @@ Result<std::unique_ptr<Executable>> PreparePool(const NodeFacts& node, std::int6
     const Shape shape = WithSpatial(batch, part / batch * together, spatial);
     return block > 0 ? BlockedDesc(shape, block) : PlainDesc(shape);
   };
+  const double moved =
+      kMoveWork *
+      static_cast<double>(planes * together * (window.input_size() + window.output_size()));
+  // oneDNN divides the work between as many threads as there are when it makes a primitive.
+  const ThreadScope threads(ThreadsFor(moved, cpu.threads()));
   try {
     const pooling_v2_forward::desc desc(
         dnnl::prop_kind::forward_inference, kind, desc_of(window.input), desc_of(window.output),
         window.strides, window.kernel, dilations, window.pads_begin, ExactPads(window));
-    const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), engine);
+    const pooling_v2_forward::primitive_desc primitive(desc, UserScratchpad(), cpu.engine());
     const DnnlMap map{pooling_v2_forward(primitive), primitive.src_desc(), primitive.dst_desc(),
                       primitive.scratchpad_desc()};
-    return std::unique_ptr<Executable>(new DnnlMapExecutable(map, planes, part, engine, "pooling"));
+    return std::unique_ptr<Executable>(
+        new DnnlMapExecutable(map, planes, part, cpu.engine(), "pooling"));
   } catch (const dnnl::error& error) {
     return DnnlError("pooling", error);
   }
@@ -82,7 +88,7 @@ std::string DeclinePoolDnnl(const NodeFacts& node) {
 }
 
 Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device) {
-  return PreparePool(node, 0, Cpu(device).engine());
+  return PreparePool(node, 0, Cpu(device));
 }
 
 Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
@@ -92,7 +98,7 @@ Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
   NodeFacts plain = node;
   plain.inputs[0].shape = PlainShape(node.shape(0), channels);
   for (ValueFacts& output : plain.outputs) output.shape = PlainShape(*output.shape, channels);
-  return PreparePool(plain, block, Cpu(device).engine());
+  return PreparePool(plain, block, Cpu(device));
 }
 
 }  // namespace slipway::runtime

@@ -2,6 +2,7 @@
 #include "runtime/kernels/tree_ensemble.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <span>
@@ -129,6 +130,7 @@ constexpr std::uint32_t kMissingLeft = std::uint32_t{1} << 31;
 constexpr std::size_t kLanes = 8;
 constexpr std::int64_t kBlockRows = 32;
 constexpr int kStepsAtOnce = 4;  ///< before looking whether every lane is at a leaf
+constexpr std::int64_t kFewTargets = 8;
 
 template <class V>
 class PackedScorer final : public ForestScorer {
@@ -148,6 +150,7 @@ class PackedScorer final : public ForestScorer {
       }
       groups_.push_back(group);
     }
+    if (forest.targets <= kFewTargets && !one_weight_) SpreadWeights();
     forest_.nodes.clear();
   }
 
@@ -232,6 +235,21 @@ class PackedScorer final : public ForestScorer {
     return top;
   }
 
+  /// Gives every leaf a number for each target, and as many zeros as make whole rows.
+  void SpreadWeights() {
+    row_ = forest_.targets <= kFewTargets / 2 ? kFewTargets / 2 : kFewTargets;
+    rows_.resize(At(row_));
+    for (Range& leaf : leaves_) {
+      const std::size_t at = rows_.size();
+      if (leaf.first < leaf.last) rows_.resize(at + At(row_));
+      for (std::int32_t i = leaf.first; i < leaf.last; ++i) {
+        const LeafWeight& entry = forest_.weights[At(i)];
+        rows_[at + At(entry.target)] += entry.weight;
+      }
+      leaf.first = leaf.first < leaf.last ? static_cast<std::int32_t>(at) : 0;
+    }
+  }
+
   template <bool missing_left>
   static std::int32_t Next(const PackedNode<V>& node, const V* features) {
     if constexpr (missing_left) {
@@ -266,6 +284,13 @@ class PackedScorer final : public ForestScorer {
       for (const std::int32_t leaf : at) *scores += weights_[At(leaf)];
       return;
     }
+    if (row_ > 0) {
+      for (const std::int32_t leaf : at) {
+        const double* const weights = rows_.data() + leaves_[At(leaf)].first;
+        for (std::int64_t i = 0; i < forest_.targets; ++i) scores[i] += weights[i];
+      }
+      return;
+    }
     for (const std::int32_t leaf : at) {
       const Range range = leaves_[At(leaf)];
       for (std::int32_t i = range.first; i < range.last; ++i) {
@@ -275,8 +300,37 @@ class PackedScorer final : public ForestScorer {
     }
   }
 
+  /// All trees for one example, its sums in registers.
+  template <std::size_t row, bool missing_left>
+  void ScoreSpread(const V* features, double* scores) const {
+    std::array<double, row> sums = {};
+    std::int32_t at[kLanes];
+    for (const Group& group : groups_) {
+      Descend<missing_left>(group, features, at);
+      for (const std::int32_t leaf : at) {
+        const double* const weights = rows_.data() + leaves_[At(leaf)].first;
+        for (std::size_t i = 0; i < row; ++i) sums[i] += weights[i];
+      }
+    }
+    std::copy_n(sums.begin(), forest_.targets, scores);
+  }
+
+  void ScoreSpread(const V* features, double* scores) const {
+    if (row_ == kFewTargets) {
+      missing_left_ ? ScoreSpread<kFewTargets, true>(features, scores)
+                    : ScoreSpread<kFewTargets, false>(features, scores);
+    } else {
+      missing_left_ ? ScoreSpread<kFewTargets / 2, true>(features, scores)
+                    : ScoreSpread<kFewTargets / 2, false>(features, scores);
+    }
+  }
+
   void ScoreBlock(const V* block, std::int64_t rows, std::int64_t width, double* scores) const {
     const std::int64_t targets = forest_.targets;
+    if (rows == 1 && row_ > 0) {
+      ScoreSpread(block, scores);
+      return Finish(forest_, {scores, At(targets)});
+    }
     std::fill_n(scores, rows * targets, 0.0);
     std::int32_t at[kLanes];
     for (const Group& group : groups_) {
@@ -297,8 +351,11 @@ class PackedScorer final : public ForestScorer {
 
   Forest forest_;
   CountedVector<PackedNode<V>> nodes_;
-  CountedVector<Range> leaves_;  ///< per node; empty for branches
-  Doubles weights_;              ///< per node; of its first weight, 0 for branches
+  CountedVector<Range>
+      leaves_;            ///< per node; empty for branches; `first`: in rows_ if there are any
+  Doubles weights_;       ///< per node; of its first weight, 0 for branches
+  Doubles rows_;          ///< weights of leaves, a number for each target; zeros first
+  std::int64_t row_ = 0;  ///< numbers in one of these; 0: there are none
   std::vector<Group> groups_;
   bool missing_left_ = false;  ///< of any branch
   bool one_weight_ = false;    ///< one target, and no leaf with two weights

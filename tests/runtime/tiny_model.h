@@ -79,13 +79,18 @@ struct Node {
 struct Port {
   std::string name;
   DType dtype = DType::kFloat32;
+  Ints shape = {};  ///< empty: open
 };
 
 inline std::string PortBytes(const Port& port) {
-  return Field(1, port.name) + Field(2, Field(1, Field(1, static_cast<std::int64_t>(port.dtype))));
+  std::string shape;
+  for (const std::int64_t dim : port.shape) shape += Field(1, Field(1, dim));
+  std::string type = Field(1, static_cast<std::int64_t>(port.dtype));
+  if (!shape.empty()) type += Field(2, shape);
+  return Field(1, port.name) + Field(2, Field(1, type));
 }
 
-/// Nodes with ports whose shapes are open.
+/// Nodes between ports.
 inline std::string GraphOf(const std::vector<Node>& nodes, const std::vector<Port>& inputs,
                            const std::vector<Port>& outputs) {
   std::string graph;

@@ -55,11 +55,11 @@ class Net {
     return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_);
   }
 
-  /// The model with input `x` and these outputs.
-  std::string Model(const Texts& outputs, std::int64_t opset = 20) const {
+  /// The model with input `x`, whose shape is open unless it is given, and these outputs.
+  std::string Model(const Texts& outputs, std::int64_t opset = 20, const Ints& shape = {}) const {
     std::vector<Port> ports;
     for (const std::string& output : outputs) ports.push_back({output});
-    return ModelOf(GraphOf(nodes_, {{"x"}}, ports), opset);
+    return ModelOf(GraphOf(nodes_, {{"x", DType::kFloat32, shape}}, ports), opset);
   }
 
  private:
