@@ -15,6 +15,8 @@ namespace {
 /// Numbers of weights that come from memory at every run, and not from a cache.
 constexpr std::int64_t kLeastWeights = 96 << 10;
 constexpr std::int64_t kMostHeight = 16;
+/// Images that are computed with weights while these are near.
+constexpr std::int64_t kImagesAtOnce = 8;
 
 /// The weights [M, C, h, w] group by group of output blocks, as NarrowConv takes them.
 Result<Tensor> Packed(const Tensor& weights, std::int64_t group) {
@@ -61,28 +63,33 @@ class NarrowExecutable final : public Executable, public HoldsWeights {
 
   std::int64_t scratch_bytes() const override {
     if (!pads_) return 0;
-    return shape_.in_channels * height_ * width_ * static_cast<std::int64_t>(sizeof(float));
+    return std::min(shape_.batch, kImagesAtOnce) * covered() *
+           static_cast<std::int64_t>(sizeof(float));
   }
 
   Result<void> Run(KernelContext& context) const override {
-    const std::int64_t in = shape_.in_channels * shape_.window.input_size();
-    for (std::int64_t image = 0; image < shape_.batch; ++image) {
+    for (std::int64_t first = 0; first < shape_.batch; first += kImagesAtOnce) {
       if (MustStop()) return {};
-      const float* x = context.input(0)->data<float>().data() + image * in;
-      if (pads_) x = Pad(context, x);
-      RunImage(context, x, image);
+      const std::int64_t images = std::min(kImagesAtOnce, shape_.batch - first);
+      const std::int64_t in = shape_.in_channels * shape_.window.input_size();
+      const float* x = context.input(0)->data<float>().data() + first * in;
+      if (pads_) x = Pad(context, x, images);
+      RunImages(context, x, first, images);
     }
     finish_.Rest(context);
     return {};
   }
 
  private:
-  /// The image as its windows cover it: with its padding, and without what none of them sees.
-  const float* Pad(KernelContext& context, const float* x) const {
+  /// Numbers that the windows of an image cover.
+  std::int64_t covered() const { return shape_.in_channels * height_ * width_; }
+
+  /// The images as their windows cover them: with padding, and without what none of them sees.
+  const float* Pad(KernelContext& context, const float* x, std::int64_t images) const {
     constexpr std::int64_t kGrain = 8 << 10;
     const std::int64_t each = width_ * kNarrowBlock;
     auto* const room = reinterpret_cast<float*>(context.scratch().data());
-    const std::int64_t rows = shape_.in_channels / kNarrowBlock * height_;
+    const std::int64_t rows = images * shape_.in_channels / kNarrowBlock * height_;
     const std::int64_t grain = std::max<std::int64_t>(1, kGrain / each);
     context.ParallelFor(rows, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) PadRow(x, row, room + row * each);
@@ -103,40 +110,56 @@ class NarrowExecutable final : public Executable, public HoldsWeights {
     }
   }
 
-  void RunImage(KernelContext& context, const float* x, std::int64_t image) const {
+  /// Threads share the rows of all groups of blocks, one group after the other.
+  void RunImages(KernelContext& context, const float* x, std::int64_t image,
+                 std::int64_t images) const {
+    const std::int64_t blocks = shape_.out_channels / kNarrowBlock;
+    const std::int64_t group = NarrowGroup(shape_.window.output[1]);
+    const std::int64_t rows = images * shape_.window.output[0];
+    const std::int64_t groups = (blocks + group - 1) / group;
+    const std::int64_t grain = (rows + 1) / 2;
+    context.ParallelFor(groups * rows, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end;) {
+        NarrowConv conv = GroupOf(context, x, image, at / rows);
+        conv.first_row = at % rows;
+        conv.last_row = std::min(rows, conv.first_row + end - at);
+        at += conv.last_row - conv.first_row;
+        if (at >= end) conv.more = 0;
+        RunNarrow(conv);
+      }
+    });
+  }
+
+  NarrowConv GroupOf(KernelContext& context, const float* x, std::int64_t image,
+                     std::int64_t index) const {
     const Window& window = shape_.window;
     const std::int64_t blocks = shape_.out_channels / kNarrowBlock;
     const std::int64_t group = NarrowGroup(window.output[1]);
+    const std::int64_t first = index * group;
+    const std::int64_t count = std::min(group, blocks - first);
     const std::int64_t block_weights = shape_.in_channels * window.kernel_size() * kNarrowBlock;
     const std::int64_t plane = window.output_size() * kNarrowBlock;
-    const float* const z =
-        has_sum_ ? context.input(3)->data<float>().data() + image * blocks * plane : nullptr;
-    float* const y = context.output(0).data<float>().data() + image * blocks * plane;
+    const std::int64_t start = (image * blocks + first) * plane;
+    const float* const z = has_sum_ ? context.input(3)->data<float>().data() + start : nullptr;
     const float* const bias = has_bias_ ? context.input(2)->data<float>().data() : nullptr;
-    const std::int64_t groups = (blocks + group - 1) / group;
-    context.ParallelFor(groups, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t at = begin; at < end; ++at) {
-        const std::int64_t first = at * group;
-        const std::int64_t count = std::min(group, blocks - first);
-        RunNarrow(
-            {.x = x,
-             .in_blocks = shape_.in_channels / kNarrowBlock,
-             .in_height = height_,
-             .in_width = width_,
-             .w = packed_.data<float>().data() + first * block_weights,
-             .blocks = count,
-             .more = at + 1 < end ? std::min(group, blocks - first - count) * block_weights : 0,
-             .kernel_height = window.kernel[0],
-             .kernel_width = window.kernel[1],
-             .stride = stride_,
-             .bias = bias == nullptr ? nullptr : bias + first * kNarrowBlock,
-             .z = z == nullptr ? nullptr : z + first * plane,
-             .y = y + first * plane,
-             .height = window.output[0],
-             .width = window.output[1],
-             .bounds = finish_.bounds()});
-      }
-    });
+    return {.x = x,
+            .x_image = covered(),
+            .in_blocks = shape_.in_channels / kNarrowBlock,
+            .in_height = height_,
+            .in_width = width_,
+            .w = packed_.data<float>().data() + first * block_weights,
+            .blocks = count,
+            .more = std::min(group, blocks - first - count) * block_weights,
+            .kernel_height = window.kernel[0],
+            .kernel_width = window.kernel[1],
+            .stride = stride_,
+            .bias = bias == nullptr ? nullptr : bias + first * kNarrowBlock,
+            .z = z,
+            .y = context.output(0).data<float>().data() + start,
+            .y_image = blocks * plane,
+            .height = window.output[0],
+            .width = window.output[1],
+            .bounds = finish_.bounds()};
   }
 
   ConvShape shape_;

@@ -45,8 +45,10 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
   constexpr int vectors = blocks * kParts;
   Vector sums[width][vectors];
   const std::int64_t plane = c.height * c.width * kNarrowBlock;
+  const std::int64_t image = place.row / c.height;
+  const std::int64_t row = place.row % c.height;
   const std::int64_t start =
-      place.block * plane + (place.row * c.width + place.column) * kNarrowBlock;
+      image * c.y_image + place.block * plane + (row * c.width + place.column) * kNarrowBlock;
   float* const y = c.y + start;
   const auto at = [&](int i, int v) {
     return v / kParts * plane + i * kNarrowBlock + v % kParts * kLanes;
@@ -70,9 +72,10 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
                    place.block * kNarrowBlock;
   for (std::int64_t b = chunk.first; b < chunk.last; ++b) {
     for (std::int64_t down = 0; down < c.kernel_height; ++down) {
-      const std::int64_t line = (b * c.in_height + place.row * c.stride + down) * c.in_width;
+      const std::int64_t line = (b * c.in_height + row * c.stride + down) * c.in_width;
       for (std::int64_t right = 0; right < c.kernel_width; ++right) {
-        const float* const x = c.x + (line + place.column * c.stride + right) * kNarrowBlock;
+        const float* const x =
+            c.x + image * c.x_image + (line + place.column * c.stride + right) * kNarrowBlock;
         for (std::int64_t k = 0; k < kNarrowBlock; ++k, w += each) {
           Vector weights[vectors];
 #pragma GCC unroll 16
@@ -130,11 +133,12 @@ void AllRows(const NarrowConv& c) {
     const Chunk chunk{first, last, first == 0, last == c.in_blocks};
     const std::int64_t next = std::min(step * each, (c.in_blocks - last) * each + c.more);
     const float* const ahead = c.w + last * each;
-    for (std::int64_t row = 0; row < c.height; ++row) {
+    const std::int64_t rows = c.last_row - c.first_row;
+    for (std::int64_t i = 0; i < rows; ++i) {
       Row<width, blocks>(c, chunk,
-                         {.row = row,
-                          .ahead = ahead + next * row / c.height / kLine * kLine,
-                          .asked = ahead + next * (row + 1) / c.height / kLine * kLine});
+                         {.row = c.first_row + i,
+                          .ahead = ahead + next * i / rows / kLine * kLine,
+                          .asked = ahead + next * (i + 1) / rows / kLine * kLine});
     }
   }
 }
