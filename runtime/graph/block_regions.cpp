@@ -9,6 +9,8 @@ namespace {
 constexpr int kMostRounds = 64;
 /// What a node of its own costs beside the bytes it moves.
 constexpr double kBorderBytes = 16 << 10;
+/// What a convolution that changes layouts costs beside them: it is not the best that there is.
+constexpr double kOwnBytes = 24 << 10;
 
 class Chooser {
  public:
@@ -53,7 +55,7 @@ class Chooser {
     double cost = 0;
     if (!blocked_[node] && roles_[node]->changes_itself) {
       for (const std::size_t input : roles_[node]->blocks) cost += 2 * Bytes(data.inputs[input]);
-      cost += 2 * Bytes(data.outputs[0]);
+      cost += 2 * Bytes(data.outputs[0]) + kOwnBytes;
     }
     for (std::size_t i = 0; i < data.inputs.size(); ++i) {
       const auto first = std::ranges::find(data.inputs, data.inputs[i]) - data.inputs.begin();
