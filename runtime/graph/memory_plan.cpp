@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::int64_t kAlignment = 64;
 constexpr std::size_t kMostForBestFit = 8192;
+/// Orders that are tried, and pairs of buffers that are looked at for that.
+constexpr std::size_t kMostTries = 32;
+constexpr std::size_t kMostPairs = 4'000'000;
 
 std::int64_t Rounded(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -50,13 +53,15 @@ std::int64_t BestGap(const std::vector<Placed>& blocks, std::int64_t bytes) {
   return best >= 0 ? best : at;
 }
 
-void PlaceBySize(std::span<const Interval> intervals, MemoryPlan& plan) {
-  std::vector<std::size_t> order(intervals.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(
-      order, [&](std::size_t a, std::size_t b) { return intervals[a].bytes > intervals[b].bytes; });
+using Order = std::vector<std::size_t>;
+
+/// Places buffers one after the other, each into the smallest gap it fits; gives the one that
+/// reaches highest.
+std::size_t PlaceEach(std::span<const Interval> intervals, const Order& order, MemoryPlan& plan) {
   std::vector<std::size_t> done;
   std::vector<Placed> alive;
+  std::size_t highest = 0;
+  std::int64_t most = -1;
   for (std::size_t i : order) {
     alive.clear();
     for (std::size_t j : done) {
@@ -67,8 +72,39 @@ void PlaceBySize(std::span<const Interval> intervals, MemoryPlan& plan) {
     }
     std::ranges::sort(alive, {}, &Placed::offset);
     plan.offsets[i] = BestGap(alive, Rounded(intervals[i].bytes));
-    plan.bytes = std::max(plan.bytes, plan.offsets[i] + Rounded(intervals[i].bytes));
+    const std::int64_t end = plan.offsets[i] + Rounded(intervals[i].bytes);
+    if (end > most) highest = i;
+    most = std::max(most, end);
     if (intervals[i].bytes > 0) done.push_back(i);
+  }
+  plan.bytes = std::max<std::int64_t>(0, most);
+  return highest;
+}
+
+/// Large ones first, or those that are large for long; then those first that reached highest, as
+/// long as memory is wasted.
+void PlaceBySize(std::span<const Interval> intervals, MemoryPlan& plan) {
+  const auto size = [&](std::size_t i) { return static_cast<double>(intervals[i].bytes); };
+  const auto extent = [&](std::size_t i) {
+    return size(i) * static_cast<double>(intervals[i].last - intervals[i].first + 1);
+  };
+  const std::size_t tries = std::min<std::size_t>(
+      kMostTries, kMostPairs / std::max<std::size_t>(1, intervals.size() * intervals.size()));
+  plan.bytes = -1;
+  MemoryPlan next = plan;
+  for (const bool by_extent : {false, true}) {
+    Order order(intervals.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+      return by_extent ? extent(a) > extent(b) : size(a) > size(b);
+    });
+    for (std::size_t i = 0; i <= tries && plan.bytes != plan.live_bytes; ++i) {
+      const std::size_t highest = PlaceEach(intervals, order, next);
+      if (plan.bytes < 0 || next.bytes < plan.bytes) plan = next;
+      const auto at = std::ranges::find(order, highest);
+      if (at == order.begin()) break;
+      std::rotate(order.begin(), at, at + 1);
+    }
   }
 }
 

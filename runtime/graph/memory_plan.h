@@ -22,7 +22,8 @@ struct MemoryPlan {
 };
 
 /// Places buffers in one arena so that no two that live at one step overlap. Large ones first,
-/// each into the smallest gap it fits. kResourceExhausted if the sum does not fit 63 bits.
+/// each into the smallest gap it fits; other orders are tried where that wastes memory.
+/// kResourceExhausted if the sum does not fit 63 bits.
 Result<MemoryPlan> PlanMemory(std::span<const Interval> intervals);
 
 }  // namespace slipway::runtime

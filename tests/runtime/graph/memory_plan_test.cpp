@@ -90,5 +90,24 @@ TEST(MemoryPlan, RefusesWhatDoesNotFit) {
   EXPECT_EQ(plan.error().code, Code::kResourceExhausted);
 }
 
+/// Chains with connections over some steps, as networks have them.
+TEST(MemoryPlan, WastesLittleOfNetworks) {
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<Interval> intervals;
+    for (std::int64_t step = 0; step < 60; ++step) {
+      const std::int64_t reach =
+          random() % 4 == 0 ? 2 + static_cast<std::int64_t>(random() % 20) : 1;
+      const auto bytes = static_cast<std::int64_t>(64 * (1 + random() % 2000));
+      intervals.push_back({.first = step, .last = step + reach, .bytes = bytes});
+      if (random() % 3 == 0) intervals.push_back({.first = step, .last = step, .bytes = bytes / 2});
+    }
+    const auto plan = PlanMemory(intervals);
+    ASSERT_TRUE(plan);
+    ExpectValid(intervals, *plan);
+    EXPECT_LE(plan->bytes, plan->live_bytes * 11 / 10) << seed;
+  }
+}
+
 }  // namespace
 }  // namespace slipway::runtime
