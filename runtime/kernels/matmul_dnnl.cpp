@@ -7,6 +7,7 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/sgemm.h"
 #include "runtime/work.h"
@@ -151,7 +152,7 @@ std::vector<DnnlCall::Argument> ArgumentsOf(const dnnl::matmul::primitive_desc& 
 
 /// A product with the layouts of its tensors; B packed where it is constant, the columns of each
 /// part for themselves.
-class MatMulExecutable final : public Executable {
+class MatMulExecutable final : public Executable, public HoldsWeights {
  public:
   MatMulExecutable(Parts parts, const dnnl::matmul::primitive_desc& desc,
                    std::vector<Tensor> packed, bool has_bias, const dnnl::engine& engine)
@@ -163,6 +164,7 @@ class MatMulExecutable final : public Executable {
         has_bias_(has_bias) {}
 
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+  bool holds_weights() const override { return !packed_.empty(); }
 
   Result<void> Run(KernelContext& context) const override {
     try {
