@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/http/io_loop.h"
 
+#include <sched.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -12,6 +14,7 @@ namespace slipway::http {
 namespace {
 
 namespace asio = boost::asio;
+using Steady = std::chrono::steady_clock;
 
 /// A turn that has lasted for two of these gets a stand-in.
 constexpr std::chrono::milliseconds kTick{10};
@@ -32,8 +35,10 @@ struct IoLoop::Context {
   asio::executor_work_guard<asio::io_context::executor_type> work;
 };
 
-IoLoop::IoLoop(bool answers)
-    : answers_(answers), context_(std::make_unique<Context>(answers ? 2 : 1)) {}
+IoLoop::IoLoop(bool answers, std::atomic<bool>* looking)
+    : answers_(answers),
+      looking_(answers ? looking : nullptr),
+      context_(std::make_unique<Context>(answers ? 2 : 1)) {}
 
 IoLoop::~IoLoop() { Finish(); }
 
@@ -54,21 +59,52 @@ void IoLoop::Finish() {
 }
 
 void IoLoop::BeginTurn() {
+  eagerness_.Begin(Steady::now());
   ++turn_;
   if (asleep_ == 0) return;
   asleep_ = 0;
   asleep_.notify_one();
 }
 
+void IoLoop::EndTurn() {
+  ++turn_;
+  eagerness_.End(Steady::now());
+}
+
 void IoLoop::Run() {
   thread_id_ = std::this_thread::get_id();
   while (true) {
     try {
-      context_->io.run();
+      if (looking_ != nullptr) {
+        RunEagerly();
+      } else {
+        context_->io.run();
+      }
       return;
     } catch (const std::exception& error) {
       LogFailure(error);
     }
+  }
+}
+
+void IoLoop::RunEagerly() {
+  while (context_->io.run_one() > 0) {
+    if (eagerness_.wants()) Look();
+  }
+}
+
+/// Runs what comes until nothing has come for some time, if no other loop does so now.
+void IoLoop::Look() {
+  if (looking_->exchange(true)) return;
+  const auto release = [](std::atomic<bool>* looking) { *looking = false; };
+  const std::unique_ptr<std::atomic<bool>, decltype(release)> mine(looking_, release);
+  Steady::time_point before = Steady::now();
+  while (true) {
+    const bool found = context_->io.poll() > 0;
+    const Steady::time_point now = Steady::now();
+    if (!found && !eagerness_.LookOn(before, now)) return;
+    if (!found) ::sched_yield();
+    before = now;
   }
 }
 

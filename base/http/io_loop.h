@@ -6,6 +6,8 @@
 #include <memory>
 #include <thread>
 
+#include "base/http/eagerness.h"
+
 namespace boost::asio {
 class io_context;  // NOLINT(readability-identifier-naming): its name
 }
@@ -17,8 +19,9 @@ namespace slipway::http {
 /// answer takes long after all, a stand-in goes on with the other connections until it is done.
 class IoLoop {
  public:
-  /// `answers`: whether requests may be answered on the loop's thread.
-  explicit IoLoop(bool answers);
+  /// `answers`: whether requests may be answered on the loop's thread. `looking`: set while one of
+  /// the loops that share it looks for requests without sleeping (Eagerness); null: none does.
+  IoLoop(bool answers, std::atomic<bool>* looking);
   ~IoLoop();
   IoLoop(const IoLoop&) = delete;
   IoLoop& operator=(const IoLoop&) = delete;
@@ -37,7 +40,7 @@ class IoLoop {
   class Turn {
    public:
     explicit Turn(IoLoop& loop) : loop_(loop) { loop_.BeginTurn(); }
-    ~Turn() { ++loop_.turn_; }
+    ~Turn() { loop_.EndTurn(); }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
@@ -47,14 +50,19 @@ class IoLoop {
 
  private:
   void BeginTurn();
+  void EndTurn();
   void Run();
+  void RunEagerly();
+  void Look();
   void Watch();
   void StandIn(std::uint64_t turn);
   void SleepUntilTurn(std::uint64_t turn);
 
   struct Context;
   const bool answers_;
+  std::atomic<bool>* const looking_;
   const std::unique_ptr<Context> context_;
+  Eagerness eagerness_;                  // of the loop's thread
   std::atomic<std::uint64_t> turn_ = 0;  // odd: the thread answers a request
   std::atomic<int> asleep_ = 0;          // 1: watch_ waits for a turn to begin
   std::atomic<bool> finished_ = false;

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/http/field_name.h"
 #include "base/http/http.h"
 
 namespace slipway::http {
-namespace {
-
-bool SameName(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-}  // namespace
 
 std::string_view Headers::Get(std::string_view name) const {
   for (const auto& [field, value] : fields_) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/http/field_name.h"
 #include "base/text.h"
 
 namespace slipway::http {
@@ -117,16 +118,15 @@ class RequestParser::State final : public beast::http::basic_parser<true> {
   }
 
   void CheckField(std::string_view name, std::string_view value) {
-    const std::string lower = ToLower(name);
-    if (lower == "host") ++hosts;
-    if (lower == "transfer-encoding") {
+    if (SameName(name, "host")) ++hosts;
+    if (SameName(name, "transfer-encoding")) {
       has_coding = true;
       if (ToLower(Trim(value)) != "chunked") {
         Refuse(Unsupported(
             501, fmt::format("transfer coding '{}' is not supported", value.substr(0, 100))));
       }
     }
-    if (lower == "expect") {
+    if (SameName(name, "expect")) {
       expects = true;
       if (ToLower(Trim(value)) != "100-continue") {
         Refuse(

@@ -7,16 +7,19 @@
 #include <array>
 #include <chrono>
 
-#include "base/text.h"
+#include "base/http/field_name.h"
 
 namespace slipway::http {
 namespace {
 
 bool IsTokenChar(char c) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  constexpr std::string_view kOthers = "-!#$%&'*+.^_`|~";
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          kOthers.find(c) != std::string_view::npos;
 }
+
+/// What most heads take.
+constexpr std::size_t kHeadBytes = 512;
 
 bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenChar);
@@ -28,20 +31,35 @@ bool IsDigits(std::string_view text) {
 }
 
 bool IsOurs(std::string_view name) {
-  const std::string lower = ToLower(name);
-  return lower == "content-length" || lower == "transfer-encoding" || lower == "connection" ||
-         lower == "keep-alive" || lower == "date";
+  constexpr std::array<std::string_view, 5> kOurs = {"content-length", "transfer-encoding",
+                                                     "connection", "keep-alive", "date"};
+  return std::any_of(kOurs.begin(), kOurs.end(),
+                     [name](std::string_view ours) { return SameName(name, ours); });
+}
+
+bool IsControl(char c) {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f';
 }
 
 void AppendField(std::string& head, std::string_view name, std::string_view value) {
   if (!IsToken(name)) return;
-  head += name;
-  head += ": ";
-  for (const char c : value) {
-    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == '\x7f';
-    head += is_control && c != '\t' ? ' ' : c;
+  head.append(name).append(": ");
+  const std::size_t begin = head.size();
+  head.append(value).append("\r\n");
+  std::replace_if(head.begin() + static_cast<std::ptrdiff_t>(begin), head.end() - 2, IsControl,
+                  ' ');
+}
+
+/// The date of this second, as the thread has written it for the response before.
+const std::string& DateOf(TimePoint now) {
+  thread_local std::chrono::sys_seconds second = {};
+  thread_local std::string date;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+  if (date.empty() || second != seconds) {
+    second = seconds;
+    date = FormatHttpDate(now);
   }
-  head += "\r\n";
+  return date;
 }
 
 /// Length to declare: the body's, or what the handler of a HEAD says the body would have.
@@ -61,8 +79,10 @@ Framing FramingOf(const Response& response, const HeadContext& context) {
 }
 
 std::string FormatHead(const Response& response, const HeadContext& context, TimePoint now) {
-  std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\n", response.status, ReasonPhrase(response.status));
+  std::string head;
+  head.reserve(kHeadBytes);
+  head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  head.append(ReasonPhrase(response.status)).append("\r\n");
   for (const auto& [name, value] : response.headers) {
     if (!IsOurs(name)) AppendField(head, name, value);
   }
@@ -74,7 +94,7 @@ std::string FormatHead(const Response& response, const HeadContext& context, Tim
   } else if (context.is_http_1_0) {
     AppendField(head, "Connection", "keep-alive");
   }
-  AppendField(head, "Date", FormatHttpDate(now));
+  AppendField(head, "Date", DateOf(now));
   head += "\r\n";
   return head;
 }

@@ -350,11 +350,13 @@ Result<void> CheckOptions(const ServerOptions& options) {
                .message = "a server needs an address, threads and connections"};
 }
 
-std::vector<std::unique_ptr<IoLoop>> MakeLoops(const ServerOptions& options) {
+/// On a core alone, who looks for requests would keep them from being made.
+std::vector<std::unique_ptr<IoLoop>> MakeLoops(const ServerOptions& options,
+                                               std::atomic<bool>& looking) {
   std::vector<std::unique_ptr<IoLoop>> loops;
   const bool answers = options.quick != nullptr;
   for (int i = 0; i < std::max(1, options.io_threads); ++i) {
-    loops.push_back(std::make_unique<IoLoop>(answers));
+    loops.push_back(std::make_unique<IoLoop>(answers, options.io_threads > 1 ? &looking : nullptr));
   }
   return loops;
 }
@@ -369,7 +371,7 @@ class ServerImpl final : public Server {
  public:
   ServerImpl(ServerOptions options, Handler handler)
       : shared_(std::move(options), std::move(handler)),
-        loops_(MakeLoops(shared_.options)),
+        loops_(MakeLoops(shared_.options, looking_)),
         control_(asio::make_strand(loops_.front()->context())),
         tick_(control_) {}
   ~ServerImpl() override;
@@ -397,6 +399,7 @@ class ServerImpl final : public Server {
   void ClosePorts();
 
   ServerShared shared_;
+  std::atomic<bool> looking_ = false;
   const std::vector<std::unique_ptr<IoLoop>> loops_;
   asio::strand<asio::io_context::executor_type> control_;  // of ports_ and tick_
   asio::steady_timer tick_;

@@ -17,7 +17,10 @@ namespace slipway::http {
 /// `fd:N`, an inherited TCP socket that listens already; the server closes it.
 struct ServerOptions {
   std::vector<std::string> listen;
-  int io_threads = 1;  ///< each waits for a share of the connections
+  /// Each waits for a share of the connections. No more than there are cores: where there are
+  /// several and they answer (`quick`), one of them goes on looking for some microseconds before it
+  /// sleeps, as long as requests follow each other that closely.
+  int io_threads = 1;
   int handler_threads = 8;
   /// Requests waiting for a handler thread beyond this get 503 with Retry-After.
   int queue_max = 1024;

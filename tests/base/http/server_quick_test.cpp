@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <latch>
 #include <map>
 #include <mutex>
@@ -211,6 +213,74 @@ TEST(ServerQuickTest, AClientThatDoesNotReadIsCutOff) {
     std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_EQ(server->connections(), 1);
+}
+
+std::chrono::nanoseconds CpuTime() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+TEST(ServerQuickTest, WhoWasBusyTakesNoTimeOnceIdle) {
+  const auto server = StartServer(
+      QuickOptions(2), [](Request& request) { return Response{.body = request.target}; });
+  std::vector<std::thread> askers;
+  for (int i = 0; i < 3; ++i) {
+    askers.emplace_back([&] {
+      RawConnection raw(server->addresses()[0]);
+      for (int k = 0; k < 2000; ++k) {
+        ASSERT_TRUE(raw.Send(Get("/quick")));
+        ASSERT_THAT(raw.ReadResponse(), EndsWith("/quick"));
+      }
+    });
+  }
+  for (std::thread& asker : askers) asker.join();
+  std::this_thread::sleep_for(milliseconds(50));
+  const auto before = CpuTime();
+  std::this_thread::sleep_for(milliseconds(1000));
+  EXPECT_LT(CpuTime() - before, milliseconds(100));
+}
+
+TEST(ServerQuickTest, WhoIsBusyKeepsNobodyElseWaiting) {
+  const auto server = StartServer(
+      QuickOptions(2), [](Request& request) { return Response{.body = request.target}; });
+  std::atomic<bool> ends = false;
+  std::thread busy([&] {
+    RawConnection raw(server->addresses()[0]);
+    while (!ends) {
+      ASSERT_TRUE(raw.Send(Get("/busy")));
+      ASSERT_THAT(raw.ReadResponse(), EndsWith("/busy"));
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    RawConnection raw(server->addresses()[0]);
+    for (int k = 0; k < 20; ++k) {
+      ASSERT_TRUE(raw.Send(Get("/pool") + Get("/other")));
+      EXPECT_THAT(raw.ReadResponse(), EndsWith("/pool"));
+      EXPECT_THAT(raw.ReadResponse(), EndsWith("/other"));
+    }
+  }
+  ends = true;
+  busy.join();
+}
+
+TEST(ServerQuickTest, DrainEndsWhileRequestsFollowEachOther) {
+  const auto server =
+      StartServer(QuickOptions(2), [](Request&) { return Response{.body = "fine"}; });
+  std::atomic<int> answered = 0;
+  std::thread busy([&] {
+    RawConnection raw(server->addresses()[0]);
+    while (raw.Send(Get("/"))) {
+      const std::string answer = raw.ReadResponse();
+      if (answer.empty()) return;
+      ++answered;
+      if (answer.find("Connection: close") != std::string::npos) return;
+    }
+  });
+  while (answered < 500) std::this_thread::sleep_for(milliseconds(1));
+  server->Drain();
+  busy.join();
+  EXPECT_EQ(server->connections(), 0);
 }
 
 TEST(ServerQuickTest, DrainLetsAnAnswerUnderWayFinish) {
