@@ -48,6 +48,36 @@ need_module() {
   [ -d "$bin/../lib/slipway/python/$1" ] || skip "the Python modules were not built${2:+; $2}"
 }
 
+# digits_script FILE [MEMBER=MODULE.VALUE...]: a scoring script for the model digits, whose answer has these
+# further members.
+digits_script() {
+  local file=$1 member imports="" members=""
+  shift
+  for member in "$@"; do
+    local value=${member#*=}
+    imports+="import ${value%%.*}"$'\n'
+    members+=", \"${member%%=*}\": $value"
+  done
+  cat >"$file" <<PY
+import json
+$imports
+import numpy as np
+import onnxruntime
+from azureml.core.model import Model
+
+
+def init():
+    global session
+    session = onnxruntime.InferenceSession(Model.get_model_path("digits"))
+
+
+def run(data):
+    image = np.array(json.loads(data)["image"], dtype=np.float32).reshape(-1, 1, 8, 8)
+    answer = session.run([], {session.get_inputs()[0].name: image})[0]
+    return {"digit": int(np.argmax(answer[0]))$members}
+PY
+}
+
 # expected N: what `slipway model run` says of sample N, without blanks.
 expected() {
   "$bin/slipway" model run "$digits/digits.onnx" -i "image=$digits/samples/test_data_set_$1/input_0.pb" \

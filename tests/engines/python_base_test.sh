@@ -13,25 +13,7 @@ for suite in bullseye trixie sid; do debian_pythons "$suite"; done
 [ -n "$(ls -d "$place"/*-3.*/ 2>/dev/null)" ] || skip "no other Debian's CPython can be had"
 build_image "$bin"
 need_module onnxruntime
-cat >score.py <<'PY'
-import json
-import platform
-
-import numpy as np
-import onnxruntime
-from azureml.core.model import Model
-
-
-def init():
-    global session
-    session = onnxruntime.InferenceSession(Model.get_model_path("digits"))
-
-
-def run(data):
-    image = np.array(json.loads(data)["image"], dtype=np.float32).reshape(-1, 1, 8, 8)
-    answer = session.run([], {session.get_inputs()[0].name: image})[0]
-    return {"digit": int(np.argmax(answer[0])), "python": platform.python_version()}
-PY
+digits_script score.py 'python=platform.python_version()'
 printf 'dependencies:\n- pip:\n  - onnxruntime\n' >env.yml
 cat >plain.py <<'PY'
 import json

@@ -7,24 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need apt-get curl python3
 build_image "$1"
 need_module onnxruntime
-cat >score.py <<'PY'
-import json
-
-import numpy as np
-import onnxruntime
-from azureml.core.model import Model
-
-
-def init():
-    global session
-    session = onnxruntime.InferenceSession(Model.get_model_path("digits"))
-
-
-def run(data):
-    image = np.array(json.loads(data)["image"], dtype=np.float32).reshape(-1, 1, 8, 8)
-    answer = session.run([], {session.get_inputs()[0].name: image})[0]
-    return {"digit": int(np.argmax(answer[0]))}
-PY
+digits_script score.py
 cat >env.yml <<'YML'
 name: project_environment
 dependencies:

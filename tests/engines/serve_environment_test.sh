@@ -10,26 +10,7 @@ need_module onnxruntime
 export XDG_CACHE_HOME=$work/cache HOME=$work/home
 mkdir -p "$HOME"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >score.py <<'PY'
-import json
-import sys
-
-import helper
-import numpy as np
-import onnxruntime
-from azureml.core.model import Model
-
-
-def init():
-    global session
-    session = onnxruntime.InferenceSession(Model.get_model_path("digits"))
-
-
-def run(data):
-    image = np.array(json.loads(data)["image"], dtype=np.float32).reshape(-1, 1, 8, 8)
-    answer = session.run([], {session.get_inputs()[0].name: image})[0]
-    return {"digit": int(np.argmax(answer[0])), "helper": helper.WORD, "prefix": sys.prefix}
-PY
+digits_script score.py helper=helper.WORD prefix=sys.prefix
 echo 'WORD = "one"' >helper.py
 printf 'dependencies:\n- numpy\n- pip:\n  - azureml-defaults\n  - onnxruntime\n' >env.yml
 
