@@ -23,6 +23,8 @@ class Case:
     compared: List[int] = field(default_factory=list)  # outputs; all where empty
     instead: str = ""  # the case whose answers are the reference, where this one is refused
     expected: List[Any] = field(default_factory=list)  # the reference, where there is no other
+    judged: bool = False  # `expected` is the reference, whatever ONNX Runtime answers
+    peer_atol: float = 0  # how near ONNX Runtime must be to it all the same; 0: no matter
 
 
 def random_of(name: str) -> np.random.Generator:
