@@ -383,100 +383,131 @@ TEST_F(Promoting, AnEnvironmentOfWhichNoGatesAreSaidAsksTheEndpoint) {
   EXPECT_EQ(Get("/environments/prod").value("gates", Json()), Json::array());
 }
 
-/// A daemon of its own, killed while it builds an image again.
-TEST(PromotionCrash, KilledWhileItVerifiesNothingHasChanged) {
-  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  const testing::TempDir folder;
-  Daemon daemon(folder / "state");
-  ASSERT_TRUE(daemon.Start());
-  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
-  ASSERT_TRUE(
-      daemon.Send("PUT", std::string(kBase) + "/environments/prod", R"({"gates": ["verify"]})"));
-  const std::string onnx = testing::MakeTinyOnnx();
-  const std::string digest = Digest::OfText(onnx).text();
-  ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/blobs/" + digest, onnx));
-  const Json model{{"name", "calc"},
-                   {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
-  ASSERT_TRUE(daemon.Send("POST", std::string(kBase) + "/models", DumpJson(model)));
-  const auto asked = daemon.Send("POST", std::string(kBase) + "/promotions",
-                                 R"({"model": "calc:1", "environment": "prod"})");
-  ASSERT_TRUE(asked);
-  ASSERT_EQ(asked->status, 202) << asked->body;
-  const auto told = ParseJson(asked->body);
-  ASSERT_TRUE(told);
-  const std::string promotion = std::string(kBase) + "/promotions/" + told->value("id", "");
-  // The evidence of "image" is written just before the image is built again.
-  bool verifying = false;
-  for (int i = 0; i < 6'000 && !verifying; ++i) {
-    verifying = !daemon.Get(promotion).value("evidence", Json::array()).empty();
-    if (!verifying) std::this_thread::sleep_for(milliseconds(2));
-  }
-  ASSERT_TRUE(verifying);
-  daemon.Kill();
-  ASSERT_TRUE(daemon.Start());
-  const Json now = daemon.Get(promotion);
-  EXPECT_EQ(now.value("state", ""), "Failed") << DumpJson(now);
-  EXPECT_EQ(now.value("error_code", ""), "Operation.Interrupted");
-  EXPECT_EQ(now.value("evidence", Json::array()).size(), 1u) << DumpJson(now);
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "state/run/tmp"));
-  const auto alias = daemon.Send("GET", std::string(kBase) + "/models/calc/aliases/prod");
-  ASSERT_TRUE(alias);
-  EXPECT_EQ(alias->status, 404) << "it has not moved";
-  const Json service = daemon.Get(std::string(kBase) + "/services/calc-prod");
-  EXPECT_EQ(service.value("state", ""), "Failed") << "it was to be made, and says so";
-  const auto again = daemon.Send("POST", std::string(kBase) + "/promotions",
-                                 R"({"model": "calc:1", "environment": "prod"})");
-  EXPECT_EQ(daemon.Await(again), "Succeeded") << daemon.last_error();
-  daemon.Await(daemon.Send("DELETE", std::string(kBase) + "/services/calc-prod"));
-}
+/// When a daemon of its own is killed that promotes one version after the other.
+struct Crash {
+  std::string name;
+  std::string environment;
+  /// So long after each was asked for; kVerifying: once the image is about to be built again.
+  std::vector<int> moments_ms;
+  bool has_first = false;  ///< a version has got there before
+};
+constexpr int kVerifying = -1;
 
-/// A daemon of its own, killed while it promotes.
-TEST(PromotionCrash, IsFoundFailedAndTheServiceAsItWas) {
-  if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
-  const testing::TempDir folder;
-  Daemon daemon(folder / "state");
-  ASSERT_TRUE(daemon.Start());
-  ASSERT_TRUE(daemon.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
-  ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/environments/prod", "{}"));
-  int cut_off = 0, version = 0;
-  for (const int wait_ms : {0, 5, 15, 25, 40, 60}) {
-    const std::string onnx = testing::MakeTinyOnnx({.graph_name = std::to_string(wait_ms)});
+class PromotionCrash : public ::testing::TestWithParam<Crash> {
+ protected:
+  void SetUp() override {
+    if (!ProgramsAreBuilt()) GTEST_SKIP() << "slipwayd or slipway-serve is not built";
+    ASSERT_TRUE(daemon_.Start());
+    ASSERT_TRUE(daemon_.Send("POST", "/api/v1/workspaces", R"({"name": "lab"})"));
+    ASSERT_TRUE(Send("PUT", "/environments/prod", GetParam().environment));
+  }
+  Result<http::Response> Send(const std::string& method, const std::string& path,
+                              const std::string& body) {
+    return daemon_.Send(method, std::string(kBase) + path, body);
+  }
+  Json Get(const std::string& path) { return daemon_.Get(std::string(kBase) + path); }
+
+  /// Where the alias points; 0 where there is none.
+  int AliasVersion() {
+    const auto alias = Send("GET", "/models/calc/aliases/prod", "");
+    EXPECT_TRUE(alias && (alias->status == 200 || alias->status == 404));
+    const auto told = ParseJson(alias ? alias->body : "{}");
+    return told ? told->value("version", 0) : 0;
+  }
+
+  Result<http::Response> Promote(int version) {
+    const Json wanted{{"model", "calc:" + std::to_string(version)}, {"environment", "prod"}};
+    return Send("POST", "/promotions", DumpJson(wanted));
+  }
+  void Register(int version) {
+    const std::string onnx = testing::MakeTinyOnnx({.graph_name = std::to_string(version)});
     const std::string digest = Digest::OfText(onnx).text();
-    ASSERT_TRUE(daemon.Send("PUT", std::string(kBase) + "/blobs/" + digest, onnx));
+    ASSERT_TRUE(Send("PUT", "/blobs/" + digest, onnx));
     const Json model{{"name", "calc"},
                      {"files", Json::array({{{"path", "m.onnx"}, {"digest", digest}}})}};
-    ASSERT_TRUE(daemon.Send("POST", std::string(kBase) + "/models", DumpJson(model)));
-    const Json wanted{{"model", "calc:" + std::to_string(++version)}, {"environment", "prod"}};
-    const auto asked = daemon.Send("POST", std::string(kBase) + "/promotions", DumpJson(wanted));
+    ASSERT_TRUE(Send("POST", "/models", DumpJson(model)));
+  }
+  /// The evidence of "image" is written just before the image is built again.
+  void WaitUntil(int moment_ms, const std::string& promotion) {
+    if (moment_ms != kVerifying) return std::this_thread::sleep_for(milliseconds(moment_ms));
+    for (int i = 0; i < 6'000; ++i) {
+      if (!Get(promotion).value("evidence", Json::array()).empty()) return;
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+    ADD_FAILURE() << "it never came to verifying";
+  }
+  /// What became of the version when the daemon is there again; true if it was cut off. `there`:
+  /// the version that was in the environment before, and that is now.
+  bool Check(const std::string& promotion, int moment_ms, int version, int& there);
+
+  const testing::TempDir folder_;
+  Daemon daemon_{folder_ / "state"};
+};
+
+bool PromotionCrash::Check(const std::string& promotion, int moment_ms, int version, int& there) {
+  const Json now = Get(promotion);
+  const Json service = Get("/services/calc-prod");
+  const int points_at = AliasVersion();
+  if (now.value("state", "") != "Failed") {
+    EXPECT_EQ(now.value("state", ""), "Succeeded") << DumpJson(now);
+    EXPECT_EQ(points_at, version);
+    EXPECT_EQ(service.value("image", ""), now.value("image", "none"));
+    there = version;
+    return false;
+  }
+  EXPECT_EQ(now.value("error_code", ""), "Operation.Interrupted");
+  EXPECT_EQ(points_at, there) << "the alias has not moved";
+  EXPECT_NE(service.value("state", ""), "Transitioning") << DumpJson(service);
+  if (there == 0) {
+    EXPECT_EQ(service.value("state", ""), "Failed") << "it was to be made, and says so";
+  }
+  if (moment_ms == kVerifying) {
+    EXPECT_EQ(now.value("evidence", Json::array()).size(), 1u) << DumpJson(now);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "state/run/tmp"));
+  return true;
+}
+
+TEST_P(PromotionCrash, IsFoundFailedAndTheServiceAsItWas) {
+  int cut_off = 0, version = 0, there = 0;
+  if (GetParam().has_first) {
+    Register(++version);
+    ASSERT_EQ(daemon_.Await(Promote(version)), "Succeeded") << daemon_.last_error();
+    there = version;
+  }
+  for (const int moment_ms : GetParam().moments_ms) {
+    SCOPED_TRACE(moment_ms);
+    Register(++version);
+    const auto asked = Promote(version);
     ASSERT_TRUE(asked);
     ASSERT_EQ(asked->status, 202) << asked->body;
     const auto told = ParseJson(asked->body);
     ASSERT_TRUE(told);
-    if (version == 1) {
-      ASSERT_EQ(daemon.Await(asked), "Succeeded") << daemon.last_error();
-    }
-    std::this_thread::sleep_for(milliseconds(wait_ms));
-    daemon.Kill();
-    ASSERT_TRUE(daemon.Start());
-    const Json now = daemon.Get(std::string(kBase) + "/promotions/" + told->value("id", ""));
-    const bool failed = now.value("state", "") == "Failed";
-    const Json service = daemon.Get(std::string(kBase) + "/services/calc-prod");
-    const int points_at =
-        daemon.Get(std::string(kBase) + "/models/calc/aliases/prod").value("version", 0);
-    if (failed) {
-      ++cut_off;
-      EXPECT_EQ(now.value("error_code", ""), "Operation.Interrupted");
-      EXPECT_NE(points_at, version) << "the alias has not moved";
-      EXPECT_NE(service.value("state", ""), "Transitioning") << DumpJson(service);
-    } else {
-      EXPECT_EQ(now.value("state", ""), "Succeeded") << DumpJson(now);
-      EXPECT_EQ(points_at, version);
-      EXPECT_EQ(service.value("image", ""), now.value("image", "none"));
-    }
+    const std::string promotion = "/promotions/" + told->value("id", "");
+    WaitUntil(moment_ms, promotion);
+    daemon_.Kill();
+    ASSERT_TRUE(daemon_.Start());
+    cut_off += Check(promotion, moment_ms, version, there) ? 1 : 0;
   }
   EXPECT_GT(cut_off, 0) << "nothing was cut off";
-  daemon.Await(daemon.Send("DELETE", std::string(kBase) + "/services/calc-prod"));
+  EXPECT_EQ(daemon_.Await(Promote(version)), "Succeeded") << daemon_.last_error();
+  EXPECT_EQ(AliasVersion(), version);
+  daemon_.Await(daemon_.Send("DELETE", std::string(kBase) + "/services/calc-prod"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Moments, PromotionCrash,
+                         ::testing::Values(Crash{.name = "AtAnyTime",
+                                                 .environment = "{}",
+                                                 .moments_ms = {0, 5, 15, 25, 40, 60},
+                                                 .has_first = true},
+                                           Crash{.name = "WhileItVerifies",
+                                                 .environment = R"({"gates": ["verify"]})",
+                                                 .moments_ms = {kVerifying}},
+                                           Crash{.name = "WhileItVerifiesTheSecond",
+                                                 .environment = R"({"gates": ["verify"]})",
+                                                 .moments_ms = {kVerifying},
+                                                 .has_first = true}),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace slipway::workspace
