@@ -51,24 +51,6 @@ void Blend(KernelContext& context, const ResizeAxis& axis, const View& view, con
   });
 }
 
-/// Sets what lies outside of the region of interest.
-Result<void> Extrapolate(KernelContext& context, const ResizePlan& plan, Tensor& y) {
-  const Tensor wanted =
-      Tensor::FromVector(DType::kFloat32, {}, std::vector<float>{plan.options.extrapolation});
-  Tensor value = TRY(Tensor::Make(y.dtype(), {}));
-  TRY(ConvertElements(context, wanted, value));
-  for (const ResizeAxis& axis : plan.axes) {
-    const View view = Around(y.shape(), axis, y.shape()[axis.axis]);
-    for (std::int64_t i = 0; i < view.outer * view.out; ++i) {
-      if (!axis.outside[At(i % view.out)]) continue;
-      for (std::int64_t k = 0; k < view.inner; ++k) {
-        CopyElements(value, 0, y, i * view.inner + k, 1);
-      }
-    }
-  }
-  return {};
-}
-
 bool AnyOutside(const ResizePlan& plan) {
   for (const ResizeAxis& axis : plan.axes) {
     for (const bool outside : axis.outside) {
@@ -103,6 +85,24 @@ Result<Tensor> Interpolated(KernelContext& context, const ResizePlan& plan, cons
 
 }  // namespace
 
+Result<void> FillOutside(KernelContext& context, const ResizePlan& plan, Tensor& y) {
+  if (!AnyOutside(plan)) return {};
+  const Tensor wanted =
+      Tensor::FromVector(DType::kFloat32, {}, std::vector<float>{plan.options.extrapolation});
+  Tensor value = TRY(Tensor::Make(y.dtype(), {}));
+  TRY(ConvertElements(context, wanted, value));
+  for (const ResizeAxis& axis : plan.axes) {
+    const View view = Around(y.shape(), axis, y.shape()[axis.axis]);
+    for (std::int64_t i = 0; i < view.outer * view.out; ++i) {
+      if (!axis.outside[At(i % view.out)]) continue;
+      for (std::int64_t k = 0; k < view.inner; ++k) {
+        CopyElements(value, 0, y, i * view.inner + k, 1);
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> RunResize(KernelContext& context, const ResizePlan& plan, const Tensor& x, Tensor& y) {
   if (plan.options.mode == ResizeMode::kNearest || plan.axes.empty()) {
     const Tensor picked = TRY(ThroughAxes(
@@ -119,7 +119,7 @@ Result<void> RunResize(KernelContext& context, const ResizePlan& plan, const Ten
                                : TRY(Interpolated<float>(context, plan, x));
     TRY(ConvertElements(context, blended, y));
   }
-  return AnyOutside(plan) ? Extrapolate(context, plan, y) : Result<void>();
+  return FillOutside(context, plan, y);
 }
 
 }  // namespace slipway::runtime

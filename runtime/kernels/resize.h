@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/op.h"
@@ -71,6 +73,15 @@ struct ResizePlan {
 
 Result<ResizePlan> PlanResize(const NodeFacts& node, const Shape& shape,
                               const ResizeInputs& inputs);
+
+/// Sets what lies outside of the region of interest.
+Result<void> FillOutside(KernelContext& context, const ResizePlan& plan, Tensor& y);
+
+/// Where sizes are known: indices and weights are made once, and float32 is interpolated in
+/// vectors.
+std::string DeclineResizePlanned(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareResizePlanned(const NodeFacts& node,
+                                                         DeviceContext& device);
 
 /// kUnimplemented for interpolation of strings and complex numbers.
 Result<void> RunResize(KernelContext& context, const ResizePlan& plan, const Tensor& x, Tensor& y);

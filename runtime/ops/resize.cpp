@@ -35,7 +35,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   return RunResize(context, plan, x, *y);
 }
 
-constexpr Kernel kKernels[] = {{.name = "resize", .run = Run}};
+constexpr Kernel kKernels[] = {
+    {.name = "resize_planned", .declines = DeclineResizePlanned, .prepare = PrepareResizePlanned},
+    {.name = "resize", .run = Run}};
 
 constexpr std::string_view kAttributes11 =
     "coordinate_transformation_mode:string=half_pixel, cubic_coeff_a:float=-0.75, "

@@ -47,6 +47,7 @@ std::int64_t AccumulationLength(const OpCase& problem) {
     const std::int64_t steps = node.shape(0)[node.attributes.Int("layout", 0) == 0 ? 0 : 1];
     return steps * (node.shape(1)[2] + node.shape(2)[2]);
   }
+  if (type == "Resize") return 4;
   if (type == "LRN") return node.attributes.Int("size", 1) + 8;
   if (type.ends_with("Gelu")) return 2;
   if (type.ends_with("oftmax")) return product(node.shape(0)) + 16;
