@@ -58,4 +58,8 @@ std::string DeclineConvDepthwise(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,
                                                          DeviceContext& device);
 
+/// Convolutions with at most four channels of output, of stride 1, on images that lie row by row.
+std::string DeclineConvFew(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvFew(const NodeFacts& node, DeviceContext& device);
+
 }  // namespace slipway::runtime

@@ -202,6 +202,98 @@ void RunDepthwise(const DepthwisePlane& p, float* room) {
   }
 }
 
+std::int64_t BandRows(const FewChannels& c) { return kBandRows + c.kernel_height - 1; }
+std::int64_t BandWidth(const FewChannels& c) { return c.width + c.kernel_width - 1; }
+
+/// The rows of input under a band, with their padding, channel by channel.
+void FillBand(const FewChannels& c, std::int64_t first, float* room) {
+  const std::int64_t width = BandWidth(c), rows = BandRows(c);
+  const std::int64_t left = std::min(c.pad_left, width);
+  const std::int64_t columns = std::clamp<std::int64_t>(width - c.pad_left, 0, c.in_width);
+  float* to = room;
+  for (std::int64_t i = 0; i < c.in_channels * rows; ++i, to += width) {
+    const std::int64_t from = first + i % rows - c.pad_top;
+    std::fill_n(to, width, 0.0F);
+    if (from < 0 || from >= c.in_height) continue;
+    std::memcpy(to + left, c.x + (i / rows * c.in_height + from) * c.in_width,
+                static_cast<std::size_t>(columns) * sizeof(float));
+  }
+}
+
+/// Row `row` of the band `room`, which is row `to` of the output: `vectors` vectors of `outs`
+/// channels, which begin at `at` but for the last, which begins at `last`.
+template <int outs, int vectors>
+HWY_INLINE void FewTile(const FewChannels& c, const float* room, std::int64_t row, std::int64_t to,
+                        std::int64_t at, std::int64_t last) {
+  const Tag tag;
+  Vector sums[outs][vectors];
+  const auto place = [&](int v) { return v + 1 == vectors ? last : at + v * kLanes; };
+#pragma GCC unroll 8
+  for (int m = 0; m < outs; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      sums[m][v] = hn::Set(tag, c.bias == nullptr ? 0.0F : c.bias[m]);
+    }
+  }
+  const std::int64_t taps = c.kernel_height * c.kernel_width;
+  for (std::int64_t k = 0; k < c.in_channels; ++k) {
+    for (std::int64_t i = 0; i < c.kernel_height; ++i) {
+      const float* const line = room + (k * BandRows(c) + row + i) * BandWidth(c);
+      const float* const w = c.w + k * taps + i * c.kernel_width;
+      for (std::int64_t j = 0; j < c.kernel_width; ++j) {
+        Vector in[vectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) in[v] = hn::LoadU(tag, line + j + place(v));
+#pragma GCC unroll 8
+        for (int m = 0; m < outs; ++m) {
+          const Vector weight = hn::Set(tag, w[m * c.in_channels * taps + j]);
+#pragma GCC unroll 8
+          for (int v = 0; v < vectors; ++v) sums[m][v] = hn::MulAdd(weight, in[v], sums[m][v]);
+        }
+      }
+    }
+  }
+  const Vector least = hn::Set(tag, c.bounds.least), most = hn::Set(tag, c.bounds.most);
+#pragma GCC unroll 8
+  for (int m = 0; m < outs; ++m) {
+    float* const y = c.y + (m * c.height + to) * c.width;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      hn::StoreU(Held(sums[m][v], least, most), tag, y + place(v));
+    }
+  }
+}
+
+template <int outs>
+void Band(const FewChannels& c, std::int64_t first, const float* room) {
+  const std::int64_t end = std::min(c.height, first + kBandRows);
+  for (std::int64_t row = first; row < end; ++row) {
+    std::int64_t at = 0;
+    for (; at + kVectors * kLanes <= c.width; at += kVectors * kLanes) {
+      FewTile<outs, kVectors>(c, room, row - first, row, at, at + (kVectors - 1) * kLanes);
+    }
+    for (; at < c.width; at += kLanes) {
+      FewTile<outs, 1>(c, room, row - first, row, at, std::min(at, c.width - kLanes));
+    }
+  }
+}
+
+std::int64_t BandRoom(const FewChannels& c) { return c.in_channels * BandRows(c) * BandWidth(c); }
+
+void RunBand(const FewChannels& c, std::int64_t band, float* room) {
+  FillBand(c, band * kBandRows, room);
+  switch (c.out_channels) {
+    case 1:
+      return Band<1>(c, band * kBandRows, room);
+    case 2:
+      return Band<2>(c, band * kBandRows, room);
+    case 3:
+      return Band<3>(c, band * kBandRows, room);
+    default:
+      return Band<4>(c, band * kBandRows, room);
+  }
+}
+
 }  // namespace
 }  // namespace slipway::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -213,6 +305,8 @@ HWY_EXPORT(PointwiseVectors);
 HWY_EXPORT(RunPointwise);
 HWY_EXPORT(DepthwiseRoom);
 HWY_EXPORT(RunDepthwise);
+HWY_EXPORT(BandRoom);
+HWY_EXPORT(RunBand);
 
 std::int64_t PointwiseVectors(std::int64_t n) { return HWY_DYNAMIC_DISPATCH(PointwiseVectors)(n); }
 
@@ -226,6 +320,12 @@ std::int64_t DepthwiseRoom(const DepthwisePlane& plane) {
 
 void RunDepthwise(const DepthwisePlane& plane, float* room) {
   HWY_DYNAMIC_DISPATCH(RunDepthwise)(plane, room);
+}
+
+std::int64_t BandRoom(const FewChannels& conv) { return HWY_DYNAMIC_DISPATCH(BandRoom)(conv); }
+
+void RunBand(const FewChannels& conv, std::int64_t band, float* room) {
+  HWY_DYNAMIC_DISPATCH(RunBand)(conv, band, room);
 }
 
 }  // namespace slipway::runtime

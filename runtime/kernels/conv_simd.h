@@ -50,4 +50,25 @@ struct DepthwisePlane {
 std::int64_t DepthwiseRoom(const DepthwisePlane& plane);
 void RunDepthwise(const DepthwisePlane& plane, float* room);
 
+/// A convolution with few channels of output, of stride 1: numbers of y[m, i, j] are sums over the
+/// windows of all channels, + bias[m].
+struct FewChannels {
+  const float *x = nullptr, *w = nullptr;
+  const float* bias = nullptr;  ///< null: 0
+  float* y = nullptr;
+  std::int64_t in_channels = 0, in_height = 0, in_width = 0;
+  std::int64_t out_channels = 0;       ///< at most kMostFew
+  std::int64_t height = 0, width = 0;  ///< width: at least kLeastPositions
+  std::int64_t kernel_height = 0, kernel_width = 0;
+  std::int64_t pad_top = 0, pad_left = 0;
+  ConvBounds bounds = {};
+};
+inline constexpr std::int64_t kMostFew = 4;
+/// Rows of output that are computed together.
+inline constexpr std::int64_t kBandRows = 8;
+/// Numbers of working memory that a band takes.
+std::int64_t BandRoom(const FewChannels& conv);
+/// Computes band `band` of rows.
+void RunBand(const FewChannels& conv, std::int64_t band, float* room);
+
 }  // namespace slipway::runtime

@@ -99,6 +99,7 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
 constexpr Kernel kKernels[] = {
     {.name = "conv_grouped", .declines = DeclineConvGrouped, .prepare = PrepareConvGrouped},
     {.name = "conv_depthwise", .declines = DeclineConvDepthwise, .prepare = PrepareConvDepthwise},
+    {.name = "conv_few", .declines = DeclineConvFew, .prepare = PrepareConvFew},
     {.name = "conv_dnnl", .declines = DeclineConvDnnl, .prepare = PrepareConvDnnl},
     {.name = "conv_dnnl_widened",
      .declines = DeclineWidened<DeclineConvDnnl>,

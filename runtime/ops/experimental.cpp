@@ -81,10 +81,13 @@ Result<void> RunImageScaler(const NodeFacts& node, KernelContext& context) {
     const T* in = x.data<T>().data();
     T* out = context.output(0).template data<T>().data();
     context.ParallelFor(x.size(), kElementGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const float add = bias.empty() ? 0 : bias[At(i / area % x.dim(1))];
-        out[i] = static_cast<T>(static_cast<Compute<T>>(in[i]) * static_cast<Compute<T>>(scale) +
-                                static_cast<Compute<T>>(add));
+      for (std::int64_t i = begin; i < end;) {
+        const std::int64_t plane = i / area;
+        const auto add = static_cast<Compute<T>>(bias.empty() ? 0 : bias[At(plane % x.dim(1))]);
+        const auto factor = static_cast<Compute<T>>(scale);
+        for (const std::int64_t stop = std::min(end, (plane + 1) * area); i < stop; ++i) {
+          out[i] = static_cast<T>(static_cast<Compute<T>>(in[i]) * factor + add);
+        }
       }
     });
   });

@@ -91,6 +91,28 @@ TEST(OwnKernels, DepthwiseConvolutionsRowByRow) {
   }
 }
 
+TEST(OwnKernels, ConvolutionsWithFewChannelsOfOutput) {
+  const Depthwise cases[] = {{20, 30, 3, 1, 1, {1, 1, 1, 1}},  {9, 16, 9, 1, 1, {4, 4, 4, 4}},
+                             {17, 70, 5, 1, 1, {0, 3, 4, 0}},  {8, 65, 3, 1, 1, {0, 0, 0, 0}},
+                             {1, 16, 3, 1, 1, {9, 1, 2, 1}},   {3, 2, 3, 1, 1, {1, 20, 1, 3}},
+                             {33, 131, 7, 1, 1, {3, 3, 3, 3}}, {16, 64, 3, 1, 1, {1, 1, 1, 1}}};
+  std::uint32_t seed = 1;
+  for (const Depthwise& c : cases) {
+    SCOPED_TRACE(seed);
+    Net net(seed);
+    const std::int64_t in = 1 + seed * 3 % 7, out = 1 + seed % 4;
+    const std::string w = net.Weights({out, in, c.kernel, c.kernel}, -0.3F, 0.3F);
+    tiny::Texts inputs = {"x", w};
+    if (seed % 2 == 0) inputs.push_back(net.Weights({out}, -1, 1));
+    std::string v = net.Add("Conv", inputs, {{"pads", c.pads}});
+    if (seed % 3 == 1) v = net.Add("Relu", {v});
+    if (seed % 3 == 2) v = net.Add("Tanh", {v});
+    ExpectServed(ParseModel(net.Model({v})), {{"x", Random({2, in, c.height, c.width}, seed)}},
+                 "conv_few");
+    ++seed;
+  }
+}
+
 TEST(OwnKernels, DepthwiseConvolutionsAddWhatIsAdded) {
   Net net(1);
   const std::string v = net.Convolve("x", {.in = 6, .out = 6, .group = 6});
@@ -172,7 +194,8 @@ TEST(OwnKernels, ConvolutionsWithShortRows) {
     if (seed % 3 == 2) v = net.Add("Tanh", {v});
     v = net.Convolve(v, {.in = c.out, .out = 32, .kernel = 1, .pad = 0});
     ExpectServed(ParseModel(net.Model({v})),
-                 {{"x", Random({seed % 3 == 0 ? 11 : 1, 32, c.height, c.width}, seed)}}, "conv_narrow");
+                 {{"x", Random({seed % 3 == 0 ? 11 : 1, 32, c.height, c.width}, seed)}},
+                 "conv_narrow");
     ++seed;
   }
 }
