@@ -220,62 +220,86 @@ void FillBand(const FewChannels& c, std::int64_t first, float* room) {
   }
 }
 
-/// Row `row` of the band `room`, which is row `to` of the output: `vectors` vectors of `outs`
-/// channels, which begin at `at` but for the last, which begins at `last`.
-template <int outs, int vectors>
-HWY_INLINE void FewTile(const FewChannels& c, const float* room, std::int64_t row, std::int64_t to,
-                        std::int64_t at, std::int64_t last) {
+/// Where a tile of the output lies: `rows` rows from `row` on, of the band and `to` of the whole,
+/// vectors from `at` on but for the last, which begins at `last`.
+struct FewPlace {
+  std::int64_t row = 0, to = 0, at = 0, last = 0;
+};
+
+/// Two rows at once read the input that both see once.
+template <int outs, int vectors, int rows>
+HWY_INLINE void FewTile(const FewChannels& c, const float* room, const FewPlace& p) {
   const Tag tag;
-  Vector sums[outs][vectors];
-  const auto place = [&](int v) { return v + 1 == vectors ? last : at + v * kLanes; };
+  Vector sums[rows][outs][vectors];
+  const auto place = [&](int v) { return v + 1 == vectors ? p.last : p.at + v * kLanes; };
 #pragma GCC unroll 8
-  for (int m = 0; m < outs; ++m) {
+  for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      sums[m][v] = hn::Set(tag, c.bias == nullptr ? 0.0F : c.bias[m]);
+    for (int m = 0; m < outs; ++m) {
+      const Vector bias = hn::Set(tag, c.bias == nullptr ? 0.0F : c.bias[m]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sums[r][m][v] = bias;
     }
   }
   const std::int64_t taps = c.kernel_height * c.kernel_width;
   for (std::int64_t k = 0; k < c.in_channels; ++k) {
-    for (std::int64_t i = 0; i < c.kernel_height; ++i) {
-      const float* const line = room + (k * BandRows(c) + row + i) * BandWidth(c);
+    for (std::int64_t i = 0; i < c.kernel_height + rows - 1; ++i) {
+      const float* const line = room + (k * BandRows(c) + p.row + i) * BandWidth(c);
       const float* const w = c.w + k * taps + i * c.kernel_width;
+      const bool seen[2] = {i<c.kernel_height, i> 0};
       for (std::int64_t j = 0; j < c.kernel_width; ++j) {
         Vector in[vectors];
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; ++v) in[v] = hn::LoadU(tag, line + j + place(v));
 #pragma GCC unroll 8
-        for (int m = 0; m < outs; ++m) {
-          const Vector weight = hn::Set(tag, w[m * c.in_channels * taps + j]);
+        for (int r = 0; r < rows; ++r) {
+          if (rows > 1 && !seen[r]) continue;
 #pragma GCC unroll 8
-          for (int v = 0; v < vectors; ++v) sums[m][v] = hn::MulAdd(weight, in[v], sums[m][v]);
+          for (int m = 0; m < outs; ++m) {
+            const Vector weight =
+                hn::Set(tag, w[m * c.in_channels * taps + j - r * c.kernel_width]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; ++v) {
+              sums[r][m][v] = hn::MulAdd(weight, in[v], sums[r][m][v]);
+            }
+          }
         }
       }
     }
   }
   const Vector least = hn::Set(tag, c.bounds.least), most = hn::Set(tag, c.bounds.most);
 #pragma GCC unroll 8
-  for (int m = 0; m < outs; ++m) {
-    float* const y = c.y + (m * c.height + to) * c.width;
+  for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      hn::StoreU(Held(sums[m][v], least, most), tag, y + place(v));
+    for (int m = 0; m < outs; ++m) {
+      float* const y = c.y + (m * c.height + p.to + r) * c.width;
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) {
+        hn::StoreU(Held(sums[r][m][v], least, most), tag, y + place(v));
+      }
     }
+  }
+}
+
+template <int outs, int rows>
+void FewRows(const FewChannels& c, const float* room, std::int64_t row, std::int64_t to) {
+  // As many sums as there are registers for.
+  constexpr int vectors = outs * rows > 6 ? kVectors / 2 : kVectors;
+  std::int64_t at = 0;
+  for (; at + vectors * kLanes <= c.width; at += vectors * kLanes) {
+    FewTile<outs, vectors, rows>(c, room, {row, to, at, at + (vectors - 1) * kLanes});
+  }
+  for (; at < c.width; at += kLanes) {
+    FewTile<outs, 1, rows>(c, room, {row, to, at, std::min(at, c.width - kLanes)});
   }
 }
 
 template <int outs>
 void Band(const FewChannels& c, std::int64_t first, const float* room) {
-  const std::int64_t end = std::min(c.height, first + kBandRows);
-  for (std::int64_t row = first; row < end; ++row) {
-    std::int64_t at = 0;
-    for (; at + kVectors * kLanes <= c.width; at += kVectors * kLanes) {
-      FewTile<outs, kVectors>(c, room, row - first, row, at, at + (kVectors - 1) * kLanes);
-    }
-    for (; at < c.width; at += kLanes) {
-      FewTile<outs, 1>(c, room, row - first, row, at, std::min(at, c.width - kLanes));
-    }
-  }
+  const std::int64_t rows = std::min(kBandRows, c.height - first);
+  std::int64_t row = 0;
+  for (; row + 2 <= rows; row += 2) FewRows<outs, 2>(c, room, row, first + row);
+  if (row < rows) FewRows<outs, 1>(c, room, row, first + row);
 }
 
 std::int64_t BandRoom(const FewChannels& c) { return c.in_channels * BandRows(c) * BandWidth(c); }
