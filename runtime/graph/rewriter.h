@@ -89,4 +89,15 @@ class Rewriter {
   std::multimap<std::size_t, NodeData> inserted_;
 };
 
+/// Offers each node that is there to `change`, a Result<bool> of its index, in order. How many it
+/// changed.
+template <class Change>
+Result<int> ChangeEach(Rewriter& graph, const Change& change) {
+  int changed = 0;
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    if (!graph.removed(i) && TRY(change(i))) ++changed;
+  }
+  return changed;
+}
+
 }  // namespace slipway::runtime

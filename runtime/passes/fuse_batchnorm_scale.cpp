@@ -49,14 +49,11 @@ Result<bool> Fuse(Rewriter& graph, std::size_t after, std::size_t side) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
     const NodeData& node = graph.node(i);
-    if (graph.removed(i) || !LinesUpFromTheRight(node)) continue;
-    if (node.type != "Mul" && node.type != "Add") continue;
-    if (TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1))) ++fused;
-  }
-  return fused;
+    if (!LinesUpFromTheRight(node) || (node.type != "Mul" && node.type != "Add")) return false;
+    return TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1));
+  });
 }
 
 }  // namespace

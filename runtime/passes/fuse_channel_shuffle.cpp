@@ -67,11 +67,7 @@ Result<bool> Fuse(Rewriter& graph, std::size_t conv) {
 Result<int> Run(Rewriter& graph) {
   const KernelChoice& choice = graph.choice();
   if (choice.reference || choice.device != Device::kCpu) return 0;
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
-    if (!graph.removed(i) && TRY(Fuse(graph, i))) ++fused;
-  }
-  return fused;
+  return ChangeEach(graph, [&](std::size_t i) { return Fuse(graph, i); });
 }
 
 }  // namespace

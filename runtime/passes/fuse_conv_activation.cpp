@@ -34,11 +34,7 @@ Result<bool> Fuse(Rewriter& graph, std::size_t index) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
-    if (!graph.removed(i) && TRY(Fuse(graph, i))) ++fused;
-  }
-  return fused;
+  return ChangeEach(graph, [&](std::size_t i) { return Fuse(graph, i); });
 }
 
 }  // namespace

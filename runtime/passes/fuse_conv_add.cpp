@@ -30,14 +30,12 @@ Result<bool> Fuse(Rewriter& graph, std::size_t add, std::size_t side) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
     const NodeData& node = graph.node(i);
     const bool adds = node.type == "Add" || (node.type == "Sum" && node.inputs.size() == 2);
-    if (graph.removed(i) || !node.domain.empty() || !adds) continue;
-    if (TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1))) ++fused;
-  }
-  return fused;
+    if (!node.domain.empty() || !adds) return false;
+    return TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1));
+  });
 }
 
 }  // namespace

@@ -57,13 +57,11 @@ Result<bool> Fuse(Rewriter& graph, std::size_t mul, std::size_t side) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
     const NodeData& node = graph.node(i);
-    if (graph.removed(i) || node.type != "Mul" || !LinesUpFromTheRight(node)) continue;
-    if (TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1))) ++fused;
-  }
-  return fused;
+    if (node.type != "Mul" || !LinesUpFromTheRight(node)) return false;
+    return TRY(Fuse(graph, i, 0)) || TRY(Fuse(graph, i, 1));
+  });
 }
 
 }  // namespace

@@ -99,13 +99,11 @@ Result<bool> Fuse(Rewriter& graph, std::size_t curve) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
     const NodeData& node = graph.node(i);
-    const bool curve = node.domain.empty() && (node.type == "Erf" || node.type == "Tanh");
-    if (!graph.removed(i) && curve && TRY(Fuse(graph, i))) ++fused;
-  }
-  return fused;
+    if (!node.domain.empty() || (node.type != "Erf" && node.type != "Tanh")) return false;
+    return Fuse(graph, i);
+  });
 }
 
 }  // namespace

@@ -91,12 +91,10 @@ Result<bool> Fuse(Rewriter& graph, std::size_t quotient) {
 }
 
 Result<int> Run(Rewriter& graph) {
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
-    if (graph.removed(i) || !IsNode(graph.node(i), "Div")) continue;
-    if (TRY(Fuse(graph, i))) ++fused;
-  }
-  return fused;
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
+    if (!IsNode(graph.node(i), "Div")) return false;
+    return Fuse(graph, i);
+  });
 }
 
 }  // namespace
