@@ -8,9 +8,9 @@ namespace slipway::runtime {
 namespace {
 
 /// Of a core that has vectors of 512, of 256 or of 128 bits.
-constexpr double kWideWork = 6e8;
-constexpr double kWork = 3e8;
-constexpr double kNarrowWork = 6e7;
+constexpr double kWideWork = 1.2e9;
+constexpr double kWork = 6e8;
+constexpr double kNarrowWork = 1e8;
 
 }  // namespace
 
