@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-#include <string>
+#include <cstdint>
 
 #include "runtime/op.h"
 
@@ -15,10 +14,5 @@ struct SoftmaxShape {
 
 /// By the version's meaning of `axis`. kInvalidArgument where it is out of range.
 Result<SoftmaxShape> SoftmaxShapeOf(const NodeFacts& node);
-
-/// oneDNN's Softmax and LogSoftmax for float32.
-std::string DeclineSoftmaxDnnl(const NodeFacts& node);
-Result<std::unique_ptr<Executable>> PrepareSoftmaxDnnl(const NodeFacts& node,
-                                                       DeviceContext& device);
 
 }  // namespace slipway::runtime

@@ -4,11 +4,14 @@
 // Softmax of 16-bit floats rounds after each step of the function that the standard defines it as.
 #include "runtime/kernels/softmax.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/softmax_simd.h"
 #include "runtime/kernels/types.h"
 #include "runtime/kernels/widened.h"
 
@@ -110,14 +113,79 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   });
 }
 
+std::string DeclineSimd(const NodeFacts& node) {
+  if (node.dtype(0) != DType::kFloat32) return "the input is not float32";
+  const Result<SoftmaxShape> shape = SoftmaxShapeOf(node);
+  if (!shape) return shape.error().message;
+  return shape->count * shape->outer * shape->inner == 0 ? "the input is empty" : "";
+}
+
+/// Long rows one by one, others many at a time.
+template <bool log>
+class Simd final : public Executable {
+ public:
+  explicit Simd(const SoftmaxShape& shape) : shape_(shape) {}
+
+  Result<void> Run(KernelContext& context) const override {
+    constexpr std::int64_t kFewInARow = 16;
+    const float* x = context.input(0)->data<float>().data();
+    float* y = context.output(0).data<float>().data();
+    if (shape_.inner == 1 && shape_.count > kFewInARow) {
+      RunRows(context, x, y);
+    } else {
+      RunBlocks(context, x, y);
+    }
+    return {};
+  }
+
+ private:
+  std::int64_t Grain(std::int64_t rows) const {
+    return std::max<std::int64_t>(1, (1 << 12) / shape_.count / rows);
+  }
+
+  void RunRows(KernelContext& context, const float* x, float* y) const {
+    const std::int64_t count = shape_.count;
+    context.ParallelFor(shape_.outer, Grain(1), [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        SoftmaxOfRow(x + row * count, count, log, y + row * count);
+      }
+    });
+  }
+
+  void RunBlocks(KernelContext& context, const float* x, float* y) const {
+    const std::int64_t rows = shape_.outer * shape_.inner;
+    const std::int64_t blocks = (rows + kSoftmaxRows - 1) / kSoftmaxRows;
+    context.ParallelFor(blocks, Grain(kSoftmaxRows),
+                        [=, this](std::int64_t begin, std::int64_t end) {
+                          CountedVector<float> room(At(shape_.count * kSoftmaxRows));
+                          for (std::int64_t i = begin; i < end; ++i) {
+                            const std::int64_t first = i * kSoftmaxRows;
+                            SoftmaxOfRows({.shape = shape_,
+                                           .log = log,
+                                           .first = first,
+                                           .rows = std::min(kSoftmaxRows, rows - first)},
+                                          x, y, room.data());
+                          }
+                        });
+  }
+
+  SoftmaxShape shape_;
+};
+
+template <bool log>
+Result<std::unique_ptr<Executable>> PrepareSimd(const NodeFacts& node, DeviceContext& /*device*/) {
+  const SoftmaxShape shape = TRY(SoftmaxShapeOf(node));
+  return std::unique_ptr<Executable>(new Simd<log>(shape));
+}
+
 constexpr Kernel kSoftmax[] = {
-    {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
+    {.name = "softmax_simd", .declines = DeclineSimd, .prepare = PrepareSimd<false>},
     {.name = "softmax_reference", .run = Run<Softmax>}};
 constexpr Kernel kLogSoftmax[] = {
-    {.name = "softmax_dnnl", .declines = DeclineSoftmaxDnnl, .prepare = PrepareSoftmaxDnnl},
-    {.name = "softmax_dnnl_widened",
-     .declines = DeclineWidened<DeclineSoftmaxDnnl>,
-     .prepare = PrepareWidened<PrepareSoftmaxDnnl>},
+    {.name = "log_softmax_simd", .declines = DeclineSimd, .prepare = PrepareSimd<true>},
+    {.name = "log_softmax_simd_widened",
+     .declines = DeclineWidened<DeclineSimd>,
+     .prepare = PrepareWidened<PrepareSimd<true>>},
     {.name = "log_softmax_reference", .run = Run<LogSoftmax>}};
 constexpr Kernel kHardmax[] = {{.name = "hardmax", .run = Run<Hardmax>}};
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels in vectors on every set of instructions that this machine has and they are made for.
+#include <gtest/gtest.h>
+#include <hwy/highway.h>
+#include <hwy/targets.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/half_simd.h"
+#include "tests/support/op_run.h"
+
+namespace slipway::test {
+namespace {
+
+/// With the vectors of one set of instructions, until it ends.
+class OnlyTarget {
+ public:
+  explicit OnlyTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
+  ~OnlyTarget() { hwy::SetSupportedTargetsForTest(0); }
+  OnlyTarget(const OnlyTarget&) = delete;
+  OnlyTarget& operator=(const OnlyTarget&) = delete;
+};
+
+struct Problem {
+  std::string kernel, line;
+};
+
+const std::vector<Problem> kProblems = {
+    {"attention_blocked",
+     "Attention opset=23 q=f32[2,3,25,33] k=f32[2,3,257,33] v=f32[2,3,257,17]"},
+    {"attention_blocked",
+     "Attention opset=25 is_causal=1 left_window_size=70 softcap=2 q=f32[1,2,150,8] "
+     "k=f32[1,2,150,8] "
+     "v=f32[1,2,150,64] mask=f32[150,150]"},
+    {"attention_blocked", "Attention opset=23 q=f32[1,4,1,20] k=f32[1,2,130,20] v=f32[1,2,130,7]"},
+    {"attention_blocked",
+     "Attention opset=23 q=f32[1,2,7,16] k=f32[1,2,9,16] v=f32[1,2,9,16] mask=f32[7,9]:special"},
+    {"layer_normalization_simd", "LayerNormalization opset=17 outputs=3 x=f32[5,67] scale=f32[67]"},
+    {"skip_normalization_simd",
+     "com.microsoft.SkipLayerNormalization opset=1 outputs=4 x=f32[2,3,37] skip=f32[3,37] "
+     "gamma=f32[37] beta=f32[37] bias=f32[37]"},
+    {"instance_normalization_simd",
+     "InstanceNormalization opset=6 x=f32[2,3,77] scale=f32[3] b=f32[3]"},
+    {"softmax_simd", "Softmax opset=13 axis=1 x=f32[3,7,45]"},
+    {"softmax_simd", "Softmax opset=13 x=f32[41,3]:special"},
+    {"resize_planned", "Upsample opset=7 mode=linear scales=1,1,2,2.3 x=f32[2,3,17,33]"},
+    {"resize_planned", "Upsample opset=7 mode=nearest scales=1,1,2,2.3 x=f32[2,3,17,33]"},
+};
+
+void ExpectNear(const runtime::Value& expected, const runtime::Value& actual) {
+  const auto a = expected.tensor()->data<float>(), b = actual.tensor()->data<float>();
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) || std::isinf(a[i])) {
+      EXPECT_TRUE(std::isnan(a[i]) ? std::isnan(b[i]) : a[i] == b[i]) << i;
+    } else {
+      EXPECT_NEAR(a[i], b[i], 2e-5F * std::max(1.0F, std::abs(a[i]))) << i;
+    }
+  }
+}
+
+class VectorTargets : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(VectorTargets, AgreeWithTheReference) {
+  for (const Problem& problem : kProblems) {
+    SCOPED_TRACE(problem.kernel + ": " + problem.line);
+    const auto expected = RunOpLine(problem.line);
+    ASSERT_TRUE(expected) << expected.error().message;
+    const OnlyTarget only(GetParam());
+    const auto actual = RunOpLine(problem.line, {}, problem.kernel);
+    ASSERT_TRUE(actual) << actual.error().message;
+    ASSERT_EQ(expected->size(), actual->size());
+    for (std::size_t i = 0; i < expected->size(); ++i) ExpectNear((*expected)[i], (*actual)[i]);
+  }
+}
+
+TEST_P(VectorTargets, ConvertHalvesToTheSameBits) {
+  const OnlyTarget only(GetParam());
+  std::vector<runtime::Float16> x;
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    x.push_back(runtime::Float16::FromBits(static_cast<std::uint16_t>(bits)));
+  }
+  std::vector<float> wide(x.size());
+  runtime::WidenHalf(std::span<const runtime::Float16>(x), wide.data());
+  std::vector<runtime::Float16> narrow(x.size());
+  runtime::NarrowToHalf(std::span<const float>(wide), narrow.data());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    ASSERT_EQ(narrow[i].bits, runtime::Float16(static_cast<float>(x[i])).bits) << i;
+  }
+}
+
+std::string NameOf(const ::testing::TestParamInfo<std::int64_t>& test) {
+  return hwy::TargetName(test.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, VectorTargets,
+                         ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()), NameOf);
+
+}  // namespace
+}  // namespace slipway::test
