@@ -71,7 +71,7 @@ class Worker {
       }
       at += run.count;
     }
-    for (std::int64_t row = 0; row < part_.count; ++row) Finish(row);
+    for (std::int64_t row = 0; row < part_.count && !MustStop(); ++row) Finish(row);
   }
 
  private:
