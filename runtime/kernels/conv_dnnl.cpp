@@ -23,6 +23,7 @@ constexpr std::size_t kSpatialMost = 3;
 constexpr std::size_t kMostScratch = 256 << 20;
 /// Rows and columns of an output whose tiles are mostly whole.
 constexpr std::int64_t kLeastWinograd = 12;
+constexpr std::int64_t kFewPositions = 256;
 
 /// How input and output lie in memory: channels in a block, 0 row by row.
 struct ConvLayout {
@@ -421,8 +422,11 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
   const bool wide = shape->out_channels >= 64 && shape->in_channels >= 16;
   const bool deep =
       shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 1024;
+  // Few positions of many channels that come of fewer are cut badly.
+  const bool spreads = window.output_size() <= kFewPositions && shape->out_channels > 192 &&
+                       shape->in_channels < 256;
   const auto parts = PartsOf(*shape);
-  return (wide || deep) && parts &&
+  return (wide || deep) && !spreads && parts &&
          HasKernels(node, *shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
 }
 
