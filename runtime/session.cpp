@@ -107,11 +107,11 @@ class GraphSession final : public Session {
 
  private:
   Result<std::vector<Value>> RunOnce(const Feeds& feeds, const std::vector<bool>& wanted);
-  /// What `use` makes of the variant for `feeds`; of one that can have any plan where the one at
-  /// hand cannot have what is asked for.
-  template <class Use>
-  auto WithVariant(const Feeds& feeds, const Use& use)
-      -> decltype(use(std::declval<const std::shared_ptr<Variant>&>()));
+  Result<std::vector<Value>> RunVariant(const Variant& variant, const Feeds& feeds,
+                                        const std::vector<bool>& wanted);
+  Result<std::shared_ptr<const Plan>> PlanOf(const Variant& variant, const Feeds& feeds);
+  /// Whether a variant had let go of the graph that was needed; the next ones will not.
+  bool MustKeepGraph(const Error& error);
   void DropIdle();
 
   Model model_;
@@ -157,28 +157,31 @@ void GraphSession::DropIdle() {
   for (const auto& [names, variant] : variants_) variant->runner->DropIdle();
 }
 
-template <class Use>
-auto GraphSession::WithVariant(const Feeds& feeds, const Use& use)
-    -> decltype(use(std::declval<const std::shared_ptr<Variant>&>())) {
-  const auto overridden = TRY(OverriddenNames(model_, feeds));
-  auto made = use(TRY(VariantFor(overridden)));
-  if (made || made.error().id != GraphRunner::kPlanGone) return made;
-  {
-    const std::lock_guard lock(mutex_);
-    if (fixed_) variants_.clear();
-    fixed_ = false;
-  }
-  return use(TRY(VariantFor(overridden)));
+bool GraphSession::MustKeepGraph(const Error& error) {
+  if (error.id != GraphRunner::kPlanGone) return false;
+  const std::lock_guard lock(mutex_);
+  if (fixed_) variants_.clear();
+  fixed_ = false;
+  return true;
+}
+
+Result<std::vector<Value>> GraphSession::RunVariant(const Variant& variant, const Feeds& feeds,
+                                                    const std::vector<bool>& wanted) {
+  const auto inputs = TRY(InputValues(variant.runner->graph().input_infos, feeds));
+  return variant.runner->Run(inputs, wanted);
 }
 
 Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds,
                                                  const std::vector<bool>& wanted) {
-  using Made = Result<std::vector<Value>>;
-  auto made = TRY(WithVariant(feeds, [&](const std::shared_ptr<Variant>& variant) -> Made {
-    const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
-    return variant->runner->Run(inputs, wanted);
-  }));
-  for (Value& value : made) value = TRY(Owned(std::move(value)));
+  const auto overridden = TRY(OverriddenNames(model_, feeds));
+  auto variant = TRY(VariantFor(overridden));
+  auto made = RunVariant(*variant, feeds, wanted);
+  if (!made && MustKeepGraph(made.error())) {
+    variant = TRY(VariantFor(overridden));
+    made = RunVariant(*variant, feeds, wanted);
+  }
+  if (!made) return made;
+  for (Value& value : *made) value = TRY(Owned(std::move(value)));
   return made;
 }
 
@@ -208,17 +211,25 @@ Result<std::vector<Value>> GraphSession::Run(const Feeds& feeds,
   return ordered;
 }
 
+Result<std::shared_ptr<const Plan>> GraphSession::PlanOf(const Variant& variant,
+                                                         const Feeds& feeds) {
+  const auto inputs = TRY(InputValues(variant.runner->graph().input_infos, feeds));
+  return variant.runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
+}
+
 Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
                                                           std::shared_ptr<Variant>& used) {
-  using Made = Result<std::shared_ptr<const Plan>>;
+  const auto overridden = TRY(OverriddenNames(model_, feeds));
   const ThreadScope threads(device_->threads());
   Bounds bounds(memory_, {});
   const BoundsScope scope(&bounds);
-  return WithVariant(feeds, [&](const std::shared_ptr<Variant>& variant) -> Made {
-    used = variant;
-    const auto inputs = TRY(InputValues(variant->runner->graph().input_infos, feeds));
-    return variant->runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
-  });
+  used = TRY(VariantFor(overridden));
+  auto plan = PlanOf(*used, feeds);
+  if (!plan && MustKeepGraph(plan.error())) {
+    used = TRY(VariantFor(overridden));
+    plan = PlanOf(*used, feeds);
+  }
+  return plan;
 }
 
 Result<std::string> GraphSession::Explain(const Feeds& feeds) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "runtime/bounds.h"
 #include "runtime/device/device.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/conv_finish.h"

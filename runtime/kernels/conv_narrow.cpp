@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "runtime/bounds.h"
 #include "runtime/device/cpu.h"
 #include "runtime/kernels/blocked.h"
 #include "runtime/kernels/conv.h"
@@ -178,7 +179,7 @@ std::string DeclineConvNarrow(const NodeFacts& on_blocks) {
   if (ChannelBlock() != kNarrowBlock) return "blocks are of other sizes";
   if (on_blocks.shape(0).size() == 4) return "the image is not in blocks";
   const NodeFacts node = PlainConvFacts(on_blocks);
-  const std::string why = DeclineConvDnnl(node);
+  std::string why = DeclineConvDnnl(node);
   if (!why.empty()) return why;
   if (node.attributes.String("algorithm", "") != "") return "another algorithm is asked for";
   if (node.inputs[1].constant == nullptr) return "the weights are not known";

@@ -42,8 +42,8 @@ struct Place {
 template <int width, int blocks>
 HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
   const Tag tag;
-  constexpr int vectors = blocks * kParts;
-  Vector sums[width][vectors];
+  constexpr int kCount = blocks * kParts;
+  Vector sums[width][kCount];
   const std::int64_t plane = c.height * c.width * kNarrowBlock;
   const std::int64_t image = place.row / c.height;
   const std::int64_t row = place.row % c.height;
@@ -54,7 +54,7 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
     return v / kParts * plane + i * kNarrowBlock + v % kParts * kLanes;
   };
 #pragma GCC unroll 16
-  for (int v = 0; v < vectors; ++v) {
+  for (int v = 0; v < kCount; ++v) {
 #pragma GCC unroll 16
     for (int i = 0; i < width; ++i) {
       if (!chunk.begins) {
@@ -77,9 +77,9 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
         const float* const x =
             c.x + image * c.x_image + (line + place.column * c.stride + right) * kNarrowBlock;
         for (std::int64_t k = 0; k < kNarrowBlock; ++k, w += each) {
-          Vector weights[vectors];
+          Vector weights[kCount];
 #pragma GCC unroll 16
-          for (int v = 0; v < vectors; ++v) weights[v] = hn::LoadU(tag, w + v * kLanes);
+          for (int v = 0; v < kCount; ++v) weights[v] = hn::LoadU(tag, w + v * kLanes);
           if (place.ahead < place.asked) {
             hwy::Prefetch(place.ahead);
             place.ahead += kLine;
@@ -88,7 +88,7 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
           for (int i = 0; i < width; ++i) {
             const Vector number = hn::Set(tag, x[i * c.stride * kNarrowBlock + k]);
 #pragma GCC unroll 16
-            for (int v = 0; v < vectors; ++v) {
+            for (int v = 0; v < kCount; ++v) {
               sums[i][v] = hn::MulAdd(number, weights[v], sums[i][v]);
             }
           }
@@ -101,7 +101,7 @@ HWY_INLINE void Tile(const NarrowConv& c, const Chunk& chunk, Place place) {
 #pragma GCC unroll 16
   for (int i = 0; i < width; ++i) {
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) {
+    for (int v = 0; v < kCount; ++v) {
       Vector sum = sums[i][v];
       if (chunk.ends) {
         sum = hn::IfThenElse(hn::Lt(sum, least), least, sum);

@@ -284,10 +284,10 @@ HWY_INLINE void FewTile(const FewChannels& c, const float* room, const FewPlace&
 template <int outs, int rows>
 void FewRows(const FewChannels& c, const float* room, std::int64_t row, std::int64_t to) {
   // As many sums as there are registers for.
-  constexpr int vectors = outs * rows > 6 ? kVectors / 2 : kVectors;
+  constexpr int kAtOnce = outs * rows > 6 ? kVectors / 2 : kVectors;
   std::int64_t at = 0;
-  for (; at + vectors * kLanes <= c.width; at += vectors * kLanes) {
-    FewTile<outs, vectors, rows>(c, room, {row, to, at, at + (vectors - 1) * kLanes});
+  for (; at + kAtOnce * kLanes <= c.width; at += kAtOnce * kLanes) {
+    FewTile<outs, kAtOnce, rows>(c, room, {row, to, at, at + (kAtOnce - 1) * kLanes});
   }
   for (; at < c.width; at += kLanes) {
     FewTile<outs, 1, rows>(c, room, {row, to, at, std::min(at, c.width - kLanes)});
