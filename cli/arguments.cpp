@@ -136,7 +136,8 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
   options.add_flag("--no-passes", session.no_passes, "Run the graph as it is in the file");
   options
       .add_option("--accuracy", session.accuracy,
-                  "standard or strict: whether Winograd's way of convolutions may be taken")
+                  "standard, or strict: no convolution by Winograd's way, 16-bit floats rounded at "
+                  "every node")
       .capture_default_str();
   options
       .add_option("--memory-limit", session.memory_limit,

@@ -84,10 +84,12 @@ struct SessionLimits {
   std::int64_t loop_trips = limits::kLoopTrips;      ///< graphs inside nodes, in one run; 0: any
 };
 
-/// How far answers may be from those of sums computed one after another in float32.
+/// How far answers may be from those of each node's sums, rounded to its element type.
 enum class Accuracy : std::uint8_t {
-  kStandard,  ///< convolutions of 3x3 by Winograd's way, where that is quicker
-  kStrict,    ///< sums alone
+  /// Convolutions of 3x3 by Winograd's way, where that is quicker; networks of 16-bit floats keep
+  /// float32 between their nodes.
+  kStandard,
+  kStrict,  ///< sums alone, and each node's rounding
 };
 /// `standard` or `strict`; kInvalidArgument naming them for another.
 Result<Accuracy> AccuracyFromName(std::string_view name);

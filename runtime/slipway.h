@@ -329,7 +329,10 @@ typedef struct slipway_session_options {
   int32_t no_passes;  /**< 1: the graph is run as it is written */
   int32_t reference;  /**< 1: only plain reference kernels, for comparison */
   int32_t profile;    /**< 1: keep the time each node took */
-  /** 1: nothing whose rounding errors are larger than those of plain sums in float32. */
+  /**
+   * 1: nothing whose rounding errors are larger than those of plain sums in float32, and 16-bit
+   * floats rounded at every node.
+   */
   int32_t strict_accuracy;
   /**
    * Bytes of all that the session allocates and has not given back: weights (the model's and
