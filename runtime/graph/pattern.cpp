@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/kernels/infer_helpers.h"
+
 namespace slipway::runtime {
 
 bool IsNode(const NodeData& node, std::string_view type) {

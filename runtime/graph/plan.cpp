@@ -19,9 +19,8 @@ Result<std::unique_ptr<Frame>> Plan::MakeFrame() const {
     if (value.place == Place::kConstant) frame->values[i] = Value(*value.facts.constant);
     if (value.place != Place::kArena) continue;
     const PlannedValue& root = values[static_cast<std::size_t>(value.root)];
-    frame->values[i] =
-        Value(Tensor::Wrap(value.facts.dtype, *value.facts.shape, frame->arena.owner(),
-                           arena + root.offset + value.shift));
+    frame->values[i] = Value(Tensor::Wrap(value.facts.dtype, *value.facts.shape,
+                                          frame->arena.owner(), arena + root.offset + value.shift));
   }
   for (const Step& step : steps) {
     auto& inputs = frame->inputs.emplace_back();

@@ -80,9 +80,8 @@ template <bool kAdd>
 void Multiply(const Product& p) {
   std::int64_t row = 0;
   if (p.width == kLanes) {
-    for (; row + 2 * kTileRows <= p.rows; row += 2 * kTileRows) {
-      Tile<2 * kTileRows, 1, kAdd>(p, row, 0);
-    }
+    constexpr int kTall = 2 * kTileRows;
+    for (; row + kTall <= p.rows; row += kTall) Tile<kTall, 1, kAdd>(p, row, 0);
   }
   for (; row + kTileRows <= p.rows; row += kTileRows) Strip<kTileRows, kAdd>(p, row);
   for (; row + 2 <= p.rows; row += 2) Strip<2, kAdd>(p, row);

@@ -3,6 +3,7 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
 #include "runtime/kernels/conv_transpose.h"
 
+#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"

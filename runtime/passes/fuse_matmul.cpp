@@ -5,6 +5,7 @@
 
 #include "runtime/graph/activation.h"
 #include "runtime/graph/pattern.h"
+#include "runtime/kernels/infer_helpers.h"
 #include "runtime/pass.h"
 
 namespace slipway::runtime {

@@ -127,12 +127,13 @@ bool Inputs::Add(PyObject* value) {
           .head = {}};
   if (view.rank > kMostDims) return false;
   for (std::size_t i = 0; i < view.rank; ++i) dims[i] = buffer->shape[i];
-  const bool text = view.dtype == SLIPWAY_STRING;
+  if (view.dtype == SLIPWAY_UNDEFINED) return false;
+  const std::size_t alignment = IsFixedText(buffer->format)
+                                    ? alignof(std::uint32_t)
+                                    : static_cast<std::size_t>(buffer->itemsize);
   const auto address = reinterpret_cast<std::uintptr_t>(buffer->buf);
-  const auto alignment = static_cast<std::uintptr_t>(
-      IsFixedText(buffer->format) ? alignof(std::uint32_t) : buffer->itemsize);
-  if (view.dtype == SLIPWAY_UNDEFINED || alignment == 0 || address % alignment != 0) return false;
-  return !text || AddText(*buffer, view);
+  if (alignment == 0 || address % alignment != 0) return false;
+  return view.dtype != SLIPWAY_STRING || AddText(*buffer, view);
 }
 
 bool Inputs::AddText(const Py_buffer& buffer, slipway_view& view) {
