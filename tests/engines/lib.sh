@@ -78,10 +78,16 @@ def run(data):
 PY
 }
 
-# expected N: what `slipway model run` says of sample N, without blanks.
+# plain_json: the document on standard input on one line, each number in its shortest form: two that
+# differ in a bit differ in it.
+plain_json() {
+  python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)))'
+}
+
+# expected N: what `slipway model run` says of sample N, as plain_json.
 expected() {
   "$bin/slipway" model run "$digits/digits.onnx" -i "image=$digits/samples/test_data_set_$1/input_0.pb" \
-    -o json | tr -d '[:space:]'
+    -o json | plain_json
 }
 
 # check_answers ADDRESS: the server there answers every sample with the very bits of `model run`.
@@ -89,7 +95,7 @@ check_answers() {
   local sample answer
   for sample in 0 1 2 3 4 5 6 7 8 9; do
     answer=$(curl -sS --max-time 10 "http://$1/score" -d "@$digits/samples/digits_$sample.json" |
-      tr -d '[:space:]')
+      plain_json)
     [ "$answer" = "$(expected "$sample")" ] ||
       fail "sample $sample: $answer where model run says $(expected "$sample")"
   done
