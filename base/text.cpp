@@ -199,12 +199,11 @@ std::string RandomHex(std::size_t count) {
     SLIPWAY_CHECK(got >= 0 || errno == EINTR);
     if (got > 0) filled += static_cast<std::size_t>(got);
   }
-  std::string text;
-  text.reserve(2 * count);
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kHex[byte >> 4U];
-    text += kHex[byte & 15U];
+  std::string text(2 * count, '\0');
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto byte = static_cast<unsigned char>(raw[i]);
+    text[2 * i] = kHex[byte >> 4U];
+    text[2 * i + 1] = kHex[byte & 15U];
   }
   return text;
 }

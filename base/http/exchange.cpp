@@ -25,10 +25,10 @@ ServerShared::ServerShared(ServerOptions options_in, Handler handler_in)
       streams(kStreamThreadsMax, options.queue_max) {}
 
 Exchange::Exchange(int fd, std::string peer, ServerShared& shared)
-    : fd_(fd), peer_(std::move(peer)), shared_(shared) {}
+    : fd_(fd), peer_(std::move(peer)), shared_(shared), parser_(shared.options.header_bytes_max) {}
 
 void Exchange::BeginRequest() {
-  parser_ = std::make_unique<RequestParser>(shared_.options.header_bytes_max);
+  parser_.Reset();
   context_ = {};
   answered_ = false;
   input_.Shrink(kKeptBytesMax);
@@ -36,16 +36,16 @@ void Exchange::BeginRequest() {
 
 bool Exchange::ParseHeader() {
   std::string no_body;
-  if (!input_.empty()) input_.Take(parser_->Feed(input_.held(), no_body));
-  if (parser_->refusal() == nullptr) return parser_->header_done();
-  Refuse(*parser_->refusal());
+  if (!input_.empty()) input_.Take(parser_.Feed(input_.held(), no_body));
+  if (parser_.refusal() == nullptr) return parser_.header_done();
+  Refuse(*parser_.refusal());
   return true;
 }
 
 /// Whether what the server's options ask about the request holds; not if it cannot be told.
 bool Exchange::Is(const std::function<bool(const Request&)>& asked) const {
   try {
-    return asked && asked(parser_->request());
+    return asked && asked(parser_.request());
   } catch (const std::exception& error) {
     log::Failure("request could not be classified", {{"error", error.what()}});
     return false;
@@ -56,43 +56,43 @@ bool Exchange::IsQuick() const { return !streams() && Is(shared_.options.quick);
 
 void Exchange::Admit() {
   const ServerOptions& options = shared_.options;
-  Request& request = parser_->request();
+  Request& request = parser_.request();
   request.peer = peer_;
   context_ = {.is_head = request.method == "HEAD",
-              .is_http_1_0 = parser_->is_http_1_0(),
-              .close = !parser_->keep_alive()};
+              .is_http_1_0 = parser_.is_http_1_0(),
+              .close = !parser_.keep_alive()};
   const bool streams = Is(options.streams);
   const std::int64_t max = streams ? options.stream_bytes_max : options.body_bytes_max;
-  if (parser_->content_length() > max) {
+  if (parser_.content_length() > max) {
     RefuseBodySize(max);
   } else if (streams) {
-    body_reader_ = std::make_shared<BodyReader>(fd_, *parser_, input_, options, AwaitsContinue());
+    body_reader_ = std::make_shared<BodyReader>(fd_, parser_, input_, options, AwaitsContinue());
     request.body_reader = body_reader_;
-    request.body_size = parser_->has_body() ? parser_->content_length() : 0;
-  } else if (parser_->content_length() > 0) {
+    request.body_size = parser_.has_body() ? parser_.content_length() : 0;
+  } else if (parser_.content_length() > 0) {
     request.body.reserve(
-        static_cast<std::size_t>(std::min(parser_->content_length(), kReserveBytesMax)));
+        static_cast<std::size_t>(std::min(parser_.content_length(), kReserveBytesMax)));
   }
 }
 
 bool Exchange::AwaitsContinue() const {
-  return !parser_->done() && parser_->expects_continue() && input_.empty();
+  return !parser_.done() && parser_.expects_continue() && input_.empty();
 }
 
 void Exchange::PrepareContinue() { head_ = "HTTP/1.1 100 Continue\r\n\r\n"; }
 
 bool Exchange::ParseBody() {
-  std::string& body = parser_->request().body;
-  if (!input_.empty() && !parser_->done()) input_.Take(parser_->Feed(input_.held(), body));
-  if (parser_->refusal() != nullptr) {
-    Refuse(*parser_->refusal());
+  std::string& body = parser_.request().body;
+  if (!input_.empty() && !parser_.done()) input_.Take(parser_.Feed(input_.held(), body));
+  if (parser_.refusal() != nullptr) {
+    Refuse(*parser_.refusal());
     return true;
   }
   if (std::cmp_greater(body.size(), shared_.options.body_bytes_max)) {
     RefuseBodySize(shared_.options.body_bytes_max);
     return true;
   }
-  return parser_->done();
+  return parser_.done();
 }
 
 void Exchange::Refuse(const Refusal& refusal) {
@@ -123,7 +123,7 @@ void Exchange::AnswerBusy() {
                            .id = "Server.Busy",
                            .fix = "try again"});
   busy.headers.Set("Retry-After", "1");
-  if (!parser_->done()) context_.close = true;
+  if (!parser_.done()) context_.close = true;
   Prepare(std::move(busy));
 }
 
@@ -135,7 +135,9 @@ std::array<std::span<const char>, 2> Exchange::Unsent() const {
 void Exchange::ClearOutput() {
   head_.clear();
   body_.clear();
-  if (body_.capacity() > kKeptBytesMax) body_.shrink_to_fit();
+  for (std::string* output : {&head_, &body_}) {
+    if (output->capacity() > kKeptBytesMax) output->shrink_to_fit();
+  }
   sent_ = 0;
 }
 

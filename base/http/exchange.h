@@ -88,7 +88,7 @@ class Exchange {
   const std::string peer_;
   ServerShared& shared_;
   InputBuffer input_;
-  std::unique_ptr<RequestParser> parser_;
+  RequestParser parser_;
   std::shared_ptr<BodyReader> body_reader_;
   HeadContext context_;
   std::string head_;  // the next bytes to send: head_, then body_, less sent_

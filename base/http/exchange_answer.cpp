@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kPieceBytes = 256 << 10;
 constexpr int kPiecesPerTurn = 64;
+/// A body that is rather copied than sent as a piece of its own.
+constexpr std::size_t kBodyWithHeadMax = 4 << 10;
 
 Response InternalError(std::string_view why) {
   Response response = Problem({.code = Code::kInternal,
@@ -23,14 +25,27 @@ Response InternalError(std::string_view why) {
   return response;
 }
 
+ssize_t SendSome(int fd, const std::array<std::span<const char>, 2>& parts) {
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (parts[1].empty()) return ::send(fd, parts[0].data(), parts[0].size(), kFlags);
+  std::array<iovec, 2> rest{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    rest[i] = {.iov_base = const_cast<char*>(parts[i].data()), .iov_len = parts[i].size()};
+  }
+  msghdr message{};
+  message.msg_iov = rest.data();
+  message.msg_iovlen = rest.size();
+  return ::sendmsg(fd, &message, kFlags);
+}
+
 }  // namespace
 
 void Exchange::Answer() {
   Response response = CallHandler();
   if (body_reader_) {
-    parser_->request().body_reader.reset();
+    parser_.request().body_reader.reset();
     body_reader_->Detach();
-    if (!parser_->done()) context_.close = true;
+    if (!parser_.done()) context_.close = true;
   }
   Prepare(std::move(response));
   SendNow();
@@ -38,7 +53,7 @@ void Exchange::Answer() {
 
 Response Exchange::CallHandler() {
   try {
-    return shared_.handler(parser_->request());
+    return shared_.handler(parser_.request());
   } catch (const std::exception& error) {
     log::Failure("request handler threw", {{"error", error.what()}});
     return InternalError(error.what());
@@ -56,12 +71,17 @@ void Exchange::Prepare(Response response) {
   const Framing framing = FramingOf(response, context_);
   if (framing == Framing::kUntilClose) context_.close = true;
   closing_ = context_.close;
-  head_ = FormatHead(response, context_, std::chrono::system_clock::now());
+  head_.clear();
+  AppendHead(response, context_, std::chrono::system_clock::now(), head_);
   body_.clear();
   sent_ = 0;
   if (context_.is_head || framing == Framing::kNone) return;
   if (!response.body_reader) {
-    body_ = std::move(response.body);
+    if (response.body.size() <= kBodyWithHeadMax) {
+      head_ += response.body;
+    } else {
+      body_ = std::move(response.body);
+    }
     return;
   }
   response_chunked_ = framing == Framing::kChunked;
@@ -116,15 +136,7 @@ Result<std::size_t> Exchange::ReadPiece() {
 /// Sends what the socket takes at once. True if that was all.
 bool Exchange::SendNow() {
   while (HasOutput()) {
-    std::array<iovec, 2> rest{};
-    std::size_t i = 0;
-    for (const std::span<const char> part : Unsent()) {
-      rest[i++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
-    }
-    msghdr message{};
-    message.msg_iov = rest.data();
-    message.msg_iovlen = rest.size();
-    const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = SendSome(fd_, Unsent());
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) {
       broken_ = broken_ || (errno != EAGAIN && errno != EWOULDBLOCK);

@@ -2,9 +2,12 @@
 #include "base/http/io_loop.h"
 
 #include <sched.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 
@@ -20,6 +23,12 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTick{10};
 /// So many ticks without a turn, and nobody looks until the next one begins.
 constexpr int kQuietTicks = 50;
+/// How long a connection may go on alone before others that come are looked for.
+constexpr std::chrono::microseconds kAlone{500};
+/// Looks at one socket before others that want the core have it: some microseconds.
+constexpr int kLooksPerYield = 4;
+/// Turns in a row after which a connection counts as alone.
+constexpr int kTurnsAlone = 8;
 
 bool IsAnswering(std::uint64_t turn) { return turn % 2 == 1; }
 
@@ -33,6 +42,27 @@ struct IoLoop::Context {
   explicit Context(int threads) : io(threads), work(asio::make_work_guard(io)) {}
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work;
+};
+
+/// Makes a loop the one that looks, of those that share the right to, for its lifetime.
+class IoLoop::Looking {
+ public:
+  explicit Looking(IoLoop& loop)
+      : loop_(loop), takes_(!loop.looks_ && !loop.looking_->exchange(true)) {
+    if (takes_) loop_.looks_ = true;
+  }
+  ~Looking() {
+    if (!takes_) return;
+    loop_.looks_ = false;
+    *loop_.looking_ = false;
+  }
+  Looking(const Looking&) = delete;
+  Looking& operator=(const Looking&) = delete;
+  explicit operator bool() const { return loop_.looks_; }
+
+ private:
+  IoLoop& loop_;
+  const bool takes_;
 };
 
 IoLoop::IoLoop(bool answers, std::atomic<bool>* looking)
@@ -58,7 +88,9 @@ void IoLoop::Finish() {
   if (watch_.joinable()) watch_.join();
 }
 
-void IoLoop::BeginTurn() {
+void IoLoop::BeginTurn(const void* connection) {
+  last_turns_ = connection == last_ ? std::min(last_turns_ + 1, kTurnsAlone) : 0;
+  last_ = connection;
   eagerness_.Begin(Steady::now());
   ++turn_;
   if (asleep_ == 0) return;
@@ -95,15 +127,35 @@ void IoLoop::RunEagerly() {
 
 /// Runs what comes until nothing has come for some time, if no other loop does so now.
 void IoLoop::Look() {
-  if (looking_->exchange(true)) return;
-  const auto release = [](std::atomic<bool>* looking) { *looking = false; };
-  const std::unique_ptr<std::atomic<bool>, decltype(release)> mine(looking_, release);
+  const Looking mine(*this);
+  if (!mine) return;
   Steady::time_point before = Steady::now();
   while (true) {
     const bool found = context_->io.poll() > 0;
     const Steady::time_point now = Steady::now();
     if (!found && !eagerness_.LookOn(before, now)) return;
     if (!found) ::sched_yield();
+    before = now;
+  }
+}
+
+std::size_t IoLoop::LookAt(const void* connection, int fd, std::span<char> to) {
+  if (looking_ == nullptr || !MayAnswer() || !eagerness_.wants()) return 0;
+  if (connection != last_ || last_turns_ < kTurnsAlone) return 0;
+  Steady::time_point before = Steady::now();
+  if (before - others_turn_ > kAlone) {
+    others_turn_ = before;
+    return 0;
+  }
+  const Looking mine(*this);
+  if (!mine) return 0;
+  for (int looks = 1;; ++looks) {
+    const ssize_t got = ::recv(fd, to.data(), to.size(), MSG_DONTWAIT);
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) return 0;
+    const Steady::time_point now = Steady::now();
+    if (!eagerness_.LookOn(before, now)) return 0;
+    if (looks % kLooksPerYield == 0) ::sched_yield();
     before = now;
   }
 }

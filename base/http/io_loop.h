@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "base/http/eagerness.h"
@@ -36,10 +38,10 @@ class IoLoop {
   /// Whether the calling thread may answer: the stand-in may not, or there would be no other.
   bool MayAnswer() const { return answers_ && std::this_thread::get_id() == thread_id_; }
 
-  /// The time in which the loop's thread answers a request.
+  /// The time in which the loop's thread answers a request of a connection.
   class Turn {
    public:
-    explicit Turn(IoLoop& loop) : loop_(loop) { loop_.BeginTurn(); }
+    Turn(IoLoop& loop, const void* connection) : loop_(loop) { loop_.BeginTurn(connection); }
     ~Turn() { loop_.EndTurn(); }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
@@ -48,8 +50,13 @@ class IoLoop {
     IoLoop& loop_;
   };
 
+  /// Reads from the socket of a connection that has had the last turns alone, looking for bytes to
+  /// come without sleeping for as long as Eagerness says. 0: none came, or it is the turn of
+  /// others, or nobody is to look now; the socket is to be waited for in the ordinary way.
+  std::size_t LookAt(const void* connection, int fd, std::span<char> to);
+
  private:
-  void BeginTurn();
+  void BeginTurn(const void* connection);
   void EndTurn();
   void Run();
   void RunEagerly();
@@ -59,10 +66,17 @@ class IoLoop {
   void SleepUntilTurn(std::uint64_t turn);
 
   struct Context;
+  class Looking;
   const bool answers_;
   std::atomic<bool>* const looking_;
   const std::unique_ptr<Context> context_;
-  Eagerness eagerness_;                  // of the loop's thread
+  // Of the loop's thread:
+  Eagerness eagerness_;
+  const void* last_ = nullptr;        // the connection that had the last turn
+  int last_turns_ = 0;                // it has had, one after the other
+  Eagerness::Time others_turn_ = {};  // when LookAt has last left the thread to others
+  bool looks_ = false;                // *looking_ is set for this loop
+  // Of all threads:
   std::atomic<std::uint64_t> turn_ = 0;  // odd: the thread answers a request
   std::atomic<int> asleep_ = 0;          // 1: watch_ waits for a turn to begin
   std::atomic<bool> finished_ = false;

@@ -5,6 +5,12 @@
 #include "base/http/http.h"
 
 namespace slipway::http {
+namespace {
+
+/// What most messages have at most.
+constexpr std::size_t kFewFields = 8;
+
+}  // namespace
 
 std::string_view Headers::Get(std::string_view name) const {
   for (const auto& [field, value] : fields_) {
@@ -19,12 +25,20 @@ bool Headers::Has(std::string_view name) const {
 }
 
 void Headers::Set(std::string_view name, std::string_view value) {
+  if (!Has(name)) return Add(name, value);
   std::string kept(value);
   Remove(name);
   fields_.emplace_back(name, std::move(kept));
 }
 
 void Headers::Add(std::string_view name, std::string_view value) {
+  // The name may be one of the fields' own, which making room would move.
+  if (fields_.size() == fields_.capacity()) {
+    std::pair<std::string, std::string> field(name, value);
+    fields_.reserve(std::max(kFewFields, 2 * fields_.size()));
+    fields_.push_back(std::move(field));
+    return;
+  }
   fields_.emplace_back(name, value);
 }
 
@@ -34,8 +48,9 @@ void Headers::Remove(std::string_view name) {
 }
 
 Response JsonResponse(int status, std::string json) {
-  return Response{
-      .status = status, .headers = {{"Content-Type", "application/json"}}, .body = std::move(json)};
+  Response response{.status = status, .body = std::move(json)};
+  response.headers.Add("Content-Type", "application/json");
+  return response;
 }
 
 std::string_view ReasonPhrase(int status) {

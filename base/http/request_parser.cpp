@@ -17,6 +17,9 @@ namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
 using Text = beast::string_view;
 
+/// Of a request's body, what the next one may use again.
+constexpr std::size_t kKeptBytesMax = 16 << 10;
+
 std::string_view View(Text text) { return {text.data(), text.size()}; }
 
 Refusal Malformed(std::string why) {
@@ -59,9 +62,9 @@ std::string OriginForm(std::string_view target) {
 
 }  // namespace
 
-class RequestParser::State final : public beast::http::basic_parser<true> {
+class RequestParser::General final : public beast::http::basic_parser<true> {
  public:
-  explicit State(std::int64_t max) : header_bytes_max(max) {
+  General(std::int64_t max, Request& to) : header_bytes_max(max), request(to) {
     body_limit(boost::none);
     header_limit(static_cast<std::uint32_t>(
         std::min<std::int64_t>(max, std::numeric_limits<std::uint32_t>::max())));
@@ -92,7 +95,7 @@ class RequestParser::State final : public beast::http::basic_parser<true> {
 
   const std::int64_t header_bytes_max;
   std::int64_t header_bytes = 0;
-  Request request;
+  Request& request;
   std::optional<Refusal> refusal;
   std::string* body = nullptr;
   std::int64_t length = -1;
@@ -180,36 +183,74 @@ class RequestParser::State final : public beast::http::basic_parser<true> {
   void on_finish_impl(ErrorCode& /*error*/) override {}
 };
 
-RequestParser::RequestParser(std::int64_t header_bytes_max)
-    : state_(std::make_unique<State>(header_bytes_max)) {}
+RequestParser::RequestParser(std::int64_t header_bytes_max) : header_bytes_max_(header_bytes_max) {}
 
 RequestParser::~RequestParser() = default;
+
+void RequestParser::Reset() {
+  std::string body = std::move(request_.body);
+  if (body.capacity() > kKeptBytesMax) body = {};
+  body.clear();
+  request_ = {};
+  request_.body = std::move(body);
+  plain_.reset();
+  general_.reset();
+}
 
 std::size_t RequestParser::Feed(std::string_view bytes, std::string& body) {
   std::size_t skipped = 0;
   if (refusal() != nullptr || done()) return 0;
-  if (!state_->got_some()) {
+  if (plain_) return FeedPlain(bytes, body);
+  if (!general_ || !general_->got_some()) {
     while (bytes.substr(skipped).starts_with("\r\n")) skipped += 2;
     bytes.remove_prefix(skipped);
     if (bytes.empty() || bytes == "\r") return skipped;
   }
-  if (header_done() && state_->has_coding && MayBeCutLastChunk(bytes)) return skipped;
+  if (!general_) {
+    const std::string_view most =
+        bytes.substr(0, static_cast<std::size_t>(std::max<std::int64_t>(header_bytes_max_, 0)));
+    plain_ = ReadPlainHead(most, request_);
+    if (plain_) {
+      plain_body_left_ = std::max<std::int64_t>(plain_->content_length, 0);
+      return skipped + plain_->bytes;
+    }
+    general_ = std::make_unique<General>(header_bytes_max_, request_);
+  }
+  if (header_done() && general_->has_coding && MayBeCutLastChunk(bytes)) return skipped;
   std::size_t taken = 0;
-  state_->Parse(bytes, body, taken);
+  general_->Parse(bytes, body, taken);
   return skipped + taken;
 }
 
-const Refusal* RequestParser::refusal() const {
-  return state_->refusal ? &*state_->refusal : nullptr;
+std::size_t RequestParser::FeedPlain(std::string_view bytes, std::string& body) {
+  const auto left = static_cast<std::uint64_t>(plain_body_left_);
+  bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes.size())));
+  body.append(bytes);
+  plain_body_left_ -= static_cast<std::int64_t>(bytes.size());
+  return bytes.size();
 }
 
-bool RequestParser::header_done() const { return state_->is_header_done(); }
-bool RequestParser::done() const { return state_->is_done(); }
-Request& RequestParser::request() { return state_->request; }
-std::int64_t RequestParser::content_length() const { return state_->length; }
-bool RequestParser::has_body() const { return state_->has_coding || state_->length > 0; }
-bool RequestParser::keep_alive() const { return state_->keeps_alive; }
-bool RequestParser::is_http_1_0() const { return state_->is_1_0; }
-bool RequestParser::expects_continue() const { return state_->expects && !state_->is_1_0; }
+const Refusal* RequestParser::refusal() const {
+  return general_ && general_->refusal ? &*general_->refusal : nullptr;
+}
+
+bool RequestParser::header_done() const {
+  return plain_ || (general_ && general_->is_header_done());
+}
+bool RequestParser::done() const {
+  return plain_ ? plain_body_left_ == 0 : general_ && general_->is_done();
+}
+std::int64_t RequestParser::content_length() const {
+  if (plain_) return plain_->content_length;
+  return general_ ? general_->length : -1;
+}
+bool RequestParser::has_body() const {
+  return (general_ && general_->has_coding) || content_length() > 0;
+}
+bool RequestParser::keep_alive() const { return plain_ || (general_ && general_->keeps_alive); }
+bool RequestParser::is_http_1_0() const { return general_ && general_->is_1_0; }
+bool RequestParser::expects_continue() const {
+  return general_ && general_->expects && !general_->is_1_0;
+}
 
 }  // namespace slipway::http

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/http/http.h"
+#include "base/http/plain_head.h"
 
 namespace slipway::http {
 
@@ -18,7 +20,7 @@ struct Refusal {
   Error error = {};
 };
 
-/// Reads one HTTP/1.1 request from bytes that come in pieces. Not thread-safe.
+/// Reads HTTP/1.1 requests from bytes that come in pieces, one after the other. Not thread-safe.
 /// Source: RFC 9112.
 class RequestParser {
  public:
@@ -26,6 +28,9 @@ class RequestParser {
   ~RequestParser();
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
+
+  /// Forgets the request, but not all the memory it took, and gets ready for the next.
+  void Reset();
 
   /// Takes bytes off the front and says how many; the others must come again, with more behind
   /// them. Stops after the header. Body bytes are appended to `body`. Nothing is taken after a
@@ -37,7 +42,8 @@ class RequestParser {
   bool header_done() const;
   bool done() const;
 
-  Request& request();
+  Request& request() { return request_; }
+  const Request& request() const { return request_; }
   std::int64_t content_length() const;  ///< -1 without one
   bool has_body() const;
   bool keep_alive() const;
@@ -45,8 +51,14 @@ class RequestParser {
   bool expects_continue() const;
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  class General;
+  std::size_t FeedPlain(std::string_view bytes, std::string& body);
+
+  const std::int64_t header_bytes_max_;
+  Request request_;
+  std::optional<PlainHead> plain_;    // where the head is one
+  std::int64_t plain_body_left_ = 0;  // bytes to come
+  std::unique_ptr<General> general_;  // reads every other request
 };
 
 }  // namespace slipway::http

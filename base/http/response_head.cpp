@@ -6,17 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 
 #include "base/http/field_name.h"
 
 namespace slipway::http {
 namespace {
-
-bool IsTokenChar(char c) {
-  constexpr std::string_view kOthers = "-!#$%&'*+.^_`|~";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         kOthers.find(c) != std::string_view::npos;
-}
 
 /// What most heads take.
 constexpr std::size_t kHeadBytes = 512;
@@ -41,11 +37,26 @@ bool IsControl(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f';
 }
 
+/// Whether a byte may be one; looks at eight at a time. Never not where there is one.
+bool MayHoldControls(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x80 * kOnes;
+  for (; text.size() >= sizeof kOnes; text.remove_prefix(sizeof kOnes)) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data(), sizeof bytes);
+    const std::uint64_t deleted = bytes ^ (0x7f * kOnes);
+    const std::uint64_t found = ((bytes - 0x20 * kOnes) & ~bytes) | ((deleted - kOnes) & ~deleted);
+    if ((found & kHigh) != 0) return true;
+  }
+  return std::any_of(text.begin(), text.end(), IsControl);
+}
+
 void AppendField(std::string& head, std::string_view name, std::string_view value) {
   if (!IsToken(name)) return;
   head.append(name).append(": ");
   const std::size_t begin = head.size();
   head.append(value).append("\r\n");
+  if (!MayHoldControls(value)) return;
   std::replace_if(head.begin() + static_cast<std::ptrdiff_t>(begin), head.end() - 2, IsControl,
                   ' ');
 }
@@ -78,25 +89,25 @@ Framing FramingOf(const Response& response, const HeadContext& context) {
   return context.is_http_1_0 ? Framing::kUntilClose : Framing::kChunked;
 }
 
-std::string FormatHead(const Response& response, const HeadContext& context, TimePoint now) {
-  std::string head;
-  head.reserve(kHeadBytes);
+void AppendHead(const Response& response, const HeadContext& context, TimePoint now,
+                std::string& head) {
+  head.reserve(head.size() + kHeadBytes);
   head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   head.append(ReasonPhrase(response.status)).append("\r\n");
   for (const auto& [name, value] : response.headers) {
     if (!IsOurs(name)) AppendField(head, name, value);
   }
   const Framing framing = FramingOf(response, context);
-  if (framing == Framing::kLength) AppendField(head, "Content-Length", LengthOf(response, context));
+  if (framing == Framing::kLength) {
+    head.append("Content-Length: ").append(LengthOf(response, context)).append("\r\n");
+  }
   if (framing == Framing::kChunked) AppendField(head, "Transfer-Encoding", "chunked");
   if (context.close) {
     AppendField(head, "Connection", "close");
   } else if (context.is_http_1_0) {
     AppendField(head, "Connection", "keep-alive");
   }
-  AppendField(head, "Date", DateOf(now));
-  head += "\r\n";
-  return head;
+  head.append("Date: ").append(DateOf(now)).append("\r\n\r\n");
 }
 
 std::string FormatHttpDate(TimePoint time) {

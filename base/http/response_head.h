@@ -22,10 +22,11 @@ struct HeadContext {
 /// Framing of the response, whether or not its body is sent.
 Framing FramingOf(const Response& response, const HeadContext& context);
 
-/// Status line and header fields with the empty line. Fields that frame the message are ours and
-/// replace the handler's; a name that is no token is left out, control characters in a value
-/// become spaces. Source: RFC 9110 section 5, RFC 9112 section 6.
-std::string FormatHead(const Response& response, const HeadContext& context, TimePoint now);
+/// Writes status line and header fields with the empty line behind what is in `head`. Fields that
+/// frame the message are ours and replace the handler's; a name that is no token is left out,
+/// control characters in a value become spaces. Source: RFC 9110 section 5, RFC 9112 section 6.
+void AppendHead(const Response& response, const HeadContext& context, TimePoint now,
+                std::string& head);
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110 section 5.6.7.
 std::string FormatHttpDate(TimePoint time);

@@ -85,11 +85,12 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   static constexpr std::int64_t kNoDeadline = INT64_MAX;
 
   asio::awaitable<void> ServeOne();
-  asio::awaitable<void> ReadHeader();
-  asio::awaitable<void> ReadBody();
+  void LookForRequest();
+  asio::awaitable<void> ReadHeader(bool idle);
+  asio::awaitable<void> ReadBody(bool awaits_continue);
   asio::awaitable<void> ReadSome(std::size_t room);
-  asio::awaitable<void> Answer();
-  asio::awaitable<void> AnswerHere();
+  void AnswerHere();
+  asio::awaitable<void> AnswerOnPool();
   asio::awaitable<void> StreamOut();
   asio::awaitable<void> WriteOut();
   asio::awaitable<void> WaitForPool();
@@ -124,23 +125,46 @@ asio::awaitable<void> Connection::Run() {
   socket_.close(ignored);
 }
 
+/// A request that has come whole, is answered here and whose answer the socket takes at once passes
+/// through without a wait.
 asio::awaitable<void> Connection::ServeOne() {
   exchange_.BeginRequest();
-  co_await ReadHeader();
+  LookForRequest();
+  const bool idle = exchange_.input().empty();
+  if (idle || !exchange_.ParseHeader()) co_await ReadHeader(idle);
   if (exchange_.broken()) co_return;
   if (!exchange_.answered()) exchange_.Admit();
-  if (!exchange_.answered() && !exchange_.streams()) co_await ReadBody();
+  if (!exchange_.answered() && !exchange_.streams()) {
+    const bool awaits_continue = exchange_.AwaitsContinue();
+    if (awaits_continue || !exchange_.ParseBody()) co_await ReadBody(awaits_continue);
+  }
   if (exchange_.broken()) co_return;
   write_rate_.reset();
-  if (!exchange_.answered()) co_await Answer();
-  co_await WriteOut();
-  co_await StreamOut();
+  if (!exchange_.answered() && loop_.MayAnswer() && exchange_.IsQuick()) {
+    AnswerHere();
+    // Requests that lie ready behind this one must not keep other connections waiting.
+    if (!exchange_.input().empty()) {
+      co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+  } else if (!exchange_.answered()) {
+    co_await AnswerOnPool();
+  }
+  if (exchange_.HasOutput()) co_await WriteOut();
+  exchange_.ClearOutput();
+  if (exchange_.HasStream()) co_await StreamOut();
   exchange_.EndRequest();
 }
 
-asio::awaitable<void> Connection::ReadHeader() {
-  idle_ = exchange_.input().empty();
-  SetDeadline(idle_ ? shared_.options.idle_timeout : shared_.options.header_timeout);
+/// Takes a request that comes close behind the one before without going to sleep for it.
+void Connection::LookForRequest() {
+  InputBuffer& input = exchange_.input();
+  if (fresh_ || !input.empty() || shared_.draining) return;
+  input.Filled(loop_.LookAt(this, socket_.native_handle(), input.Room(kHeaderRoom)));
+}
+
+asio::awaitable<void> Connection::ReadHeader(bool idle) {
+  idle_ = idle;
+  SetDeadline(idle ? shared_.options.idle_timeout : shared_.options.header_timeout);
   if (fresh_ && shared_.draining) SetDeadline(kFreshGrace);
   while (!exchange_.ParseHeader()) {
     if (idle_ && !fresh_ && shared_.draining) exchange_.Break();
@@ -159,10 +183,10 @@ asio::awaitable<void> Connection::ReadHeader() {
   idle_ = false;
 }
 
-asio::awaitable<void> Connection::ReadBody() {
+asio::awaitable<void> Connection::ReadBody(bool awaits_continue) {
   const ServerOptions& options = shared_.options;
   RateGuard rate(options.body_bytes_per_second_min, options.body_timeout);
-  if (exchange_.AwaitsContinue()) {
+  if (awaits_continue) {
     exchange_.PrepareContinue();
     co_await WriteOut();
   }
@@ -190,22 +214,12 @@ asio::awaitable<void> Connection::ReadSome(std::size_t room) {
   if (error && !timed_out_) exchange_.Break();
 }
 
-asio::awaitable<void> Connection::AnswerHere() {
-  {
-    const IoLoop::Turn turn(loop_);
-    exchange_.Answer();
-  }
-  // Requests that lie ready behind this one must not keep other connections waiting.
-  if (!exchange_.input().empty()) {
-    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
-  }
+void Connection::AnswerHere() {
+  const IoLoop::Turn turn(loop_, this);
+  exchange_.Answer();
 }
 
-asio::awaitable<void> Connection::Answer() {
-  if (loop_.MayAnswer() && exchange_.IsQuick()) {
-    co_await AnswerHere();
-    co_return;
-  }
+asio::awaitable<void> Connection::AnswerOnPool() {
   HandlerPool& pool = exchange_.streams() ? shared_.streams : shared_.handlers;
   if (StartOnPool(pool, &Exchange::Answer)) {
     co_await WaitForPool();

@@ -16,6 +16,12 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 
+std::string HeadOf(const Response& response, const HeadContext& context, TimePoint now) {
+  std::string head;
+  AppendHead(response, context, now, head);
+  return head;
+}
+
 TEST(HeadersTest, NamesCompareWithoutCase) {
   Headers headers = {{"Content-Type", "a"}, {"X-Two", "1"}, {"x-two", "2"}};
   EXPECT_EQ(headers.Get("content-TYPE"), "a");
@@ -114,7 +120,7 @@ TEST(ResponseHeadTest, FramesTheMessageWhateverTheHandlerSays) {
   response.headers.Add("Content-Length", "99");
   response.headers.Add("transfer-encoding", "chunked");
   response.headers.Add("Location", "/a");
-  const std::string head = FormatHead(response, {}, TimePoint(std::chrono::seconds(784111777)));
+  const std::string head = HeadOf(response, {}, TimePoint(std::chrono::seconds(784111777)));
   EXPECT_EQ(head,
             "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nLocation: /a\r\n"
             "Content-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
@@ -123,17 +129,31 @@ TEST(ResponseHeadTest, FramesTheMessageWhateverTheHandlerSays) {
 TEST(ResponseHeadTest, ValuesCannotAddFields) {
   const Response response{
       .headers = {{"X-Name", "a\r\nSet-Cookie: b"}, {"Bad Name", "x"}, {"", "x"}, {"A:b", "x"}}};
-  const std::string head = FormatHead(response, {.close = true}, TimePoint());
+  const std::string head = HeadOf(response, {.close = true}, TimePoint());
   EXPECT_THAT(head, HasSubstr("X-Name: a  Set-Cookie: b\r\n"));
   EXPECT_THAT(head, Not(HasSubstr("Bad")));
   EXPECT_THAT(head, Not(HasSubstr("A:b")));
   EXPECT_THAT(head, HasSubstr("Connection: close\r\n"));
 }
 
+TEST(ResponseHeadTest, EveryControlCharacterBecomesASpaceWhereverItIs) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string value(20, 'v');
+      value[at] = static_cast<char>(byte);
+      std::string expected = value;
+      if ((byte < 0x20 && byte != '\t') || byte == 0x7f) expected[at] = ' ';
+      EXPECT_THAT(HeadOf({.headers = {{"X", value}}}, {}, TimePoint()),
+                  HasSubstr("\r\nX: " + expected + "\r\n"))
+          << byte;
+    }
+  }
+}
+
 TEST(ResponseHeadTest, SomeStatusesHaveNoBody) {
   EXPECT_EQ(FramingOf({.status = 204}, {}), Framing::kNone);
   EXPECT_EQ(FramingOf({.status = 304}, {}), Framing::kNone);
-  EXPECT_THAT(FormatHead({.status = 204}, {}, TimePoint()), Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(HeadOf({.status = 204}, {}, TimePoint()), Not(HasSubstr("Content-Length")));
   EXPECT_EQ(ReasonPhrase(404), "Not Found");
   EXPECT_EQ(ReasonPhrase(299), "Unknown");
 }

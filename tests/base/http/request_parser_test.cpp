@@ -4,6 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 namespace slipway::http {
 namespace {
 
@@ -16,6 +22,7 @@ struct Parsed {
   std::string why;
   bool done = false;
   bool keep_alive = false;
+  std::vector<std::pair<std::string, std::string>> fields;
 };
 
 /// Feeds `text` in pieces of `step` bytes, as a connection would.
@@ -37,6 +44,7 @@ Parsed Parse(const std::string& text, std::size_t step, std::int64_t header_max 
   result.method = parser.request().method;
   result.target = parser.request().target;
   result.done = parser.done();
+  result.fields.assign(parser.request().headers.begin(), parser.request().headers.end());
   if (parser.header_done()) result.keep_alive = parser.keep_alive();
   if (parser.refusal() != nullptr) {
     result.refused = parser.refusal()->status;
@@ -124,6 +132,114 @@ TEST_P(RequestParserTest, HeaderSizeIsBounded) {
   const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_NE(Parse(chunked + "5;x=" + std::string(5000, 'a'), GetParam()).refused, 0);
   EXPECT_NE(Parse(chunked + "0\r\nT: " + std::string(5000, 'a'), GetParam()).refused, 0);
+}
+
+/// A head, most often a good one: of what clients write, of what asks for a closer look, and of
+/// what is wrong.
+std::string RandomHead(std::mt19937& random) {
+  static const std::vector<std::string> kFields = {"Content-Type: application/json",
+                                                   "Accept: */*",
+                                                   "User-Agent: a b  c ",
+                                                   "X:",
+                                                   "x-y:\tz\t",
+                                                   "Connection: keep-alive",
+                                                   "Content-Length: 3",
+                                                   "content-length:3",
+                                                   "A: \xc3\xa9",
+                                                   "Cookie:  a=b"};
+  static const std::vector<std::string> kOthers = {"Connection: close",
+                                                   "Connection: Keep-Alive, Upgrade",
+                                                   "Transfer-Encoding: chunked",
+                                                   "Expect: 100-continue",
+                                                   "Content-Length: 03",
+                                                   "Content-Length: 4 ",
+                                                   "Content-Length: -1",
+                                                   "Content-Length: 3, 3",
+                                                   "Host: other",
+                                                   "Bad name: x",
+                                                   "NoColon",
+                                                   "X: a\x01",
+                                                   " folded",
+                                                   "Upgrade: h2c",
+                                                   "Proxy-Connection: close",
+                                                   "Content-Length: 9999999999999999999",
+                                                   ": x"};
+  static const std::vector<std::string> kTargets = {"/score",     "/a?b=c%20d", "/\xc3\xa9", "*",
+                                                    "http://h/a", "/a b",       ""};
+  const auto one_of = [&random](const std::vector<std::string>& all) {
+    return all[random() % all.size()];
+  };
+  std::string head = random() % 9 == 0 ? "get" : "POST";
+  head += " " + (random() % 6 == 0 ? one_of(kTargets) : "/score");
+  head += random() % 12 == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
+  if (random() % 12 != 0) head += "Host: h\r\n";
+  for (std::size_t i = random() % 5; i > 0; --i) head += one_of(kFields) + "\r\n";
+  if (random() % 4 == 0) head += one_of(kOthers) + "\r\n";
+  if (random() % 10 == 0) head.erase(random() % head.size(), 1);
+  return head + "\r\n";
+}
+
+/// A field that has a head read in the general way.
+constexpr std::string_view kTabbed = "T:\t1\r\n";
+
+TEST(RequestHeadTest, PlainHeadsAreReadAsAllOthers) {
+  std::mt19937 random(11);
+  int good = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string text = RandomHead(random) + "abcNEXT";
+    SCOPED_TRACE(text);
+    std::string other = text;
+    other.insert(text.rfind("\r\nabcNEXT"), kTabbed);
+    const Parsed quick = Parse(text, text.size());
+    Parsed general = Parse(other, other.size());
+    ASSERT_EQ(quick.refused, general.refused) << quick.why << " | " << general.why;
+    EXPECT_EQ(quick.done, general.done);
+    if (!quick.done || quick.refused != 0) continue;
+    ++good;
+    std::erase(general.fields, std::pair<std::string, std::string>("T", "1"));
+    EXPECT_EQ(quick.method, general.method);
+    EXPECT_EQ(quick.target, general.target);
+    EXPECT_EQ(quick.body, general.body);
+    EXPECT_EQ(quick.rest, general.rest);
+    EXPECT_EQ(quick.keep_alive, general.keep_alive);
+    EXPECT_EQ(quick.fields, general.fields);
+  }
+  EXPECT_GT(good, 5000);
+}
+
+TEST(RequestHeadTest, HeadsOfAboutTheGreatestSizeAreReadAlike) {
+  const std::string plain = "GET / HTTP/1.1\r\nHost: h\r\nX: 0123456789\r\n\r\n";
+  std::string tabbed = plain;
+  tabbed[plain.find(" 01")] = '\t';
+  for (std::int64_t max = 20; max < 60; ++max) {
+    EXPECT_EQ(Parse(plain, plain.size(), max).refused, Parse(tabbed, tabbed.size(), max).refused)
+        << max;
+  }
+}
+
+TEST(RequestHeadTest, AParserIsUsedAgain) {
+  RequestParser parser(1000);
+  const std::string first = "POST /a HTTP/1.1\r\nHost: h\r\nX: y\r\nContent-Length: 2\r\n\r\n";
+  const std::string second = "POST /b HTTP/1.0\r\nContent-Length: 1\r\n\r\n";
+  for (int i = 0; i < 3; ++i) {
+    parser.Reset();
+    EXPECT_EQ(parser.Feed(first, parser.request().body), first.size());
+    EXPECT_EQ(parser.Feed("xyz", parser.request().body), 2U);
+    EXPECT_TRUE(parser.done() && parser.keep_alive() && !parser.is_http_1_0());
+    EXPECT_EQ(parser.request().body, "xy");
+    EXPECT_EQ(parser.request().headers.Get("X"), "y");
+    parser.Reset();
+    EXPECT_FALSE(parser.done() || parser.header_done());
+    EXPECT_EQ(parser.Feed(second, parser.request().body), second.size());
+    EXPECT_EQ(parser.Feed("zz", parser.request().body), 1U);
+    EXPECT_TRUE(parser.done() && !parser.keep_alive() && parser.is_http_1_0());
+    EXPECT_EQ(parser.request().body, "z");
+    EXPECT_EQ(parser.request().target, "/b");
+    EXPECT_FALSE(parser.request().headers.Has("X"));
+    parser.Reset();
+    parser.Feed("BAD\r\n\r\n", parser.request().body);
+    EXPECT_NE(parser.refusal(), nullptr);
+  }
 }
 
 TEST_P(RequestParserTest, KeepAliveFollowsVersionAndField) {
