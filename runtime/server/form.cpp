@@ -17,11 +17,11 @@ void SetFeed(std::string name, runtime::Value value, runtime::Feeds& feeds) {
   feeds.emplace_back(std::move(name), std::move(value));
 }
 
-Result<runtime::ValueInfo> InputNamed(const runtime::Model& model, std::string_view name) {
+Result<const runtime::ValueInfo*> InputNamed(const runtime::Model& model, std::string_view name) {
   std::vector<std::string> known;
   for (const auto& list : {model.inputs(), model.overridable_initializers()}) {
     for (const runtime::ValueInfo& input : list) {
-      if (input.name == name) return input;
+      if (input.name == name) return &input;
     }
   }
   for (const runtime::ValueInfo& input : model.inputs()) known.push_back(input.name);

@@ -20,8 +20,9 @@ struct Question {
 /// Adds a feed; the later of two with one name counts.
 void SetFeed(std::string name, runtime::Value value, runtime::Feeds& feeds);
 
-/// The declared input of that name. kInvalidArgument (id `Input.Unknown`) naming the inputs.
-Result<runtime::ValueInfo> InputNamed(const runtime::Model& model, std::string_view name);
+/// The declared input of that name, which the model keeps. kInvalidArgument (id `Input.Unknown`)
+/// naming the inputs.
+Result<const runtime::ValueInfo*> InputNamed(const runtime::Model& model, std::string_view name);
 
 /// Names of the outputs that were asked for: `wanted`, or all.
 std::vector<std::string> OutputNames(const runtime::Model& model,

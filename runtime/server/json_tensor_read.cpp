@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "runtime/server/json_tensor.h"
@@ -68,10 +71,71 @@ bool Convert(std::string_view token, T& value) {
   return true;
 }
 
+/// Powers of ten, each exact.
+constexpr std::array kTens = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                              1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+
+/// How many digits the quick way takes.
+template <class T>
+constexpr std::ptrdiff_t kQuickDigits = std::min(std::numeric_limits<T>::digits10, 18);
+template <>
+constexpr std::ptrdiff_t kQuickDigits<float> = 18;
+
+/// `number` / 10^`tens`, rounded once; false where that cannot be told.
+template <class T>
+bool Quotient(std::int64_t number, std::size_t /*tens*/, T& value) {
+  value = static_cast<T>(number);
+  return true;
+}
+bool Quotient(std::int64_t number, std::size_t tens, double& value) {
+  value = static_cast<double>(number);
+  if (tens > 0) value /= kTens[tens];
+  return true;
+}
+/// A quotient in doubles is off by two units in the last place at most. It gives the nearest float
+/// unless it lies that close to the middle between two.
+bool Quotient(std::int64_t number, std::size_t tens, float& value) {
+  constexpr std::uint64_t kBelowFloat = (1ULL << 29) - 1, kMiddle = 1ULL << 28, kDoubt = 4;
+  double wide = 0;
+  Quotient(number, tens, wide);
+  const std::uint64_t rest = std::bit_cast<std::uint64_t>(wide) & kBelowFloat;
+  value = static_cast<float>(wide);
+  return rest + kDoubt < kMiddle || rest > kMiddle + kDoubt;
+}
+
+/// The quick way for most numbers: of so few digits that they are exact, and with a comma or a
+/// bracket right behind. Gives where the number ends; `start` where the general way must read it.
+template <class T>
+const char* ReadShort(const char* const start, const char* const end, T& value) {
+  const bool negative = std::is_signed_v<T> && start < end && *start == '-';
+  const char* const first = start + (negative ? 1 : 0);
+  const char* next = first;
+  std::int64_t number = 0;
+  const auto read_digits = [&](std::ptrdiff_t most) {
+    const char* const last = next + std::min(most, end - next);
+    for (; next < last && *next >= '0' && *next <= '9'; ++next)
+      number = 10 * number + (*next - '0');
+  };
+  read_digits(kQuickDigits<T>);
+  if (next == first || next == end || (*first == '0' && next > first + 1)) return start;
+  std::size_t fraction = 0;
+  if (std::is_floating_point_v<T> && *next == '.') {
+    const char* const point = next++;
+    read_digits(kQuickDigits<T> - (point - first));
+    fraction = static_cast<std::size_t>(next - point - 1);
+    if (fraction == 0 || next == end) return start;
+  }
+  if (*next != ',' && *next != ']') return start;
+  if (!Quotient(number, fraction, value)) return start;
+  if (negative) value = static_cast<T>(-value);
+  return next;
+}
+
 /// What is written into a tensor's elements for each scalar of the text. One per element type.
 template <class T>
 struct Numbers {
   using Element = T;
+  static constexpr auto& kReadQuickly = ReadShort<T>;
   static Result<std::size_t> Read(std::string_view text, std::size_t at, T& value) {
     const std::size_t end = JsonReader::EndOfNumber(text, at);
     if (end != at && Convert(text.substr(at, end - at), value)) return end;
@@ -154,8 +218,8 @@ class Nesting {
       return Bad(fmt::format("array at byte {} is nested deeper than {}", at, limits::kTensorRank));
     }
     if (depth_ > 0) ++counts_[depth_ - 1];
-    if (depth_ == counts_.size()) {
-      counts_.push_back(0);
+    if (depth_ == shape_.size()) {
+      if (depth_ == 0) shape_.reserve(kUsualRank);
       shape_.push_back(-1);
     }
     counts_[depth_++] = 0;
@@ -169,10 +233,10 @@ class Nesting {
     return {};
   }
 
-  bool CountLeaf() {
+  bool CountLeaves(std::size_t count) {
     if (leaf_ == kUnknown) leaf_ = depth_;
     if (depth_ != leaf_ || leaf_ < shape_.size()) return false;
-    if (depth_ > 0) ++counts_[depth_ - 1];
+    if (depth_ > 0) counts_[depth_ - 1] += static_cast<std::int64_t>(count);
     return true;
   }
 
@@ -184,8 +248,9 @@ class Nesting {
 
  private:
   static constexpr std::size_t kUnknown = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kUsualRank = 4;
   std::size_t depth_ = 0, leaf_ = kUnknown;
-  std::vector<std::int64_t> counts_;
+  std::array<std::int64_t, static_cast<std::size_t>(limits::kTensorRank)> counts_{};
   Shape shape_;
 };
 
@@ -205,6 +270,29 @@ Result<bool> PassComma(std::string_view text, std::size_t& at) {
   return false;
 }
 
+/// Takes numbers that can be read quickly off a row, each with what is behind it. Gives where the
+/// row goes on: `wants_value` tells whether with a value, for the general way to read, or with its
+/// bracket.
+template <class Kind>
+std::size_t CollectRow(std::string_view text, std::size_t at, bool& wants_value,
+                       std::vector<typename Kind::Element>& elements) {
+  typename Kind::Element element{};
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const char* next = begin + at;
+  while (wants_value) {
+    const char* const behind = Kind::kReadQuickly(next, end, element);
+    if (behind == next) break;
+    elements.push_back(element);
+    wants_value = *behind == ',';
+    next = wants_value ? behind + 1 : behind;
+    if (next < end && *next <= ' ') {
+      next = begin + JsonReader::SkipSpace(text, static_cast<std::size_t>(next - begin));
+    }
+  }
+  return static_cast<std::size_t>(next - begin);
+}
+
 template <class Kind>
 Result<Collected<Kind>> Collect(JsonReader& reader, std::size_t expected) {
   const std::string_view text = reader.text();
@@ -220,8 +308,18 @@ Result<Collected<Kind>> Collect(JsonReader& reader, std::size_t expected) {
       if (at >= text.size() || text[at] != ']') continue;
       want_value = false;
     }
+    if constexpr (requires { Kind::kReadQuickly; }) {
+      if (want_value && !nesting.at_top()) {
+        const std::size_t before = out.elements.size();
+        const std::size_t next = CollectRow<Kind>(text, at, want_value, out.elements);
+        const std::size_t count = out.elements.size() - before;
+        if (count > 0 && !nesting.CountLeaves(count)) return Nesting::Uneven(at);
+        at = next;
+        if (count > 0 && want_value) continue;
+      }
+    }
     if (want_value) {
-      if (!nesting.CountLeaf()) return Nesting::Uneven(at);
+      if (!nesting.CountLeaves(1)) return Nesting::Uneven(at);
       typename Kind::Element element{};
       at = TRY(Kind::Read(text, at, element));
       out.elements.push_back(std::move(element));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -27,10 +28,12 @@ void AppendFloat(T value, std::string& out) {
   }
   std::array<char, 32> buffer;
   char* begin = buffer.data();
-  char* end = std::to_chars(begin, begin + buffer.size(), value).ptr;
-  const std::string_view text(begin, static_cast<std::size_t>(end - begin));
-  out += text;
-  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+  char* end = std::to_chars(begin, begin + buffer.size() - 2, value).ptr;
+  if (std::none_of(begin, end, [](char c) { return c == '.' || c == 'e'; })) {
+    *end++ = '.';
+    *end++ = '0';
+  }
+  out.append(begin, static_cast<std::size_t>(end - begin));
 }
 
 void Append(float value, std::string& out) { AppendFloat(value, out); }

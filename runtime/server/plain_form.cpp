@@ -10,6 +10,9 @@
 namespace slipway::server {
 namespace {
 
+/// What answers of few numbers take.
+constexpr std::size_t kFewBytes = 256;
+
 Result<runtime::Value> ReadInput(JsonReader& reader, const runtime::ValueInfo& input) {
   if (input.type.kind != runtime::TypeInfo::Kind::kTensor) {
     return Error{.code = Code::kUnimplemented,
@@ -53,8 +56,8 @@ Result<PlainQuestion> ReadPlain(std::string_view body, const runtime::Model& mod
       continue;
     }
     plain.by_name = plain.by_name || name != "data";
-    const runtime::ValueInfo input = TRY(InputNamed(model, name));
-    SetFeed(name, TRY(ReadInput(reader, input)), plain.question.feeds);
+    const runtime::ValueInfo* input = TRY(InputNamed(model, name));
+    SetFeed(name, TRY(ReadInput(reader, *input)), plain.question.feeds);
   }
   TRY(reader.Finish());
   return plain;
@@ -62,7 +65,9 @@ Result<PlainQuestion> ReadPlain(std::string_view body, const runtime::Model& mod
 
 Result<std::string> WritePlain(const runtime::Model& model, bool by_name,
                                const std::vector<runtime::Value>& values) {
-  std::string out = "{";
+  std::string out;
+  out.reserve(kFewBytes);
+  out += '{';
   const bool single = !by_name && values.size() == 1;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (i > 0) out += ',';

@@ -20,8 +20,8 @@ Error Bad(std::string message) {
 
 Result<void> ReadInput(std::string name, std::string_view proto, const runtime::Model& model,
                        Question& question) {
-  const runtime::ValueInfo input = TRY(InputNamed(model, name));
-  auto value = runtime::ReadProtoValue(std::as_bytes(std::span(proto)), input.type);
+  const runtime::ValueInfo* input = TRY(InputNamed(model, name));
+  auto value = runtime::ReadProtoValue(std::as_bytes(std::span(proto)), input->type);
   if (!value) return Within(fmt::format("input '{}'", name), std::move(value).error());
   SetFeed(std::move(name), *std::move(value), question.feeds);
   return {};

@@ -3,6 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+
 #include "base/text.h"
 #include "runtime/server/json_tensor.h"
 
@@ -53,7 +58,16 @@ http::Response PredictErrorReply(const Error& error) {
 }
 
 void SetRunTime(double run_ms, http::Response& response) {
-  response.headers.Set("x-ms-run-fn-exec-ms", fmt::format("{:.3f}", run_ms));
+  // As "{:.3f}" would, at a fraction of what that takes.
+  std::array<char, 32> text;
+  const auto micros = static_cast<std::int64_t>(std::llround(run_ms * 1000));
+  char* end = std::to_chars(text.begin(), text.end(), micros / 1000).ptr;
+  *end++ = '.';
+  for (std::int64_t unit = 100; unit > 0; unit /= 10) {
+    *end++ = static_cast<char>('0' + micros / unit % 10);
+  }
+  response.headers.Set("x-ms-run-fn-exec-ms",
+                       {text.data(), static_cast<std::size_t>(end - text.data())});
 }
 
 std::string MediaType(std::string_view header) {

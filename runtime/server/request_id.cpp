@@ -14,22 +14,28 @@ constexpr std::string_view kServerVersion = "slipway/" SLIPWAY_VERSION;
 constexpr std::size_t kIdBytes = 16;
 constexpr std::size_t kIdsDrawn = 32;
 
-/// Random digits of one id. Many are drawn at a time: each time is a call of the system.
-std::string NewDigits() {
+/// Random digits of one id, until the thread asks again. Many are drawn at a time: each time is a
+/// call of the system.
+std::string_view NewDigits() {
   thread_local std::string drawn;
-  if (drawn.empty()) drawn = RandomHex(kIdsDrawn * kIdBytes);
-  std::string digits = drawn.substr(drawn.size() - 2 * kIdBytes);
-  drawn.resize(drawn.size() - digits.size());
-  return digits;
+  thread_local std::size_t used = 0;
+  if (used == drawn.size()) {
+    drawn = RandomHex(kIdsDrawn * kIdBytes);
+    used = 0;
+  }
+  used += 2 * kIdBytes;
+  return std::string_view(drawn).substr(used - 2 * kIdBytes, 2 * kIdBytes);
 }
 
 /// A random UUID. Source: RFC 9562 section 5.4.
 std::string NewId() {
-  std::string hex = NewDigits();
-  hex[12] = '4';
-  hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) & 3U];
-  for (std::size_t at : {20U, 16U, 12U, 8U}) hex.insert(at, "-");
-  return hex;
+  const std::string_view digits = NewDigits();
+  std::string id;
+  id.reserve(digits.size() + 4);
+  id.append(digits, 0, 8).append("-").append(digits, 8, 4).append("-4").append(digits, 13, 3);
+  id.append("-").append(1, "89ab"[static_cast<unsigned char>(digits[16]) & 3U]);
+  id.append(digits, 17, 3).append("-").append(digits, 20);
+  return id;
 }
 
 }  // namespace

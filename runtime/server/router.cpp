@@ -91,6 +91,28 @@ Router::Router(Scorer& scorer, RouterOptions options)
     return std::count_if(a.segments.begin(), a.segments.end(), IsWord) >
            std::count_if(b.segments.begin(), b.segments.end(), IsWord);
   });
+  plain_ = PlainTargets();
+}
+
+std::vector<Router::Plain> Router::PlainTargets() const {
+  std::vector<Plain> all;
+  for (const Compiled& candidate : routes_) {
+    const Route& route = candidate.route;
+    auto parsed = http::ParseTarget(route.path);
+    if (!parsed) continue;
+    http::Target target = WithoutPrefix(*std::move(parsed));
+    const Found found = Find(route.method, target.segments);
+    if (found.route != &candidate || !found.params.empty()) continue;
+    all.push_back({std::string(route.path), std::move(target), found.route});
+  }
+  return all;
+}
+
+const Router::Plain* Router::FindPlain(std::string_view method, std::string_view target) const {
+  const auto found = std::find_if(plain_.begin(), plain_.end(), [&](const Plain& plain) {
+    return plain.target == target && plain.route->route.method == method;
+  });
+  return found == plain_.end() ? nullptr : &*found;
 }
 
 Router::Found Router::Find(std::string_view method,
@@ -165,10 +187,16 @@ http::Response Router::AnswerRoute(Asked& asked, Found found) const {
 }
 
 http::Response Router::Answer(Asked& asked) const {
-  auto target = http::ParseTarget(asked.request.target);
-  if (!target) return MessageReply(target.error());
-  asked.target = WithoutPrefix(*std::move(target));
-  Found found = Find(asked.request.method, asked.target.segments);
+  Found found;
+  if (const Plain* plain = FindPlain(asked.request.method, asked.request.target)) {
+    asked.target = plain->parsed;
+    found.route = plain->route;
+  } else {
+    auto target = http::ParseTarget(asked.request.target);
+    if (!target) return MessageReply(target.error());
+    asked.target = WithoutPrefix(*std::move(target));
+    found = Find(asked.request.method, asked.target.segments);
+  }
   if (found.route == nullptr) return NotFound(asked, found);
   http::Response response = AnswerRoute(asked, std::move(found));
   if (asked.ids) {

@@ -23,6 +23,8 @@ class Router {
  public:
   /// `scorer` must outlive the router.
   Router(Scorer& scorer, RouterOptions options);
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
   http::Response Handle(http::Request& request) const;
 
  private:
@@ -35,7 +37,15 @@ class Router {
     std::vector<std::pair<std::string, std::string>> params;
     std::vector<std::string> allowed;  ///< methods of routes with a path that matches
   };
+  /// A target that is asked for just as a route names its path, and what the ordinary way finds.
+  struct Plain {
+    std::string target;
+    http::Target parsed;
+    const Compiled* route = nullptr;
+  };
   Found Find(std::string_view method, const std::vector<std::string>& segments) const;
+  const Plain* FindPlain(std::string_view method, std::string_view target) const;
+  std::vector<Plain> PlainTargets() const;
   /// What the answer to a request is made with.
   struct Asked {
     http::Request& request;
@@ -52,6 +62,7 @@ class Router {
   const RouterOptions options_;
   std::vector<std::string> prefix_;
   std::vector<Compiled> routes_;  // more specific paths first
+  std::vector<Plain> plain_;
 };
 
 }  // namespace slipway::server

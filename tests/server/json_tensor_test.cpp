@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/server/json_tensor.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <type_traits>
 
 #include "base/json.h"
 #include "runtime/server/small_float.h"
@@ -72,6 +75,72 @@ TEST(JsonTensorTest, RefusesWhatIsNoArray) {
   for (const char* text : {"", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[[1]", "{}", "null",
                            "[null]", "[1]]", "[1.]", "[01]", "[+1]", "[\"1\"]", "[true]"}) {
     EXPECT_FALSE(Nested(text, DType::kFloat32)) << text;
+  }
+}
+
+/// A text made of the characters of numbers, most often a number.
+std::string NumberText(std::mt19937& random) {
+  const auto digits = [&random](std::size_t most) {
+    std::string text;
+    for (std::size_t i = random() % (most + 1); i > 0; --i) text += "00123456789"[random() % 11];
+    return text;
+  };
+  std::string text = random() % 3 == 0 ? "-" : "";
+  text += digits(9);
+  if (random() % 2 == 0) text += "." + digits(8);
+  if (random() % 8 == 0) text += "eE"[random() % 2] + digits(2);
+  if (random() % 10 == 0) text.insert(random() % (text.size() + 1), 1, "+-.eE0x "[random() % 8]);
+  return text;
+}
+
+/// A tab behind a number has it read in the general way.
+template <class T>
+void ReadBothWays(DType dtype, std::mt19937& random) {
+  const std::string text = NumberText(random);
+  const std::string behind = random() % 2 == 0 ? ", 1, 2, 3, 4]" : "]           ";
+  const auto quick = Nested("[" + text + behind, dtype);
+  const auto general = Nested("[" + text + "\t" + behind, dtype);
+  ASSERT_EQ(quick.has_value(), general.has_value()) << text;
+  if (!quick || quick->size() == 0) return;
+  const T value = quick->data<T>()[0];
+  EXPECT_EQ(std::memcmp(&value, general->raw(), sizeof value), 0) << text;
+  T expected{};
+  if constexpr (std::is_same_v<T, float>) {
+    expected = std::strtof(text.c_str(), nullptr);
+  } else if constexpr (std::is_same_v<T, double>) {
+    expected = std::strtod(text.c_str(), nullptr);
+  } else {
+    expected = static_cast<T>(std::strtod(text.c_str(), nullptr));
+  }
+  EXPECT_EQ(std::memcmp(&value, &expected, sizeof value), 0) << text;
+}
+
+TEST(JsonTensorTest, ShortNumbersAreReadAsAllOthers) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    ReadBothWays<float>(DType::kFloat32, random);
+    ReadBothWays<double>(DType::kFloat64, random);
+    ReadBothWays<std::int8_t>(DType::kInt8, random);
+    ReadBothWays<std::uint16_t>(DType::kUint16, random);
+    ReadBothWays<std::int32_t>(DType::kInt32, random);
+    ReadBothWays<std::int64_t>(DType::kInt64, random);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(JsonTensorTest, FloatsAreRoundedOnceNearTheMiddleOfTwo) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 20'000; ++i) {
+    const auto low = static_cast<float>(1 + random() % 1'000'000) / 1000.0F;
+    const double middle = (static_cast<double>(low) + std::nextafter(low, 2e9F)) / 2;
+    for (const int digits : {7, 9, 12, 15, 16, 17, 18, 20, 25}) {
+      const std::string text = fmt::format("{:.{}f}", middle, digits);
+      const auto tensor = Nested("[" + text + ", -" + text + "]", DType::kFloat32);
+      ASSERT_TRUE(tensor) << text;
+      const float expected = std::strtof(text.c_str(), nullptr);
+      ASSERT_EQ(tensor->data<float>()[0], expected) << text;
+      ASSERT_EQ(tensor->data<float>()[1], -expected) << text;
+    }
   }
 }
 

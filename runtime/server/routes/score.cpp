@@ -20,6 +20,8 @@
 namespace slipway::server {
 namespace {
 
+constexpr std::string_view kJsonType = "application/json";
+
 enum class Form : std::uint8_t { kPredict, kOip, kPlain };
 
 bool HasInput(const runtime::Model& model, std::string_view name) {
@@ -84,7 +86,8 @@ Result<http::Response> AnswerOip(Call& call, const ServedModel& model) {
 
 Result<http::Response> AnswerPost(Call& call) {
   const ServedModel* model = TRY(call.scorer.Find("", ""));
-  if (IsProtoType(MediaType(call.request.headers.Get("Content-Type")))) {
+  const std::string_view type = call.request.headers.Get("Content-Type");
+  if (type != kJsonType && IsProtoType(MediaType(type))) {
     return AnswerPredict(call, *model);
   }
   switch (TRY(FormOf(call.request.body, model->model()))) {
