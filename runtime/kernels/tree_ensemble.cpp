@@ -6,9 +6,11 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/small_trees.h"
 
 namespace slipway::runtime {
 namespace {
@@ -131,6 +133,9 @@ constexpr std::size_t kLanes = 8;
 constexpr std::int64_t kBlockRows = 32;
 constexpr int kStepsAtOnce = 4;  ///< before looking whether every lane is at a leaf
 constexpr std::int64_t kFewTargets = 8;
+/// Rows that are worth asking every branch for, and trees that are worth laying rows out for it.
+constexpr std::int64_t kLeastAtOnce = 4;
+constexpr std::size_t kLeastTrees = 8;
 
 template <class V>
 class PackedScorer final : public ForestScorer {
@@ -151,6 +156,7 @@ class PackedScorer final : public ForestScorer {
       groups_.push_back(group);
     }
     if (forest.targets <= kFewTargets && !one_weight_) SpreadWeights();
+    if constexpr (std::is_same_v<V, float>) AddSmallTrees();
     forest_.nodes.clear();
   }
 
@@ -179,6 +185,10 @@ class PackedScorer final : public ForestScorer {
     int depth = 0;
   };
   struct Range {
+    std::int32_t first = 0, last = 0;
+  };
+  /// A tree's entries.
+  struct Entries {
     std::int32_t first = 0, last = 0;
   };
 
@@ -232,7 +242,29 @@ class PackedScorer final : public ForestScorer {
       open.push_back({swapped ? node.when_true : node.when_false, left + 1, item.depth + 1});
       open.push_back({swapped ? node.when_false : node.when_true, left, item.depth + 1});
     }
+    trees_.push_back({.first = top, .last = static_cast<std::int32_t>(nodes_.size())});
     return top;
+  }
+
+  /// Prepares the trees for many rows at once, if all of them are small.
+  void AddSmallTrees() {
+    if (trees_.size() < kLeastTrees) return;
+    std::vector<SmallTrees::Node> nodes;
+    for (const Entries& tree : trees_) {
+      nodes.clear();
+      for (std::int32_t i = tree.first; i < tree.last; ++i) {
+        const PackedNode<V>& node = nodes_[At(i)];
+        const bool leaf = node.value != node.value;
+        nodes.push_back({.threshold = static_cast<float>(node.value),
+                         .feature = static_cast<std::int32_t>(node.feature & ~kMissingLeft),
+                         .left = leaf ? -1 : node.child,
+                         .nan_left = node.feature >= kMissingLeft});
+      }
+      if (small_.Add(nodes, tree.first)) continue;
+      small_ = {};
+      return;
+    }
+    small_.Finish();
   }
 
   /// Gives every leaf a number for each target, and as many zeros as make whole rows.
@@ -263,41 +295,40 @@ class PackedScorer final : public ForestScorer {
 
   /// Takes each lane to its leaf.
   template <bool missing_left>
-  void Descend(const Group& group, const V* features, std::int32_t (&at)[kLanes]) const {
+  void Descend(const Group& group, const V* features, std::int32_t (&leaves)[kLanes]) const {
     const PackedNode<V>* nodes = nodes_.data();
-    std::copy(std::begin(group.roots), std::end(group.roots), at);
+    std::int32_t at[kLanes];
+#pragma GCC unroll 8
+    for (std::size_t lane = 0; lane < kLanes; ++lane) at[lane] = group.roots[lane];
     for (int step = 0; step < group.depth;) {
       std::int32_t before[kLanes];
-      std::copy(std::begin(at), std::end(at), before);
-      for (const int stop = std::min(group.depth, step + kStepsAtOnce); step < stop; ++step) {
+#pragma GCC unroll 8
+      for (std::size_t lane = 0; lane < kLanes; ++lane) before[lane] = at[lane];
+      const int stop = std::min(group.depth, step + kStepsAtOnce);
+      for (; step < stop; ++step) {
 #pragma GCC unroll 8
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
           at[lane] = Next<missing_left>(nodes[at[lane]], features);
         }
       }
-      if (std::equal(std::begin(at), std::end(at), before)) return;
+      if (stop == group.depth) break;
+      std::int32_t moved = 0;
+#pragma GCC unroll 8
+      for (std::size_t lane = 0; lane < kLanes; ++lane) moved |= at[lane] ^ before[lane];
+      if (moved == 0) break;
     }
+#pragma GCC unroll 8
+    for (std::size_t lane = 0; lane < kLanes; ++lane) leaves[lane] = at[lane];
   }
 
   void AddLeaves(const std::int32_t (&at)[kLanes], double* scores) const {
     if (one_weight_) {
-      for (const std::int32_t leaf : at) *scores += weights_[At(leaf)];
+      double sum = *scores;
+      for (const std::int32_t leaf : at) sum += weights_[At(leaf)];
+      *scores = sum;
       return;
     }
-    if (row_ > 0) {
-      for (const std::int32_t leaf : at) {
-        const double* const weights = rows_.data() + leaves_[At(leaf)].first;
-        for (std::int64_t i = 0; i < forest_.targets; ++i) scores[i] += weights[i];
-      }
-      return;
-    }
-    for (const std::int32_t leaf : at) {
-      const Range range = leaves_[At(leaf)];
-      for (std::int32_t i = range.first; i < range.last; ++i) {
-        const LeafWeight& entry = forest_.weights[At(i)];
-        scores[entry.target] += entry.weight;
-      }
-    }
+    for (const std::int32_t leaf : at) AddWeights(At(leaf), scores);
   }
 
   /// All trees for one example, its sums in registers.
@@ -332,6 +363,9 @@ class PackedScorer final : public ForestScorer {
       return Finish(forest_, {scores, At(targets)});
     }
     std::fill_n(scores, rows * targets, 0.0);
+    if constexpr (std::is_same_v<V, float>) {
+      if (rows >= kLeastAtOnce && !small_.empty()) return ScoreSmall(block, rows, width, scores);
+    }
     std::int32_t at[kLanes];
     for (const Group& group : groups_) {
       for (std::int64_t row = 0; row < rows; ++row) {
@@ -349,7 +383,45 @@ class PackedScorer final : public ForestScorer {
     }
   }
 
+  void ScoreSmall(const float* block, std::int64_t rows, std::int64_t width, double* scores) const {
+    const std::int64_t targets = forest_.targets;
+    for (std::int64_t first = 0; first < rows; first += kExamplesAtOnce) {
+      double* const to = scores + first * targets;
+      const auto add = [&](std::span<const std::int32_t> leaves) {
+        if (one_weight_) {
+          for (std::size_t row = 0; row < leaves.size(); ++row)
+            to[row] += weights_[At(leaves[row])];
+        } else {
+          for (std::size_t row = 0; row < leaves.size(); ++row) {
+            AddWeights(At(leaves[row]), to + row * At(targets));
+          }
+        }
+      };
+      small_.ForEachTree(block + first * width, std::min(kExamplesAtOnce, rows - first), width,
+                         add);
+    }
+    for (std::int64_t row = 0; row < rows; ++row) {
+      Finish(forest_, {scores + row * targets, At(targets)});
+    }
+  }
+
+  void AddWeights(std::size_t leaf, double* scores) const {
+    if (one_weight_) {
+      *scores += weights_[leaf];
+    } else if (row_ > 0) {
+      const double* const weights = rows_.data() + leaves_[leaf].first;
+      for (std::int64_t i = 0; i < forest_.targets; ++i) scores[i] += weights[i];
+    } else {
+      for (std::int32_t i = leaves_[leaf].first; i < leaves_[leaf].last; ++i) {
+        const LeafWeight& entry = forest_.weights[At(i)];
+        scores[entry.target] += entry.weight;
+      }
+    }
+  }
+
   Forest forest_;
+  std::vector<Entries> trees_;
+  SmallTrees small_;  ///< none where some trees are large
   CountedVector<PackedNode<V>> nodes_;
   CountedVector<Range>
       leaves_;            ///< per node; empty for branches; `first`: in rows_ if there are any

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <span>
 
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/ml_scores.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/vectors_near_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -48,22 +50,15 @@ class KernelFunction {
     return made;
   }
 
-  double operator()(const double* a, const double* b, std::int64_t count) const {
-    double sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-      sum += kind_ == Kind::kRbf ? (a[i] - b[i]) * (a[i] - b[i]) : a[i] * b[i];
+  /// Of an example and every vector.
+  void Near(const double* x, const VectorColumns& vectors, Doubles& near) const {
+    if (kind_ == Kind::kRbf) return RadialBasis(vectors, x, -gamma_, near.data());
+    Products(vectors, x, near.data());
+    if (kind_ == Kind::kLinear) return;
+    for (double& sum : near) {
+      const double scaled = gamma_ * sum + coef0_;
+      sum = kind_ == Kind::kPoly ? std::pow(scaled, degree_) : std::tanh(scaled);
     }
-    switch (kind_) {
-      case Kind::kLinear:
-        return sum;
-      case Kind::kPoly:
-        return std::pow(gamma_ * sum + coef0_, degree_);
-      case Kind::kRbf:
-        return std::exp(-gamma_ * sum);
-      case Kind::kSigmoid:
-        return std::tanh(gamma_ * sum + coef0_);
-    }
-    return sum;
   }
 
  private:
@@ -78,6 +73,39 @@ double Dot(const double* a, const double* b, std::int64_t count) {
   return sum;
 }
 
+/// Examples that are worth a thread's beginning, where each meets so many vectors.
+std::int64_t GrainOf(std::int64_t vectors, std::int64_t features) {
+  constexpr double kWork = 1 << 18, kOfFunction = 16, kOfExample = 1 << 10;
+  const double work =
+      kOfExample + static_cast<double>(vectors) * (static_cast<double>(features) + kOfFunction);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(kWork / work));
+}
+
+/// Support vectors, as VectorColumns has them.
+class Supports {
+ public:
+  Supports() = default;
+  Supports(std::span<const float> vectors, std::int64_t rows, std::int64_t features)
+      : features_(features), padded_((rows + kNearPad - 1) / kNearPad * kNearPad) {
+    const std::size_t count = At(rows), width = At(features);
+    columns_.assign(At(padded_) * width, 0.0);
+    for (std::size_t v = 0; v < count; ++v) {
+      for (std::size_t f = 0; f < width; ++f) {
+        columns_[f * At(padded_) + v] = static_cast<double>(vectors[v * width + f]);
+      }
+    }
+  }
+  VectorColumns columns() const {
+    return {.columns = columns_.data(), .features = features_, .count = padded_};
+  }
+  /// As many numbers as Near gives: those after the last vector's mean nothing.
+  Doubles Room() const { return Doubles(At(padded_)); }
+
+ private:
+  std::int64_t features_ = 0, padded_ = 0;
+  Doubles columns_;
+};
+
 /// A classifier, checked. Without support vectors it is linear, with a row of coefficients per
 /// class.
 struct Classifier {
@@ -85,7 +113,8 @@ struct Classifier {
   ClassLabels labels;
   PostTransform transform = PostTransform::kNone;
   std::vector<std::int64_t> per_class, starts;
-  Doubles vectors, coefficients, rho, prob_a, prob_b;
+  Supports supports;
+  Doubles coefficients, rho, prob_a, prob_b;
   std::int64_t features = 0, total = 0;
 
   std::int64_t classes() const { return labels.size(); }
@@ -98,7 +127,7 @@ struct Classifier {
   }
 };
 
-Result<void> CheckVectors(Classifier& svm) {
+Result<void> ReadVectors(const NodeFacts& node, Classifier& svm) {
   constexpr std::int64_t kMostClasses = 1 << 16;
   if (svm.classes() > kMostClasses) return Invalid(svm.classes(), " classes are too many");
   TRY(WantLength("vectors_per_class", svm.per_class.size(), svm.classes()));
@@ -111,7 +140,8 @@ Result<void> CheckVectors(Classifier& svm) {
   }
   if (svm.features == 0) return Invalid("examples without features");
   const std::int64_t elements = TRY(ElementCount({svm.total, svm.features}));
-  TRY(WantLength("support_vectors", svm.vectors.size(), elements));
+  TRY(WantLength("support_vectors", node.attributes.Floats("support_vectors").size(), elements));
+  svm.supports = Supports(node.attributes.Floats("support_vectors"), svm.total, svm.features);
   const std::int64_t weights = TRY(ElementCount({svm.classes() - 1, svm.total}));
   TRY(WantLength("coefficients", svm.coefficients.size(), weights));
   TRY(WantLength("rho", svm.rho.size(), svm.pairs()));
@@ -127,13 +157,12 @@ Result<Classifier> ClassifierOf(const NodeFacts& node) {
   svm.transform = TRY(PostTransformOf(node));
   svm.features = TRY(ExamplesOf(node.shape(0))).features;
   svm.per_class = node.attributes.Ints("vectors_per_class", {});
-  svm.vectors = ListOf(node, "support_vectors");
   svm.coefficients = ListOf(node, "coefficients");
   svm.rho = ListOf(node, "rho");
   svm.prob_a = ListOf(node, "prob_a");
   svm.prob_b = ListOf(node, "prob_b");
   if (!svm.linear()) {
-    TRY(CheckVectors(svm));
+    TRY(ReadVectors(node, svm));
     return svm;
   }
   const std::int64_t weights = TRY(ElementCount({svm.classes(), svm.features}));
@@ -144,10 +173,8 @@ Result<Classifier> ClassifierOf(const NodeFacts& node) {
 
 /// Decisions of the pairs of classes, and how many of them each class won.
 void Decide(const Classifier& svm, const double* x, Doubles& decisions, Doubles& votes) {
-  Doubles near(At(svm.total));
-  for (std::int64_t v = 0; v < svm.total; ++v) {
-    near[At(v)] = svm.kernel(x, svm.vectors.data() + v * svm.features, svm.features);
-  }
+  Doubles near = svm.supports.Room();
+  svm.kernel.Near(x, svm.supports.columns(), near);
   decisions.clear();
   votes.assign(At(svm.classes()), 0.0);
   for (std::int64_t i = 0; i < svm.classes(); ++i) {
@@ -259,7 +286,8 @@ class ClassifierRun final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     const Doubles x = DoublesOf(context.input(0));
-    context.ParallelFor(examples_.rows, 4, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t grain = GrainOf(svm_.linear() ? svm_.classes() : svm_.total, svm_.features);
+    context.ParallelFor(examples_.rows, grain, [&](std::int64_t begin, std::int64_t end) {
       Doubles scores;
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t label = Score(svm_, x.data() + row * examples_.features, scores);
@@ -306,21 +334,21 @@ Result<void> RunRegressor(const NodeFacts& node, KernelContext& context) {
   const KernelFunction kernel = TRY(KernelFunction::Of(node));
   const PostTransform transform = TRY(PostTransformOf(node));
   const Doubles coefficients = ListOf(node, "coefficients");
-  const Doubles vectors = ListOf(node, "support_vectors");
   const auto rho = static_cast<double>(node.attributes.Floats("rho")[0]);
   const std::int64_t supports = node.attributes.Int("n_supports", 0);
+  const Supports vectors(node.attributes.Floats("support_vectors"), supports, examples.features);
   const bool one_class = node.attributes.Int("one_class", 0) != 0;
   const Doubles x = DoublesOf(context.input(0));
   float* out = context.output(0).data<float>().data();
-  context.ParallelFor(examples.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = GrainOf(std::max<std::int64_t>(1, supports), examples.features);
+  context.ParallelFor(examples.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    Doubles near = vectors.Room();
     for (std::int64_t row = begin; row < end; ++row) {
       const double* features = x.data() + row * examples.features;
       double sum = rho;
       if (supports == 0) sum += Dot(features, coefficients.data(), examples.features);
-      for (std::int64_t v = 0; v < supports; ++v) {
-        sum += coefficients[At(v)] *
-               kernel(features, vectors.data() + v * examples.features, examples.features);
-      }
+      kernel.Near(features, vectors.columns(), near);
+      for (std::int64_t v = 0; v < supports; ++v) sum += coefficients[At(v)] * near[At(v)];
       if (one_class) sum = sum > 0 ? 1 : -1;
       Transform(transform, {&sum, 1});
       out[row] = static_cast<float>(sum);

@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 
+#include "tests/support/only_target.h"
+
 namespace slipway::runtime {
 namespace {
 
@@ -92,12 +94,12 @@ NodeFacts NodeOf(const Lists& lists) {
 }
 
 template <class T>
-Tensor Examples(DType dtype, std::int64_t rows, std::uint32_t seed) {
+Tensor Examples(DType dtype, std::int64_t rows, std::uint32_t seed, bool with_nan = true) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
   std::mt19937 random(seed);
   std::vector<T> elements;
   for (std::int64_t i = 0; i < rows * 4; ++i) {
-    const double special[] = {kInf, -kInf, std::nan(""), -0.0};
+    const double special[] = {kInf, -kInf, with_nan ? std::nan("") : 0.25, -0.0};
     const std::uint32_t draw = random() % 16;
     const double plain = static_cast<double>(random() % 17) / 4 - 2;
     elements.push_back(
@@ -127,6 +129,29 @@ TEST(TreeEnsemble, PackedAndPlainScorersAgree) {
     ExpectSame(*forest, Examples<float>(DType::kFloat32, 71, seed));
     ExpectSame(*forest, Examples<double>(DType::kFloat64, 5, seed));
     ExpectSame(*forest, Examples<std::int64_t>(DType::kInt64, 33, seed));
+  }
+}
+
+/// Many rows at once and one by one, as many as fill vectors and not, through trees of few leaves
+/// and of many, on every instruction set.
+TEST(TreeEnsemble, ManyRowsAtOnceAgree) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    const test::OnlyTarget only(target);
+    for (std::uint32_t seed = 0; seed < 24; ++seed) {
+      SCOPED_TRACE(seed);
+      Lists lists = Grower(seed).Grow(static_cast<int>(seed) + 1, static_cast<int>(seed % 12));
+      const bool one_way = seed % 2 == 0;  // a NaN goes to the same side everywhere
+      for (std::size_t i = 0; one_way && i < lists.missing.size(); ++i) {
+        lists.missing[i] = lists.modes[i] == "BRANCH_GTE" || lists.modes[i] == "BRANCH_GT" ? 1 : 0;
+      }
+      const auto forest = ForestOf(NodeOf(lists));
+      ASSERT_TRUE(forest) << forest.error().message;
+      if (forest->features == 0) continue;
+      for (const std::int64_t rows : {3, 4, 15, 16, 17, 32, 40}) {
+        ExpectSame(*forest, Examples<float>(DType::kFloat32, rows, seed, one_way));
+      }
+    }
   }
 }
 
