@@ -8,11 +8,12 @@ source "$root/cli/install_packages.sh"
 
 usage() {
   cat <<TEXT
-usage: bash tests/run.sh [--long] [--sanitize] [--engines] [--bench] [-R REGEX]
+usage: bash tests/run.sh [--long] [--sanitize] [--fuzz] [--engines] [--bench] [-R REGEX]
 
 Installs the Debian packages of cli/packages.txt that are missing (as root, or with sudo), builds
 into build/, checks the format, runs every test. The closing line counts test cases.
   --sanitize  the same with address and undefined-behaviour sanitizers, in build-sanitize/
+  --fuzz      also tries each fuzzer of tests/fuzz for a minute, built by clang (tests/fuzz.sh: longer)
   --engines   also installs the container engines and tools of other people that tests/engines
               tries images with, where it can; so does a run with CI set. Tests of what is missing
               are skipped
@@ -22,13 +23,14 @@ into build/, checks the format, runs every test. The closing line counts test ca
 TEXT
 }
 
-long= bench= sanitize= engines=${CI:-} only=()
+long= bench= sanitize= fuzz= engines=${CI:-} only=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --long) long=1 sanitize=1 engines=1; shift ;;
     --engines) engines=1; shift ;;
     --bench) bench=1; shift ;;
     --sanitize) sanitize=1; shift ;;
+    --fuzz) fuzz=1; shift ;;
     -R) [ $# -ge 2 ] || die "-R needs a regular expression"; only=(-R "$2"); shift 2 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; die "unknown argument '$1'" ;;
@@ -99,6 +101,7 @@ if [ -n "$sanitize" ]; then
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
   run_tests "$root/build-sanitize" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLIPWAY_SANITIZE=address,undefined
 fi
+[ -z "$fuzz" ] || count fuzzers bash "$root/tests/fuzz.sh"
 [ -z "$bench" ] || bash "$root/tests/bench/run.sh"
 
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

@@ -17,6 +17,7 @@ install_packages build
 # Without precompiled headers: those of GCC are nothing to clang, and so it also tells what a file
 # uses and does not include.
 configure "$folder" -DSLIPWAY_PRECOMPILED=OFF >/dev/null
+ninja -C "$folder" build.ninja >/dev/null # files that came since
 if ! "$venv/bin/clang-tidy" --version 2>/dev/null | grep -q "$version"; then
   if ! { python3 -m venv "$venv" && "$venv/bin/pip" install -q "clang-tidy==$version"; }; then
     echo "skipped: pip cannot install clang-tidy $version"
