@@ -116,8 +116,9 @@ struct BackStep {
 using Rule = Result<std::vector<Term>> (*)(const BackStep& step);
 using RuleTable = std::map<std::string_view, Rule>;
 
-/// Rules of ai.onnx by operator: functions of elements, windows over images, normalisations, and
-/// everything else.
+/// Rules of ai.onnx by operator: attention, functions of elements, windows over images,
+/// normalisations, and everything else.
+RuleTable AttentionRules();
 RuleTable ElementRules();
 RuleTable WindowRules();
 RuleTable NormalRules();

@@ -5,6 +5,7 @@
 
 #include "runtime/graph/differential.h"
 #include "runtime/graph/onnx_proto.h"
+#include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
 namespace {
@@ -83,10 +84,33 @@ Result<Terms> CumSum(const BackStep& s) {
 }
 
 Result<Terms> Resized(const BackStep& s) {
-  if (s.node.attributes.String("mode", "nearest") != "nearest") {
-    return proto::Invalid("the derivative of " + s.node.type + " is known for the mode `nearest`");
+  if (s.node.attributes.String("mode", "nearest") == "nearest") return Picked(s);
+  MadeNode back = s.node;
+  back.type = "ResizeGradient";
+  back.domain = kPrivateDomain;
+  back.opset = 1;
+  back.inputs.insert(back.inputs.begin(), s.g().name);
+  back.attributes.Set("of", s.node.type);
+  back.attributes.Set("of_opset", std::int64_t{s.node.opset});
+  return Terms{s.tape.Copy(std::move(back)).front()};
+}
+
+/// It is linear, and what it is the transpose of is its derivative.
+Result<Terms> ResizedBack(const BackStep& s) {
+  MadeNode forward = s.node;
+  forward.type = s.node.attributes.String("of", "");
+  forward.domain.clear();
+  forward.opset = static_cast<int>(s.node.attributes.Int("of_opset", 0));
+  forward.inputs.erase(forward.inputs.begin());
+  forward.inputs.front() = s.g().name;
+  forward.attributes = {};
+  for (const auto& [name, value] : s.node.attributes) {
+    if (name != "of" && name != "of_opset") forward.attributes.Set(name, value);
   }
-  return Picked(s);
+  if (forward.attributes.Has("extrapolation_value")) {
+    forward.attributes.Set("extrapolation_value", 0.0F);
+  }
+  return Terms{s.tape.Copy(std::move(forward)).front()};
 }
 
 Result<Terms> Concat(const BackStep& s) {
@@ -339,6 +363,7 @@ RuleTable TensorRules() {
   rules["TopK"] = TopK;
   rules["CumSum"] = CumSum;
   rules["Resize"] = rules["Upsample"] = Resized;
+  rules["ResizeGradient"] = ResizedBack;
   rules["Split"] = Split;
   rules["Softmax"] = Softmax;
   rules["LogSoftmax"] = LogSoftmax;

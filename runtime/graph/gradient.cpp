@@ -8,6 +8,7 @@
 #include <set>
 
 #include "runtime/graph/onnx_proto.h"
+#include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
 namespace {
@@ -123,6 +124,7 @@ Result<void> Accumulation::RunAgain() {
 const RuleTable& Rules() {
   static const RuleTable rules = [] {
     RuleTable all = ElementRules();
+    all.merge(AttentionRules());
     all.merge(WindowRules());
     all.merge(NormalRules());
     all.merge(TensorRules());
@@ -142,7 +144,8 @@ Result<void> Accumulation::StepBack(const NodeData& node) {
     has_any |= known != gradients_.end();
   }
   if (!has_any) return {};
-  const auto rule = node.domain.empty() ? Rules().find(node.type) : Rules().end();
+  const bool may_have = node.domain.empty() || node.domain == kPrivateDomain;
+  const auto rule = may_have ? Rules().find(node.type) : Rules().end();
   const bool is_old = node.attributes.Int("broadcast", 0) != 0;
   if (rule == Rules().end() || is_old) {
     return Error{.code = Code::kUnimplemented,
@@ -151,7 +154,8 @@ Result<void> Accumulation::StepBack(const NodeData& node) {
                                         DomainText(node.domain), node.type, node.opset, node.name),
                  .id = "Model.UnsupportedOperator"};
   }
-  if (!step.gradient.front() && node.type != "Split" && node.type != "SoftmaxCrossEntropyLoss") {
+  static constexpr std::string_view kOfAny[] = {"Attention", "Split", "SoftmaxCrossEntropyLoss"};
+  if (!step.gradient.front() && std::ranges::find(kOfAny, node.type) == std::end(kOfAny)) {
     return proto::Invalid(
         fmt::format("node {}: its further outputs have no derivative", NodeText(node)));
   }

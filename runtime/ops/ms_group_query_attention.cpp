@@ -14,6 +14,7 @@
 #include "runtime/kernels/heads.h"
 #include "runtime/kernels/heads_blocked.h"
 #include "runtime/kernels/heads_mask.h"
+#include "runtime/kernels/in_place.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
@@ -352,13 +353,19 @@ Doubles SinksOf(const NodeFacts& node, KernelContext& context, const HeadsShape&
 }
 
 /// In float32, keys in blocks.
-class Blocked final : public Executable {
+class Blocked final : public Executable, public WorksInPlace {
  public:
   Blocked(const NodeFacts& node, const Sizes& sizes, int threads)
       : node_(node), sizes_(sizes), threads_(threads) {}
 
   std::int64_t scratch_bytes() const override {
     return threads_ * BlockedHeadsScratch(sizes_.heads);
+  }
+
+  /// Where the past has room for the new tokens, they alone are written.
+  std::optional<std::size_t> InputUnder(std::size_t index) const override {
+    if (!node_.Has(kPastKey) || (index != 1 && index != 2)) return {};
+    return index == 1 ? kPastKey : kPastValue;
   }
 
   Result<void> Run(KernelContext& context) const override {
@@ -513,7 +520,8 @@ class Blocked final : public Executable {
     context.ParallelFor(h.batch * h.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t plane = begin; plane < end; ++plane) {
         float* const all = to + plane * rows * h.head;
-        if (kept > 0) std::copy_n(past->data<float>().data() + plane * kept, kept, all);
+        const float* const before = kept > 0 ? past->data<float>().data() + plane * kept : all;
+        if (before != all) std::copy_n(before, kept, all);
         std::fill(all + kept, all + rows * h.head, 0.0F);
       }
     });

@@ -161,6 +161,33 @@ def embeddings() -> Iterator[Case]:
         )
 
 
+def quantised_embeddings() -> Iterator[Case]:
+    random = random_of("quantised embeddings")
+    ids = random.integers(0, 11, (2, 6)).astype(i32)
+    segments = random.integers(0, 2, (2, 6)).astype(i32)
+    mask = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]], i32)
+    rows = {"words": (11, 8), "positions": (9, 8), "kinds": (2, 8), "gamma": (8,), "beta": (8,)}
+    for dtype in (u8, i8):
+        for name, whole in (("all", True), ("no segments", False)):
+            without = () if whole else ("kinds",)
+            inputs = {"ids": ids, "segments": segments if whole else None}
+            for table, shape in rows.items():
+                inputs[table] = None if table in without else bytes_of(random, dtype, *shape)
+            inputs["mask"] = mask if whole else None
+            for place, table in enumerate(rows):
+                scale = None if table in without else scalar(0.01 * (place + 1))
+                inputs[table + " scale"] = scale
+            for place, table in enumerate(rows):
+                inputs[table + " zero"] = None if table in without else scalar(3 * place, dtype)
+            yield case_of(
+                "QEmbedLayerNormalization %s %s" % (dtype.__name__, name),
+                "QEmbedLayerNormalization",
+                inputs,
+                2,
+                attributes={"epsilon": 1e-6},
+            )
+
+
 def attention_masks(batch, length, total):
     ends = np.array([total, max(1, total - 2)], i32)[:batch]
     raw = np.ones((batch, total), i32)
@@ -498,6 +525,25 @@ def packed_weights() -> Iterator[Case]:
                 )
 
 
+def levels() -> Iterator[Case]:
+    """Weights of four bits as bitsandbytes has them: FP4 and NF4, a block at a time."""
+    random = random_of("levels")
+    for kind, name in ((0, "FP4"), (1, "NF4")):
+        for k, n, block in ((32, 5, 16), (64, 70, 64), (48, 9, 128)):
+            inputs = {
+                "a": floats(random, 2, 3, k),
+                "b": random.integers(0, 256, (n * k + 1) // 2).astype(u8),
+                "m": random.random(-(-n * k // block)).astype(f32),
+            }
+            yield case_of(
+                "MatMulBnb4 %s %d" % (name, k),
+                "MatMulBnb4",
+                inputs,
+                constants=("b", "m"),
+                attributes={"K": k, "N": n, "block_size": block, "quant_type": kind},
+            )
+
+
 def gathered_blocks() -> Iterator[Case]:
     """Embeddings as quantisers of weights write them."""
     random = random_of("gathered blocks")
@@ -673,6 +719,7 @@ def cases() -> Iterator[Case]:
         products,
         normalizations,
         embeddings,
+        quantised_embeddings,
         attention,
         multi_head,
         group_query,
@@ -680,6 +727,7 @@ def cases() -> Iterator[Case]:
         quantised,
         quantised_products,
         packed_weights,
+        levels,
         gathered_blocks,
         quantised_lstm,
         linear,

@@ -377,6 +377,84 @@ std::vector<Case> PoolCases() {
   return cases;
 }
 
+tiny::Node FloatList(const std::string& name, tiny::Floats numbers) {
+  return {"Constant", {}, {name}, {{"value_floats", std::move(numbers)}}};
+}
+
+std::vector<Case> InterpolationCases() {
+  const auto resize = [](std::string name, Shape shape, std::vector<tiny::Node> nodes, Texts more,
+                         std::vector<tiny::Attribute> attributes) {
+    Texts inputs = {"x0"};
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    nodes.push_back({"Resize", inputs, {"y"}, std::move(attributes)});
+    return Case{.name = "Resize " + name, .nodes = std::move(nodes), .shapes = {std::move(shape)}};
+  };
+  const tiny::Attribute linear{"mode", "linear"}, cubic{"mode", "cubic"};
+  const tiny::Attribute antialias{"antialias", std::int64_t{1}};
+  const tiny::Attribute asymmetric{"coordinate_transformation_mode", "asymmetric"};
+  const tiny::Attribute corners{"coordinate_transformation_mode", "align_corners"};
+  const tiny::Attribute crops{"coordinate_transformation_mode", "tf_crop_and_resize"};
+  return {
+      resize("linear", {1, 2, 3, 4}, {IntList("n", {1, 2, 5, 3})}, {"", "", "n"}, {linear}),
+      resize("linear corners", {2, 3}, {IntList("n", {4, 5})}, {"", "", "n"}, {linear, corners}),
+      resize("linear of scales", {2, 3, 5}, {FloatList("s", {1, 1.7F, 0.6F})}, {"", "s"}, {linear}),
+      resize("linear shrunk", {7, 6}, {IntList("n", {3, 2})}, {"", "", "n"}, {linear, antialias}),
+      resize("cubic", {1, 1, 4, 5}, {IntList("n", {1, 1, 7, 3})}, {"", "", "n"}, {cubic}),
+      resize("cubic inside", {1, 1, 4, 5}, {FloatList("s", {1, 1, 1.5F, 2})}, {"", "s"},
+             {cubic, {"exclude_outside", std::int64_t{1}}, {"cubic_coeff_a", -0.5F}}),
+      resize("cubic shrunk", {9, 4}, {IntList("n", {4})}, {"", "", "n"},
+             {cubic, antialias, {"axes", Ints{0}}}),
+      resize("cubic of a part", {3, 4},
+             {FloatList("r", {0.2F, -0.3F, 0.9F, 1.2F}), IntList("n", {4, 6})}, {"r", "", "n"},
+             {cubic, crops, {"extrapolation_value", 3.0F}}),
+      resize("linear not larger", {3, 4}, {IntList("n", {6, 6})}, {"", "", "n"},
+             {linear, {"keep_aspect_ratio_policy", "not_larger"}}),
+      {"Resize's own derivative",
+       {IntList("n", {4, 5}),
+        {"Resize", {"x0", "", "", "n"}, {"r"}, {cubic, asymmetric}},
+        {"Mul", {"r", "r"}, {"q"}},
+        {"Gradient", {"x0"}, {"y"}, {{"xs", Texts{"x0"}}, {"y", "q"}}, std::string(kTraining)}},
+       {{2, 3}}},
+      Of("Upsample", {{1, 2, 3, 2}}, {{"mode", "linear"}, {"scales", tiny::Floats{1, 1, 2, 1.5F}}},
+         -1, 1, 7),
+  };
+}
+
+std::vector<Case> AttentionCases() {
+  const auto attention = [](std::string name, std::vector<Shape> shapes,
+                            std::vector<tiny::Attribute> attributes, std::int64_t opset = 23) {
+    Case each = Of("Attention", std::move(shapes), std::move(attributes), -1, 1, opset);
+    each.name += " " + name;
+    return each;
+  };
+  const tiny::Attribute causal{"is_causal", std::int64_t{1}};
+  const tiny::Attribute two{"q_num_heads", std::int64_t{2}}, one{"kv_num_heads", std::int64_t{1}};
+  std::vector<Case> cases = {
+      attention("plain", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}}, {}),
+      attention("causal", {{1, 2, 4, 3}, {1, 2, 4, 3}, {1, 2, 4, 2}}, {causal, {"scale", 0.7F}}),
+      attention("of shared keys", {{1, 4, 3, 2}, {1, 2, 4, 2}, {1, 2, 4, 3}}, {}),
+      attention("of packed heads", {{2, 3, 4}, {2, 5, 2}, {2, 5, 3}}, {two, one}),
+      attention("masked", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {2, 1, 3, 5}}, {}),
+      attention("masked alike", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {3, 5}}, {}),
+      attention("in a window", {{1, 1, 5, 3}, {1, 1, 5, 3}, {1, 1, 5, 2}},
+                {{"left_window_size", std::int64_t{1}}}, 25),
+  };
+  Case past = attention("of a past",
+                        {{1, 2, 2, 3}, {1, 2, 2, 3}, {1, 2, 2, 4}, {1, 2, 3, 3}, {1, 2, 3, 4}}, {});
+  past.nodes.front().inputs = {"x0", "x1", "x2", "", "x3", "x4"};
+  cases.push_back(past);
+  // What comes of the keys and values beside the answer.
+  past.name += ", all outputs";
+  past.nodes.front().outputs = {"a", "k", "v"};
+  past.nodes.push_back({"ReduceSum", {"k"}, {"sum_k"}});
+  past.nodes.push_back({"Mul", {"v", "v"}, {"vv"}});
+  past.nodes.push_back({"ReduceSum", {"vv"}, {"sum_v"}});
+  past.nodes.push_back({"Mul", {"a", "sum_k"}, {"b"}});
+  past.nodes.push_back({"Add", {"b", "sum_v"}, {"y"}});
+  cases.push_back(std::move(past));
+  return cases;
+}
+
 std::vector<Case> NormalCases() {
   const tiny::Attribute groups{"num_groups", std::int64_t{2}};
   const tiny::Attribute training{"training_mode", std::int64_t{1}};
@@ -399,7 +477,8 @@ std::vector<Case> NormalCases() {
 
 std::vector<Case> AllCases() {
   std::vector<Case> all = ElementCases();
-  for (auto more : {TensorCases, ConvolutionCases, PoolCases, NormalCases}) {
+  for (auto more : {TensorCases, ConvolutionCases, PoolCases, InterpolationCases, AttentionCases,
+                    NormalCases}) {
     for (Case& each : more()) all.push_back(std::move(each));
   }
   return all;
@@ -419,6 +498,14 @@ TEST(Gradient, OfConvolutions) {
 
 TEST(Gradient, OfPools) {
   for (const Case& each : PoolCases()) Check(each);
+}
+
+TEST(Gradient, OfAttention) {
+  for (const Case& each : AttentionCases()) Check(each);
+}
+
+TEST(Gradient, OfInterpolations) {
+  for (const Case& each : InterpolationCases()) Check(each);
 }
 
 TEST(Gradient, OfNormalisations) {
@@ -520,9 +607,6 @@ TEST(Gradient, RefusesWhatItCannotDo) {
   const auto message = [](std::vector<tiny::Node> nodes) {
     return Refusal(std::move(nodes), {"x"}, {"d"}, {{"xs", Texts{"x"}}, {"y", "y"}}).message;
   };
-  EXPECT_THAT(
-      message({IntList("s", {4}), {"Resize", {"x", "", "", "s"}, {"y"}, {{"mode", "linear"}}}}),
-      HasSubstr("Resize is known for the mode `nearest`"));
   EXPECT_THAT(message({{"BatchNormalization",
                         {"x", "x", "x", "x", "x"},
                         {"n", "y", "v"},
@@ -572,8 +656,9 @@ TEST(Gradient, OfAllOfALargeGraphEnds) {
 }
 
 TEST(Gradient, EveryRuleIsTried) {
-  // Their derivative is zero, or the gradient itself.
-  std::set<std::string> tried = {"Cast", "Ceil", "Floor", "Hardmax", "Scatter", "Sign"};
+  // Their derivative is zero, or the gradient itself; or no model can have them.
+  std::set<std::string> tried = {"Cast",    "Ceil", "Floor",         "Hardmax",
+                                 "Scatter", "Sign", "ResizeGradient"};
   for (const Case& each : AllCases()) {
     for (const tiny::Node& node : each.nodes) tried.insert(node.type);
   }
