@@ -144,6 +144,18 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
                   "Most memory for weights, working memory and values, such as 512M or 2G; by "
                   "default what this process may use")
       .type_name("BYTES");
+  options
+      .add_option("--tune", session.tune_seconds,
+                  "Measure for so long at most which kernels are the quickest here, and keep the "
+                  "choices")
+      .type_name("SECONDS")
+      .within(0.0, 3600.0);
+  options
+      .add_option("--choices", session.choices,
+                  "The file of these; by default MODEL.choices.json beside MODEL.onnx")
+      .type_name("FILE");
+  options.add_flag("--deterministic", session.deterministic,
+                   "Kernels by rule alone, whatever choices are kept");
 }
 
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
@@ -164,6 +176,26 @@ Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
     options.limits.memory_bytes = *bytes;
   }
   return options;
+}
+
+Result<runtime::TuneOptions> ReadTuning(const SessionArguments& session,
+                                        const std::filesystem::path& folder) {
+  runtime::TuneOptions tune{.deterministic = session.deterministic};
+  if (session.deterministic && (session.tune_seconds > 0 || !session.choices.empty())) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "--deterministic leaves no choice: give it without --tune, --choices",
+                 .id = "Usage"};
+  }
+  tune.budget = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::duration<double>(session.tune_seconds));
+  if (session.choices.empty()) return tune;
+  tune.file = folder / session.choices;
+  std::error_code ignored;
+  if (session.tune_seconds > 0 || std::filesystem::exists(tune.file, ignored)) return tune;
+  return Error{.code = Code::kNotFound,
+               .message = "there are no choices of kernels in " + tune.file.string(),
+               .id = "Choices.NotFound",
+               .fix = "--tune SECONDS makes them"};
 }
 
 Columns WorkspaceRows() {

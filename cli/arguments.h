@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "cli/operation.h"
 #include "runtime/runtime.h"
+#include "runtime/tuning.h"
 #include "workspace/api.h"
 
 namespace slipway::cli {
@@ -67,12 +68,17 @@ void AddVersionedName(Options& options, const std::string& kind, std::string& na
 struct SessionArguments {
   std::string device = "cpu", accuracy = "standard";
   int threads = 0;
-  bool reference = false, no_passes = false;
-  std::string memory_limit;
+  bool reference = false, no_passes = false, deterministic = false;
+  std::string memory_limit, choices;
+  double tune_seconds = 0;
 };
 void AddSessionOptions(Options& options, SessionArguments& session);
 /// kInvalidArgument naming the devices there are, or a limit that is no number of bytes.
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session);
+/// How its kernels are chosen; `folder` is where relative paths begin. kNotFound for choices that
+/// are to be read and are not there.
+Result<runtime::TuneOptions> ReadTuning(const SessionArguments& session,
+                                        const std::filesystem::path& folder);
 
 /// Rows that a workspace, a model, an image, a service are shown with.
 Columns WorkspaceRows();

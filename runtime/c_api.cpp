@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "runtime/run_into.h"
+
 namespace slipway::runtime {
 namespace {
 
@@ -83,6 +85,15 @@ Result<SessionOptions> MakeOptions(const slipway_session_options& known) {
   return options;
 }
 
+Result<TuneOptions> MakeTuning(const slipway_session_options& known) {
+  std::int64_t budget = 0;
+  TRY(SetLimit("tune_ms", known.tune_ms, budget));
+  constexpr std::int64_t kMostMs = 86'400'000;
+  TuneOptions tune{.budget = std::chrono::milliseconds(std::min(budget, kMostMs))};
+  if (known.choices_file != nullptr) tune.file = known.choices_file;
+  return tune;
+}
+
 Result<ModelLimits> MakeLimits(const slipway_model_options* given) {
   const auto known = TRY(KnownOptions(given, slipway_model_options_init));
   ModelLimits limits;
@@ -127,7 +138,8 @@ slipway_status MakeStatus(Error error) noexcept {
 
 Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
-                        const RunLimits& limits, slipway_value** outputs) {
+                        const RunLimits& limits, slipway_value** outputs,
+                        std::span<const Value> memory) {
   std::vector<std::string> names;
   const auto known = session.session->model().outputs();
   const size_t all = known.size();
@@ -146,10 +158,12 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                             " outputs, the model has " + std::to_string(all)};
   }
   if (output_count == 0) return {};
-  auto values = TRY(session.session->Run(feeds, names, limits));
-  std::vector<std::unique_ptr<slipway_value>> made;
-  made.reserve(values.size());
-  for (Value& value : values) made.emplace_back(new slipway_value{std::move(value)});
+  auto values = TRY(RunInto(*session.session, feeds, names, memory, limits));
+  std::vector<std::unique_ptr<slipway_value>> made(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!memory.empty() && !memory[i].is_none()) continue;
+    made[i].reset(new slipway_value{std::move(values[i])});
+  }
   for (size_t i = 0; i < made.size(); ++i) outputs[i] = made[i].release();
   return {};
 }
@@ -347,7 +361,8 @@ slipway_status slipway_session_create(const slipway_model* model,
     const SessionOptions wanted = TRY(MakeOptions(known));
     const RunLimits limits = TRY(LimitsOf(known.deadline_ms, known.cancel));
     SurviveForks();
-    auto made = TRY(Session::Create(model->model, wanted, limits));
+    const TuneOptions tune = TRY(MakeTuning(known));
+    auto made = TRY(OpenTuned(model->model, {}, wanted, tune, limits));
     *session = new slipway_session{std::move(made)};
     return {};
   });
@@ -380,6 +395,10 @@ int64_t slipway_session_memory(const slipway_session* session) {
   return session == nullptr ? 0 : session->session->MemoryBytes();
 }
 
+const char* slipway_session_warning(const slipway_session* session) {
+  return session == nullptr ? "" : session->warning.c_str();
+}
+
 slipway_status slipway_session_explain(slipway_session* session, const char* const* input_names,
                                        const slipway_value* const* inputs, size_t input_count,
                                        char** text) {
@@ -393,4 +412,8 @@ slipway_status slipway_session_explain(slipway_session* session, const char* con
   });
 }
 
-void slipway_session_release(slipway_session* session) { delete session; }
+void slipway_session_release(slipway_session* session) {
+  if (session == nullptr) return;
+  slipway_status_release(Guarded([&] { return session->Save(); }));
+  delete session;
+}

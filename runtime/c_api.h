@@ -6,12 +6,14 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "runtime/runtime.h"
 #include "runtime/slipway.h"
+#include "runtime/tuning.h"
 
 /// What the opaque types of slipway.h are.
 struct slipway_status_object {
@@ -48,9 +50,7 @@ struct slipway_cancel {
   std::atomic<bool> cancelled = false;
 };
 
-struct slipway_session {
-  std::unique_ptr<slipway::runtime::Session> session;
-};
+struct slipway_session : slipway::runtime::TunedSession {};
 
 namespace slipway::runtime {
 
@@ -74,10 +74,12 @@ slipway_status Guarded(const Body& body) noexcept {
 Result<Tensor> WrapMemory(int32_t number, const int64_t* dims, size_t rank, void* data,
                           size_t bytes);
 
-/// slipway_session_run over feeds.
+/// slipway_session_run over feeds. `memory`: for each output a tensor in which it is wanted or
+/// nothing, or no item at all; an output that is written there has no value.
 Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                         const char* const* output_names, size_t output_count,
-                        const RunLimits& limits, slipway_value** outputs);
+                        const RunLimits& limits, slipway_value** outputs,
+                        std::span<const Value> memory = {});
 
 /// A caller's options, with defaults for fields that it does not know; null: all defaults.
 template <class Options>

@@ -128,6 +128,19 @@ Result<Value> InputOf(const slipway_view& view) {
   return Value(TRY(WrapMemory(view.dtype, view.dims, view.rank, view.data, view.bytes)));
 }
 
+/// The memory that views of outputs name.
+Result<std::vector<Value>> MemoryOf(const slipway_view* views, size_t count) {
+  std::vector<Value> memory(count);
+  for (size_t i = 0; i < count; ++i) {
+    const slipway_view& view = views[i];
+    if (view.kind != SLIPWAY_TENSOR) continue;
+    auto tensor = WrapMemory(view.dtype, view.dims, view.rank, view.data, view.bytes);
+    if (!tensor) return Within("output " + std::to_string(i), std::move(tensor).error());
+    memory[i] = Value(std::move(*tensor));
+  }
+  return memory;
+}
+
 Result<Feeds> MakeFeeds(const char* const* names, const slipway_view* views, size_t count) {
   if (count > 0 && (names == nullptr || views == nullptr)) return NullArgument("inputs");
   Feeds feeds;
@@ -219,6 +232,26 @@ slipway_status slipway_session_run_views_with(slipway_session* session,
     std::vector<slipway_value*> made(output_count);
     TRY(RunSession(*session, feeds, output_names, output_count, limits, made.data()));
     for (size_t i = 0; i < output_count; ++i) slipway_value_view(made[i], &outputs[i]);
+    return {};
+  });
+}
+
+slipway_status slipway_session_run_into(slipway_session* session, const char* const* input_names,
+                                        const slipway_view* inputs, size_t input_count,
+                                        const char* const* output_names, size_t output_count,
+                                        const slipway_run_options* options, slipway_view* outputs) {
+  return Guarded([&]() -> Result<void> {
+    if (session == nullptr || (outputs == nullptr && output_count > 0)) {
+      return NullArgument("session or outputs");
+    }
+    const RunLimits limits = TRY(LimitsOf(options));
+    const Feeds feeds = TRY(MakeFeeds(input_names, inputs, input_count));
+    const std::vector<Value> memory = TRY(MemoryOf(outputs, output_count));
+    std::vector<slipway_value*> made(output_count);
+    TRY(RunSession(*session, feeds, output_names, output_count, limits, made.data(), memory));
+    for (size_t i = 0; i < output_count; ++i) {
+      if (made[i] != nullptr) slipway_value_view(made[i], &outputs[i]);
+    }
     return {};
   });
 }

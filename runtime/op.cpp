@@ -113,7 +113,10 @@ std::vector<OperatorInfo> SupportedOperators() {
       for (const TypeRule& rule : op->types) {
         info.types.emplace_back(rule.name, DTypeSetText(rule.dtypes));
       }
-      for (const Kernel& kernel : op->kernels) info.kernels.emplace_back(kernel.name);
+      for (const Kernel& kernel : op->kernels) {
+        const bool listed = std::ranges::find(info.kernels, kernel.name) != info.kernels.end();
+        if (!listed) info.kernels.emplace_back(kernel.name);
+      }
       list.push_back(std::move(info));
     }
   }

@@ -18,6 +18,9 @@ struct Pass {
   /// Runs while planning, when the shapes and element types of values are known; else once, when
   /// the session is made.
   bool per_plan = false;
+  /// Where it changed something, what is known of values is worked out anew before the passes after
+  /// it. Of those that run while planning.
+  bool renews_facts = false;
   /// Rewrites one graph (not its subgraphs) and says how many places it changed.
   Result<int> (*run)(Rewriter&) = nullptr;
 };

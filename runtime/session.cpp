@@ -4,15 +4,22 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <new>
+#include <ranges>
+#include <stdexcept>
 
 #include "runtime/bounds.h"
 #include "runtime/device/device.h"
 #include "runtime/graph/error_text.h"
 #include "runtime/graph/explain.h"
 #include "runtime/graph/feeds.h"
+#include "runtime/graph/kernel_tuner.h"
 #include "runtime/graph/optimize.h"
+#include "runtime/graph/output_places.h"
 #include "runtime/graph/runner.h"
+#include "runtime/run_into.h"
 #include "runtime/runtime.h"
+#include "runtime/tuning.h"
 
 namespace slipway::runtime {
 namespace {
@@ -25,11 +32,13 @@ struct Variant {
   std::unique_ptr<GraphRunner> runner;
 };
 
-bool AreFixed(const Model& model) {
-  return std::ranges::all_of(model.inputs(), [](const ValueInfo& input) {
+/// Whether inputs are tensors whose dimensions, but for the first `open`, are all known.
+bool AreFixed(const Model& model, std::ptrdiff_t open = 0) {
+  return std::ranges::all_of(model.inputs(), [open](const ValueInfo& input) {
     const auto& shape = input.type.shape;
     return input.type.kind == TypeInfo::Kind::kTensor && shape &&
-           std::ranges::all_of(*shape, [](std::int64_t dim) { return dim >= 0; });
+           std::ranges::all_of(*shape | std::views::drop(open),
+                               [](std::int64_t dim) { return dim >= 0; });
   });
 }
 
@@ -53,6 +62,18 @@ Result<void> CheckLimits(const SessionLimits& limits) {
                  .message = fmt::format("limit {} is {}: it must not be negative", name, limit)};
   }
   return {};
+}
+
+/// What `work` gives, or the error of the memory that it could not have. Nothing gets past it.
+template <class Work>
+auto Held(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  } catch (const std::length_error&) {
+    return NoMemory();
+  }
 }
 
 /// A value that the caller keeps counts no longer as the session's.
@@ -84,10 +105,13 @@ Result<Value> Owned(Value value) {
 
 class GraphSession final : public Session {
  public:
-  GraphSession(Model model, const SessionOptions& options, std::shared_ptr<DeviceContext> device)
+  /// `tuner` may be null.
+  GraphSession(Model model, const SessionOptions& options, std::shared_ptr<DeviceContext> device,
+               std::shared_ptr<KernelTuner> tuner)
       : model_(std::move(model)),
         options_(options),
         device_(std::move(device)),
+        tuner_(std::move(tuner)),
         memory_(std::make_shared<MemoryBudget>(options.limits)),
         fixed_(AreFixed(model_)) {}
 
@@ -95,7 +119,11 @@ class GraphSession final : public Session {
   Result<void> Open();
 
   Result<std::vector<Value>> Run(const Feeds& feeds, std::span<const std::string> outputs,
-                                 const RunLimits& limits) override;
+                                 const RunLimits& limits) override {
+    return RunInto(feeds, outputs, {}, limits);
+  }
+  Result<std::vector<Value>> RunInto(const Feeds& feeds, std::span<const std::string> outputs,
+                                     std::span<const Value> memory, const RunLimits& limits);
   const Model& model() const override { return model_; }
   Result<std::string> Explain(const Feeds& feeds) override;
   std::vector<NodeProfile> Profile() const override;
@@ -106,9 +134,18 @@ class GraphSession final : public Session {
   Result<std::shared_ptr<const Plan>> PlanFor(const Feeds& feeds, std::shared_ptr<Variant>& used);
 
  private:
-  Result<std::vector<Value>> RunOnce(const Feeds& feeds, const std::vector<bool>& wanted);
+  /// What is wanted of a run: of each of the model's outputs whether, and the memory for it; no
+  /// memory at all is none for any.
+  struct Wanted {
+    std::vector<bool> outputs;
+    std::vector<Value> memory = {};
+  };
+  Result<Wanted> WantedOf(std::span<const std::string> outputs,
+                          std::span<const Value> memory) const;
+  Result<std::vector<Value>> RunOnce(const Feeds& feeds, const Wanted& wanted);
   Result<std::vector<Value>> RunVariant(const Variant& variant, const Feeds& feeds,
-                                        const std::vector<bool>& wanted);
+                                        const Wanted& wanted);
+  Result<void> Deliver(const Wanted& wanted, std::span<Value> made) const;
   Result<std::shared_ptr<const Plan>> PlanOf(const Variant& variant, const Feeds& feeds);
   /// Whether a variant had let go of the graph that was needed; the next ones will not.
   bool MustKeepGraph(const Error& error);
@@ -117,6 +154,7 @@ class GraphSession final : public Session {
   Model model_;
   SessionOptions options_;
   std::shared_ptr<DeviceContext> device_;
+  std::shared_ptr<KernelTuner> tuner_;
   std::shared_ptr<MemoryBudget> memory_;
   mutable std::mutex mutex_;  // guards variants_ and fixed_
   bool fixed_;                ///< one plan will do
@@ -130,7 +168,8 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   }
   const KernelChoice choice{.device = options_.device,
                             .reference = options_.reference,
-                            .strict = options_.accuracy == Accuracy::kStrict};
+                            .strict = options_.accuracy == Accuracy::kStrict,
+                            .tuner = tuner_};
   auto variant = std::make_shared<Variant>();
   const PassOptions passes{.enabled = options_.passes, .without = {}, .choice = choice};
   variant->optimized = TRY(Optimize(*model_.graph(), overridden, passes, *device_));
@@ -148,7 +187,13 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
 Result<void> GraphSession::Open() {
   const std::int64_t weights = model_.info().parameter_bytes;
   if (!memory_->Take(weights)) return MemoryLimitError(*memory_, weights, "weights");
-  TRY(VariantFor({}));
+  const auto variant = TRY(VariantFor({}));
+  const bool measures = tuner_ != nullptr && tuner_->left() > KernelTuner::Duration::zero();
+  // For one item, where how many there are is all that is open.
+  if (!measures || !AreFixed(model_, 1)) return {};
+  // Kernels are measured when there is a plan. Where there is none for such inputs, the first run
+  // says why.
+  if (const auto feeds = ZeroFeeds(model_)) static_cast<void>(PlanOf(*variant, *feeds));
   return {};
 }
 
@@ -166,13 +211,56 @@ bool GraphSession::MustKeepGraph(const Error& error) {
 }
 
 Result<std::vector<Value>> GraphSession::RunVariant(const Variant& variant, const Feeds& feeds,
-                                                    const std::vector<bool>& wanted) {
+                                                    const Wanted& wanted) {
   const auto inputs = TRY(InputValues(variant.runner->graph().input_infos, feeds));
-  return variant.runner->Run(inputs, wanted);
+  return variant.runner->Run(inputs, wanted.outputs, wanted.memory);
 }
 
-Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds,
-                                                 const std::vector<bool>& wanted) {
+Result<GraphSession::Wanted> GraphSession::WantedOf(std::span<const std::string> outputs,
+                                                    std::span<const Value> memory) const {
+  Wanted wanted;
+  wanted.outputs = TRY(WantedOutputs(model_, outputs));
+  if (memory.empty()) return wanted;
+  const auto infos = model_.outputs();
+  const std::size_t count = outputs.empty() ? infos.size() : outputs.size();
+  if (memory.size() != count) {
+    return WrongMemory(
+        fmt::format("there is memory for {} outputs, wanted are {}", memory.size(), count));
+  }
+  wanted.memory.resize(infos.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (outputs.empty()) {
+      wanted.memory[i] = memory[i];
+      continue;
+    }
+    if (!memory[i].is_none() && std::ranges::count(outputs, outputs[i]) > 1) {
+      return WrongMemory(fmt::format("output '{}' is wanted twice, and has memory", outputs[i]));
+    }
+    const auto at = std::ranges::find(infos, outputs[i], &ValueInfo::name) - infos.begin();
+    wanted.memory[static_cast<std::size_t>(at)] = memory[i];
+  }
+  TRY(CheckMemory(infos, wanted.memory));
+  return wanted;
+}
+
+/// Outputs where they are wanted, or else the caller's own.
+Result<void> GraphSession::Deliver(const Wanted& wanted, std::span<Value> made) const {
+  std::vector<ValueInfo> infos;
+  std::vector<Value> memory;
+  for (std::size_t i = 0; i < wanted.outputs.size() && !wanted.memory.empty(); ++i) {
+    if (!wanted.outputs[i]) continue;
+    infos.push_back(model_.outputs()[i]);
+    memory.push_back(wanted.memory[i]);
+  }
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    if (!memory.empty() && !memory[i].is_none()) continue;
+    made[i] = TRY(Owned(std::move(made[i])));
+    HandOver(made[i]);
+  }
+  return DeliverOutputs(infos, memory, made);
+}
+
+Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds, const Wanted& wanted) {
   const auto overridden = TRY(OverriddenNames(model_, feeds));
   auto variant = TRY(VariantFor(overridden));
   auto made = RunVariant(*variant, feeds, wanted);
@@ -181,30 +269,30 @@ Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds,
     made = RunVariant(*variant, feeds, wanted);
   }
   if (!made) return made;
-  for (Value& value : *made) value = TRY(Owned(std::move(value)));
+  TRY(Deliver(wanted, *made));
   return made;
 }
 
-Result<std::vector<Value>> GraphSession::Run(const Feeds& feeds,
-                                             std::span<const std::string> outputs,
-                                             const RunLimits& limits) {
-  const auto wanted = TRY(Readable(WantedOutputs(model_, outputs)));
+Result<std::vector<Value>> GraphSession::RunInto(const Feeds& feeds,
+                                                 std::span<const std::string> outputs,
+                                                 std::span<const Value> memory,
+                                                 const RunLimits& limits) {
+  const Wanted wanted = TRY(Readable(WantedOf(outputs, memory)));
   const ThreadScope threads(device_->threads());
   Bounds bounds(memory_, limits);
   const BoundsScope scope(&bounds);
-  auto made = RunOnce(feeds, wanted);
+  auto made = Held([&] { return RunOnce(feeds, wanted); });
   if (!made && made.error().id == "Run.MemoryLimit") {
     // What is kept for the next runs of other shapes may be what there was no room for.
     DropIdle();
-    made = RunOnce(feeds, wanted);
+    made = Held([&] { return RunOnce(feeds, wanted); });
   }
   if (!made) return Readable(std::move(made));
-  for (const Value& value : *made) HandOver(value);
   if (outputs.empty()) return made;
   std::vector<Value> ordered;
   for (const std::string& name : outputs) {
     std::size_t at = 0;
-    for (std::size_t i = 0; model_.outputs()[i].name != name; ++i) at += wanted[i] ? 1 : 0;
+    for (std::size_t i = 0; model_.outputs()[i].name != name; ++i) at += wanted.outputs[i] ? 1 : 0;
     const bool again = std::ranges::count(outputs, name) > 1;
     ordered.push_back(again ? (*made)[at] : std::move((*made)[at]));
   }
@@ -224,10 +312,10 @@ Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
   Bounds bounds(memory_, {});
   const BoundsScope scope(&bounds);
   used = TRY(VariantFor(overridden));
-  auto plan = PlanOf(*used, feeds);
+  auto plan = Held([&] { return PlanOf(*used, feeds); });
   if (!plan && MustKeepGraph(plan.error())) {
     used = TRY(VariantFor(overridden));
-    plan = PlanOf(*used, feeds);
+    plan = Held([&] { return PlanOf(*used, feeds); });
   }
   return plan;
 }
@@ -256,6 +344,14 @@ std::vector<NodeProfile> GraphSession::Profile() const {
 
 }  // namespace
 
+Result<std::vector<Value>> RunInto(Session& session, const Feeds& feeds,
+                                   std::span<const std::string> outputs,
+                                   std::span<const Value> memory, const RunLimits& limits) {
+  auto* own = dynamic_cast<GraphSession*>(&session);
+  SLIPWAY_CHECK(own != nullptr);
+  return own->RunInto(feeds, outputs, memory, limits);
+}
+
 Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds) {
   auto* own = dynamic_cast<GraphSession*>(&session);
   if (own == nullptr) return std::int64_t{-1};
@@ -266,13 +362,22 @@ Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds) {
 
 Result<std::unique_ptr<Session>> Session::Create(const Model& model, const SessionOptions& options,
                                                  const RunLimits& limits) {
+  return CreateSession(model, options, {}, limits);
+}
+
+Result<std::unique_ptr<Session>> CreateSession(const Model& model, const SessionOptions& options,
+                                               const Tuning& tuning, const RunLimits& limits) {
   TRY(CheckLimits(options.limits));
   auto device = TRY(MakeDeviceContext(options.device, options.threads));
-  auto session = std::make_unique<GraphSession>(model, Settled(options, model), std::move(device));
+  ShareWeights(*device, model.graph()->packed);
+  const bool tunes = tuning.measured && (tuning.budget.count() > 0 || tuning.measured->size() > 0);
+  auto tuner = tunes ? std::make_shared<KernelTuner>(tuning) : nullptr;
+  auto session = std::make_unique<GraphSession>(model, Settled(options, model), std::move(device),
+                                                std::move(tuner));
   const ThreadScope threads(std::max(1, options.threads == 0 ? UsableCores() : options.threads));
   Bounds bounds(session->memory(), limits);
   const BoundsScope scope(&bounds);
-  TRY(Readable(session->Open()));
+  TRY(Readable(Held([&] { return session->Open(); })));
   TRY(MayGoOn());
   return std::unique_ptr<Session>(std::move(session));
 }

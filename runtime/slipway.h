@@ -346,6 +346,18 @@ typedef struct slipway_session_options {
   int64_t loop_trips;     /**< runs of graphs inside nodes, in one run; 0: the default */
   int64_t deadline_ms;    /**< to make the session, from the call on; 0: any */
   slipway_cancel *cancel; /**< ends the call that makes the session; may be NULL */
+  /**
+   * A file in which choices of kernels are kept, by processor and kind of node. What it names is
+   * taken where it can serve; the same choices give the same bits. NULL, or no such file: kernels
+   * follow from shapes and the kind of processor alone. A file that cannot be read is left out:
+   * slipway_session_warning tells why.
+   */
+  const char *choices_file;
+  /**
+   * Milliseconds for measuring which kernels are the quickest here, while the session is made and
+   * when inputs of other shapes come; 0: none. What is measured is added to choices_file.
+   */
+  int64_t tune_ms;
 } slipway_session_options;
 
 /** Sets the size and all defaults. */
@@ -402,8 +414,23 @@ SLIPWAY_API slipway_status slipway_session_run_views_with(
     slipway_session *session, const char *const *input_names, const slipway_view *inputs,
     size_t input_count, const char *const *output_names, size_t output_count,
     const slipway_run_options *options, slipway_view *outputs);
+/**
+ * slipway_session_run_views_with, with outputs where the caller wants them. A view in `outputs`
+ * whose `kind` is SLIPWAY_TENSOR names memory, as an input's does: its `data` of `bytes` bytes,
+ * `dtype`, `dims` and `rank`. The output is written there, and the view stays as it is; it must be
+ * of that type and shape. A view of another kind is written whole, with a value that the caller
+ * releases. The memory may be that of an input, whole: operators that add to a cache of keys and
+ * values then change it in place, without a copy. On failure no view is written, but the memory may
+ * hold a part of the outputs.
+ */
+SLIPWAY_API slipway_status slipway_session_run_into(
+    slipway_session *session, const char *const *input_names, const slipway_view *inputs,
+    size_t input_count, const char *const *output_names, size_t output_count,
+    const slipway_run_options *options, slipway_view *outputs);
 /** Bytes that count towards slipway_session_options.memory_bytes now. */
 SLIPWAY_API int64_t slipway_session_memory(const slipway_session *session);
+/** One line where choices_file could not be read or written at creation, else empty. */
+SLIPWAY_API const char *slipway_session_warning(const slipway_session *session);
 /** Per node the kernel chosen and those passed over, for inputs like these; for people. */
 SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
                                                    const char *const *input_names,
@@ -416,6 +443,7 @@ SLIPWAY_API slipway_status slipway_session_explain(slipway_session *session,
  * not known; the last run's start is on a clock that all nodes share.
  */
 SLIPWAY_API slipway_status slipway_session_profile(slipway_session *session, char **json);
+/** Writes what was measured since to slipway_session_options.choices_file. */
 SLIPWAY_API void slipway_session_release(slipway_session *session);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The architecture as data: who may include whom, where third-party headers may appear, how long
 /// a file may be, what every unit file defines, where TRY must not stand.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -56,7 +57,7 @@ constexpr ThirdParty kThirdParty[] = {
     {"google/protobuf/", R"(runtime/graph/onnx_reader[a-z_]*\.cpp)"},
     {"dnnl.hpp",
      R"(runtime/((ops|kernels)/[a-z_0-9]+\.cpp|device/cpu\.(h|cpp)|kernels/dnnl_helpers\.h))"},
-    {"hwy/", R"(runtime/kernels/[a-z_0-9]+_simd\.cpp)"},
+    {"hwy/", R"(runtime/kernels/[a-z_0-9]+(_simd\.cpp|_inl\.h))"},
     {"dnnl_threadpool_iface.hpp", R"(runtime/device/[a-z_0-9]+\.cpp)"},
     {"omp.h", R"(runtime/.*\.cpp)"},
     {"re2/", R"(runtime/ops/[a-z_0-9]+\.cpp|deployer/kubernetes/status\.cpp)"},
@@ -246,13 +247,21 @@ TEST(Layout, EveryFileSaysItsLicence) {
   }
 }
 
+/// What holds that a header is read once: or once for each set of instructions, where Highway
+/// compiles it for all of them.
+std::string GuardOf(const std::string& path) {
+  if (!path.ends_with("_inl.h")) return "#pragma once";
+  std::string name = "SLIPWAY_" + path;
+  for (char& c : name) {
+    c = c == '/' || c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return "#if defined(" + name + ") == defined(HWY_TARGET_TOGGLE)";
+}
+
 TEST(Layout, HeadersAreGuarded) {
   for (const Source& source : AllSources()) {
-    if (!source.path.ends_with(".h")) continue;
-    EXPECT_TRUE(std::find(source.lines.begin(), source.lines.end(), "#pragma once") !=
-                    source.lines.end() ||
-                source.path == "runtime/slipway.h")
-        << source.path;
+    if (!source.path.ends_with(".h") || source.path == "runtime/slipway.h") continue;
+    EXPECT_THAT(source.lines, ::testing::Contains(GuardOf(source.path))) << source.path;
   }
 }
 

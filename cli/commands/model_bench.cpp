@@ -94,11 +94,13 @@ std::string TraceOf(const std::vector<runtime::NodeProfile>& profile) {
 Result<void> Bench(Context& context, const Arguments& arguments) {
   runtime::BenchOptions options = arguments.bench;
   options.session = TRY(ReadSession(arguments.session));
+  options.tune = TRY(ReadTuning(arguments.session, context.folder()));
   options.session.profile = arguments.profile || !arguments.trace.empty();
   const auto report = TRY(runtime::BenchModel(context.folder() / arguments.file, options));
   if (!arguments.trace.empty()) {
     TRY(WriteFileAtomic(context.folder() / arguments.trace, TraceOf(report.profile)));
   }
+  if (!report.warning.empty()) context.Progress("warning: " + report.warning);
   if (context.globals.output.empty() && !context.out_is_terminal()) context.globals.output = "json";
   const Json json = ToJson(arguments.file, report);
   TRY(context.PrintObject(json, {{"median ms", "median_ms"},

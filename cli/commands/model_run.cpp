@@ -101,6 +101,7 @@ Result<void> Print(Context& context, const std::vector<std::string>& names,
 
 Result<void> Run(Context& context, const Arguments& arguments) {
   const auto options = TRY(ReadSession(arguments.session));
+  const auto tune = TRY(ReadTuning(arguments.session, context.folder()));
   runtime::RunLimits limits;
   if (arguments.time_limit > 0) {
     limits.deadline = std::chrono::steady_clock::now() +
@@ -109,13 +110,19 @@ Result<void> Run(Context& context, const Arguments& arguments) {
   }
   const auto model = TRY(runtime::Model::Load(context.folder() / arguments.file));
   const auto feeds = TRY(ReadFeeds(context, model, arguments.inputs));
-  const auto session = TRY(runtime::Session::Create(model, options, limits));
+  const auto tuned =
+      TRY(runtime::OpenTuned(model, context.folder() / arguments.file, options, tune, limits));
+  if (!tuned.warning.empty()) context.Progress("warning: " + tuned.warning);
+  const auto& session = tuned.session;
   if (arguments.explain) context.Text(TRY(session->Explain(feeds)));
   auto ran = session->Run(feeds, arguments.outputs, limits);
   if (!ran) {
     Error error = std::move(ran).error();
     if (error.id == "Input.Missing") error.fix = "--input NAME=FILE, a .pb, .npy or .json file";
     return error;
+  }
+  if (const auto kept = tuned.Save(); !kept) {
+    context.Progress("warning: choices of kernels are not kept: " + kept.error().message);
   }
   const auto values = *std::move(ran);
   std::vector<std::string> names = arguments.outputs;

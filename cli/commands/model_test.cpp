@@ -67,6 +67,7 @@ Result<void> Test(Context& context, const Arguments& arguments) {
   const int jobs = arguments.jobs > 0 ? arguments.jobs : cores;
   runtime::TestOptions options{.rtol = arguments.rtol, .atol = arguments.atol};
   options.session = TRY(ReadSession(arguments.session));
+  options.tune = TRY(ReadTuning(arguments.session, context.folder()));
   if (options.session.threads == 0) options.session.threads = std::max(1, cores / jobs);
 
   Counts counts;

@@ -33,7 +33,8 @@ struct Arguments {
   std::vector<std::string> keep;
   bool fresh = false;
   std::string memory_limit;
-  double time_limit = 0;
+  double time_limit = 0, tune_seconds = 0;
+  bool deterministic = false;
   int port = 5001, threads = 0;
 };
 
@@ -119,7 +120,7 @@ Result<std::vector<std::string>> ModelWords(Context& context, const Arguments& a
   return words;
 }
 
-/// What bounds the model, which slipway-serve checks.
+/// What bounds the model and has its kernels chosen, which slipway-serve checks.
 void AddLimits(const Arguments& arguments, std::vector<std::string>& words) {
   if (!arguments.memory_limit.empty()) {
     words.insert(words.end(), {"--memory-limit", arguments.memory_limit});
@@ -127,6 +128,10 @@ void AddLimits(const Arguments& arguments, std::vector<std::string>& words) {
   if (arguments.time_limit > 0) {
     words.insert(words.end(), {"--time-limit", fmt::format("{}", arguments.time_limit)});
   }
+  if (arguments.tune_seconds > 0) {
+    words.insert(words.end(), {"--tune", fmt::format("{}", arguments.tune_seconds)});
+  }
+  if (arguments.deterministic) words.emplace_back("--deterministic");
 }
 
 Result<std::vector<std::string>> ScriptWords(Context& context, const Arguments& arguments) {
@@ -276,6 +281,14 @@ Body Bind(Options& options) {
                   "Give up on a run of a model after so long; 0: never")
       .type_name("SECONDS")
       .within(0.0, 1e9);
+  options
+      .add_option("--tune", arguments->tune_seconds,
+                  "Measure for so long at most which kernels are the quickest here, and keep the "
+                  "choices beside the model")
+      .type_name("SECONDS")
+      .within(0.0, 3600.0);
+  options.add_flag("--deterministic", arguments->deterministic,
+                   "Kernels by rule alone, whatever choices lie beside the model");
   options.add_option("--port", arguments->port, "Port on 127.0.0.1")
       .within(1, 65535)
       .capture_default_str();

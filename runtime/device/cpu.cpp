@@ -3,31 +3,15 @@
 
 #include <fmt/format.h>
 
+#include "runtime/device/processor.h"
+
 namespace slipway::runtime {
 
 CpuContext::CpuContext(int threads)
     : threads_(threads), engine_(dnnl::engine(dnnl::engine::kind::cpu, 0)) {}
 
-Result<Tensor> CpuContext::Packed(const Tensor& source, const std::string& layout,
-                                  const std::function<Result<Tensor>()>& make) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(packed_, [](const auto& item) {
-    return item.second.source.expired() || item.second.packed.expired();
-  });
-  const auto key = std::make_pair(source.raw(), layout);
-  if (auto found = packed_.find(key); found != packed_.end()) {
-    const Entry& entry = found->second;
-    if (auto owner = entry.packed.lock()) {
-      return Tensor::Wrap(entry.dtype, entry.shape, std::move(owner), entry.data);
-    }
-  }
-  Tensor packed = TRY(make());
-  packed_[key] = {.source = source.owner(),
-                  .packed = packed.owner(),
-                  .dtype = packed.dtype(),
-                  .shape = packed.shape(),
-                  .data = packed.raw()};
-  return packed;
+void ShareWeights(DeviceContext& device, std::shared_ptr<PackedWeights> weights) {
+  if (device.device() == Device::kCpu && weights != nullptr) Cpu(device).Share(std::move(weights));
 }
 
 dnnl::stream& CpuStream(const dnnl::engine& engine) {
@@ -40,6 +24,29 @@ dnnl::stream& CpuStream(const dnnl::engine& engine) {
     cached = {.engine = engine, .stream = dnnl::stream(engine)};
   }
   return cached.stream;
+}
+
+std::string InstructionsName() {
+  switch (const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return fmt::format("isa {:#x}", static_cast<int>(isa));
+  }
 }
 
 }  // namespace slipway::runtime

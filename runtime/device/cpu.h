@@ -3,13 +3,11 @@
 
 #include <dnnl.hpp>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <utility>
 
 #include "runtime/device/device.h"
+#include "runtime/device/packed_weights.h"
 #include "runtime/tensor.h"
 
 /// For kernels that use oneDNN; included by .cpp files only.
@@ -23,22 +21,17 @@ class CpuContext final : public DeviceContext {
   int threads() const override { return threads_; }
   const dnnl::engine& engine() const { return engine_; }
 
-  /// The constant `source` in another layout that `layout` names: made once, and shared by all
-  /// that ask with the same source and layout while one of them lives.
+  /// The constant `source` in another layout that `layout` names, as PackedWeights::Get has it.
   Result<Tensor> Packed(const Tensor& source, const std::string& layout,
-                        const std::function<Result<Tensor>()>& make);
+                        const std::function<Result<Tensor>()>& make) {
+    return packed_->Get(source, layout, this, make);
+  }
+  void Share(std::shared_ptr<PackedWeights> weights) { packed_ = std::move(weights); }
 
  private:
-  struct Entry {
-    std::weak_ptr<const void> source, packed;
-    DType dtype;
-    Shape shape;
-    void* data;
-  };
   int threads_;
   dnnl::engine engine_;
-  std::mutex mutex_;  // guards packed_
-  std::map<std::pair<const void*, std::string>, Entry> packed_;
+  std::shared_ptr<PackedWeights> packed_ = std::make_shared<PackedWeights>();
 };
 
 /// The context a CPU kernel's prepare is given.

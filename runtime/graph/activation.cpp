@@ -32,7 +32,9 @@ std::optional<Activation> ActivationOf(const Rewriter& graph, std::size_t index)
   if (std::ranges::find(kPlain, node.type) != std::end(kPlain))
     return Activation{.name = node.type};
   if (node.type == "LeakyRelu") return Activation{node.type, attributes.Float("alpha", 0.01F)};
-  if (node.type == "Elu") return Activation{node.type, attributes.Float("alpha", 1)};
+  if (node.type == "Elu" || node.type == "Swish") {
+    return Activation{node.type, attributes.Float("alpha", 1)};
+  }
   if (node.type == "HardSigmoid") {
     return Activation{node.type, attributes.Float("alpha", 0.2F), attributes.Float("beta", 0.5F)};
   }

@@ -34,6 +34,7 @@ std::string StepText(const Plan& plan, const Step& step) {
     break;
   }
   text += '\n';
+  if (!step.prepared.reason.empty()) text += fmt::format("    {}\n", step.prepared.reason);
   for (const auto& [kernel, why] : step.prepared.declined) {
     text += fmt::format("    not {}: {}\n", kernel, why);
   }
@@ -113,9 +114,11 @@ std::int64_t WorkingBytesOf(const Plan& plan) {
   return bytes;
 }
 
-std::int64_t FlopsOf(const Step& step) {
-  return static_cast<std::int64_t>(std::min(CountFlops(*step.node, step.prepared.facts), 9e18));
+std::int64_t FlopsOf(const NodeData& node, const NodeFacts& facts) {
+  return static_cast<std::int64_t>(std::min(CountFlops(node, facts), 9e18));
 }
+
+std::int64_t FlopsOf(const Step& step) { return FlopsOf(*step.node, step.prepared.facts); }
 
 std::int64_t FlopsOf(const Plan& plan) {
   double flops = 0;

@@ -21,6 +21,8 @@ std::int64_t WorkingBytesOf(const Plan& plan);
 std::int64_t FlopsOf(const Plan& plan);
 /// Of one step that is prepared.
 std::int64_t FlopsOf(const Step& step);
+/// Of a node with such inputs and outputs.
+std::int64_t FlopsOf(const NodeData& node, const NodeFacts& facts);
 
 /// FlopsOf the plan of a session for such inputs. Errors as Session::Run.
 Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds);

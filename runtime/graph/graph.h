@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/attributes.h"
+#include "runtime/device/packed_weights.h"
 #include "runtime/runtime.h"
 
 namespace slipway::runtime {
@@ -50,6 +51,8 @@ struct GraphData {
   std::vector<ValueId> outputs;
   std::vector<ValueInfo> input_infos, overridable_infos, output_infos;
   ModelInfo info = {};  ///< of a model's main graph; empty in subgraphs
+  /// Of a model's main graph, shared by its sessions; null in subgraphs.
+  std::shared_ptr<PackedWeights> packed = nullptr;
 };
 
 /// `Relu 'layer1/relu'`, for messages.

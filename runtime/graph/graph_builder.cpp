@@ -269,6 +269,7 @@ Result<void> GraphBuilder::AddGradient(NodeData data, Scope& scope, const Functi
                   .type = std::move(made.type),
                   .opset = made.opset,
                   .attributes = std::move(made.attributes)};
+    if (step.domain == kPrivateDomain) step.op = FindOp(step.domain, step.type, step.opset);
     TRY(Connect(scope, step, made.inputs));
     TRY(Place(scope, std::move(step), made.outputs));
   }
@@ -365,7 +366,7 @@ Result<void> GraphBuilder::AddPassThrough(const proto::Function& function, const
 
 Result<void> GraphBuilder::FindOperator(NodeData& data) {
   const bool is_private = data.domain == kPrivateDomain;
-  data.op = is_private ? nullptr : FindOp(data.domain, data.type, data.opset);
+  if (!is_private) data.op = FindOp(data.domain, data.type, data.opset);
   if (data.op != nullptr || allow_unsupported_) return {};
   Error error{.code = Code::kUnimplemented,
               .message = fmt::format("operator {}.{} (opset {}) of node '{}' is not supported",

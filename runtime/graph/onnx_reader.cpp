@@ -92,6 +92,7 @@ Result<std::shared_ptr<const GraphData>> Build(proto::Source& source, std::span<
   GraphBuilder builder(*model, options.allow_unsupported, options.limits);
   auto graph = TRY(builder.BuildModel());
   graph->info = Describe(*model, *graph);
+  graph->packed = std::make_shared<PackedWeights>();
   return std::shared_ptr<const GraphData>(std::move(graph));
 }
 

@@ -9,7 +9,7 @@
 
 namespace slipway::runtime {
 
-/// The domain of operators that passes alone put into graphs: no model may name it.
+/// The domain of operators that passes and derivatives alone put into graphs: no model may name it.
 inline constexpr std::string_view kPrivateDomain = "slipway.blocks";
 
 /// All definitions of an operator, newest first.

@@ -134,7 +134,7 @@ Result<Optimized> Optimize(const GraphData& graph, const std::set<std::string>& 
 
 Result<Optimized> Specialise(const std::shared_ptr<const GraphData>& graph,
                              std::span<const ValueFacts> facts, const PassOptions& options,
-                             DeviceContext& device) {
+                             DeviceContext& device, bool may_renew) {
   Optimized result{.graph = graph, .changes = {}};
   const auto passes = PassesInOrder(options, true);
   if (passes.empty()) return result;
@@ -147,11 +147,14 @@ Result<Optimized> Specialise(const std::shared_ptr<const GraphData>& graph,
   known.Finish();
   std::int64_t changed = 0;
   for (const NamedPass& named : passes) {
+    if (named.pass.renews_facts && !may_renew) continue;
     Rewriter rewriter(*copy, options.choice, device, facts);
     const std::int64_t places = TRY(named.pass.run(rewriter));
     rewriter.Finish();
     changed += places;
     result.changes[std::string(named.name)] += places;
+    result.unfinished = named.pass.renews_facts && places > 0;
+    if (result.unfinished) break;
   }
   if (changed > 0) result.graph = std::move(copy);
   return result;

@@ -23,6 +23,7 @@ struct PassOptions {
 struct Optimized {
   std::shared_ptr<const GraphData> graph;
   std::map<std::string, std::int64_t> changes;  ///< per pass
+  bool unfinished = false;  ///< facts are to be worked out anew, and more passes may run
 };
 
 /// The graph as a session runs it: `overridden` initialisers are inputs, after the graph's own;
@@ -32,9 +33,10 @@ Result<Optimized> Optimize(const GraphData& graph, const std::set<std::string>& 
                            const PassOptions& options, DeviceContext& device);
 
 /// The graph rewritten by the passes that run while planning. `facts`: of its values. Value ids
-/// stay what they are; values captured by subgraphs too. No changes: `graph` itself.
+/// stay what they are; values captured by subgraphs too. No changes: `graph` itself. `may_renew`:
+/// whether passes that ask for facts anew take part.
 Result<Optimized> Specialise(const std::shared_ptr<const GraphData>& graph,
                              std::span<const ValueFacts> facts, const PassOptions& options,
-                             DeviceContext& device);
+                             DeviceContext& device, bool may_renew);
 
 }  // namespace slipway::runtime

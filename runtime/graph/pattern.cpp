@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "runtime/kernels/infer_helpers.h"
 
@@ -13,7 +15,7 @@ bool IsNode(const NodeData& node, std::string_view type) {
 }
 
 const NodeData* MakerOf(const Rewriter& graph, ValueId id, std::string_view type) {
-  const std::int64_t producer = id == kNoValue ? -1 : graph.Producer(id);
+  const std::int64_t producer = graph.Producer(id);
   if (producer < 0) return nullptr;
   const NodeData& node = graph.node(static_cast<std::size_t>(producer));
   return IsNode(node, type) ? &node : nullptr;
@@ -46,6 +48,15 @@ ValueId UserWith(const Rewriter& graph, ValueId id, std::string_view type, std::
   if (only < 0) return kNoValue;
   user = static_cast<std::size_t>(only);
   return IsNode(graph.node(user), type) ? OtherInput(graph.node(user), id) : kNoValue;
+}
+
+Result<void> BecomeFunction(Rewriter& graph, std::size_t index, ValueId x, std::string_view type,
+                            int opset, Attributes attributes) {
+  graph.SetInput(index, 0, x);
+  graph.SetInput(index, 1, kNoValue);
+  graph.node(index).inputs.resize(1);
+  graph.node(index).attributes = std::move(attributes);
+  return graph.SetOperator(index, "", std::string(type), opset);
 }
 
 const Shape* FloatShape(const Rewriter& graph, ValueId id) {

@@ -27,6 +27,10 @@ ValueId OtherInput(const NodeData& node, ValueId id);
 /// The other input of the one node that uses `id`, if it is of that type; `user` is the node.
 ValueId UserWith(const Rewriter& graph, ValueId id, std::string_view type, std::size_t& user);
 
+/// Makes a node the function `type` of `x` alone, with these attributes.
+Result<void> BecomeFunction(Rewriter& graph, std::size_t index, ValueId x, std::string_view type,
+                            int opset, Attributes attributes);
+
 /// The shape of a value of float32; null where it is something else or not known.
 const Shape* FloatShape(const Rewriter& graph, ValueId id);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "runtime/graph/kernel_tuner.h"
 #include "runtime/graph/overwritten_sums.h"
 #include "runtime/graph/part_places.h"
 #include "runtime/graph/plan.h"
@@ -10,6 +11,9 @@ namespace slipway::runtime {
 namespace {
 
 constexpr std::int64_t kMostFoldedElements = std::int64_t{1} << 20;
+/// Times that facts are worked out anew for passes that changed what is known: as deep as branches
+/// lie inside one another where anyone writes them.
+constexpr int kMostRenewals = 16;
 
 /// Builds one plan: facts forward through the nodes, then kernels, places and offsets.
 class Planner {
@@ -67,6 +71,7 @@ Result<void> Planner::Settle() {
   OverwriteSums(plan_);
   CountReaders();
   // From here on no step moves: kernels keep references to their node's facts.
+  if (choice_.tuner != nullptr) MeasureKernels(plan_, choice_, device_);
   for (Step& step : plan_.steps) {
     if (step.kind != Step::Kind::kKernel) continue;
     TRY(ChooseKernel(*step.node, choice_, device_, step.prepared));
@@ -387,29 +392,35 @@ Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const GraphData> gr
   plan->graph = std::move(graph);
   plan->key = std::move(key);
   std::shared_ptr<GraphData> own;
-  auto better = std::make_shared<Plan>();
-  {
-    Planner first(*plan, options.choice, device);
-    TRY(first.Infer());
-    std::vector<ValueFacts> facts;
-    for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
-    auto special = TRY(Specialise(plan->graph, facts, options, device));
-    if (!only && special.graph == plan->graph) {
-      plan->changes = std::move(special.changes);
-      TRY(first.Settle());
-      return std::shared_ptr<const Plan>(std::move(plan));
+  for (int renewals = 0;; ++renewals) {
+    auto better = std::make_shared<Plan>();
+    bool unfinished = false;
+    {
+      Planner first(*plan, options.choice, device);
+      TRY(first.Infer());
+      std::vector<ValueFacts> facts;
+      for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
+      const bool may_renew = renewals < kMostRenewals;
+      auto special = TRY(Specialise(plan->graph, facts, options, device, may_renew));
+      for (const auto& [pass, count] : special.changes) plan->changes[pass] += count;
+      if (!only && special.graph == plan->graph) {
+        TRY(first.Settle());
+        return std::shared_ptr<const Plan>(std::move(plan));
+      }
+      unfinished = special.unfinished;
+      if (only && !unfinished) own = std::make_shared<GraphData>(*special.graph);
+      better->graph = own != nullptr ? own : std::move(special.graph);
     }
-    if (only) own = std::make_shared<GraphData>(*special.graph);
-    better->graph = only ? own : std::move(special.graph);
-    better->changes = std::move(special.changes);
+    better->changes = std::move(plan->changes);
+    better->key = std::move(plan->key);
+    better->folded = plan->folded;
+    plan = std::move(better);
+    if (!unfinished) break;
   }
-  better->key = std::move(plan->key);
-  better->folded = plan->folded;
-  plan.reset();
-  Planner second(*better, options.choice, device, own.get());
+  Planner second(*plan, options.choice, device, own.get());
   TRY(second.Infer());
   TRY(second.Settle());
-  return std::shared_ptr<const Plan>(std::move(better));
+  return std::shared_ptr<const Plan>(std::move(plan));
 }
 
 }  // namespace slipway::runtime

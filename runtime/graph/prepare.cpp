@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "runtime/bounds.h"
+#include "runtime/graph/kernel_tuner.h"
 #include "runtime/graph/node_context.h"
 #include "runtime/graph/signature.h"
 
@@ -25,36 +26,85 @@ std::string LadderText(const PreparedNode& prepared) {
 
 Result<bool> TryKernel(const NodeData& node, const Kernel& kernel, DeviceContext& device,
                        PreparedNode& prepared) {
-  if (kernel.declines != nullptr) {
-    std::string why = kernel.declines(prepared.facts);
-    if (!why.empty()) {
-      prepared.declined.emplace_back(kernel.name, std::move(why));
-      return false;
-    }
+  auto made = PrepareKernel(kernel, prepared.facts, device);
+  if (!made) return Within(WhereText(node), std::move(made).error());
+  if (!made->declined.empty()) {
+    prepared.declined.emplace_back(kernel.name, std::move(made->declined));
+    return false;
   }
-  if (kernel.prepare != nullptr) {
-    auto executable = kernel.prepare(prepared.facts, device);
-    if (!executable && executable.error().code == Code::kUnimplemented) {
-      prepared.declined.emplace_back(kernel.name, executable.error().message);
-      return false;
-    }
-    if (!executable) return Within(WhereText(node), std::move(executable).error());
-    prepared.executable = *std::move(executable);
-  }
-  prepared.kernel = &kernel;
+  prepared.kernel = made->kernel;
+  prepared.executable = std::move(made->executable);
   return true;
 }
 
-}  // namespace
-
-Result<void> PreparedNode::Run(KernelContext& context) const {
+Result<void> RunKernel(const Kernel& kernel, const Executable* executable, const NodeFacts& facts,
+                       KernelContext& context) {
   try {
-    return executable ? executable->Run(context) : kernel->run(facts, context);
+    return executable != nullptr ? executable->Run(context) : kernel.run(facts, context);
   } catch (const std::bad_alloc&) {
     return NoMemory();
   } catch (const std::length_error&) {
     return NoMemory();
   }
+}
+
+std::string ReasonText(const MeasuredKernel& measured) {
+  std::string text;
+  for (const auto& [kernel, time] : measured.microseconds) {
+    text += fmt::format("{}{} {:.1f} us", text.empty() ? "" : ", ", kernel, time);
+  }
+  return text.empty() ? "as it is stored" : "measured: " + text;
+}
+
+/// Whether a kernel serves that was measured as the quickest.
+Result<bool> TakeMeasured(const NodeData& node, const KernelChoice& choice, DeviceContext& device,
+                          PreparedNode& prepared) {
+  if (!IsMeasured(node, prepared.facts)) return false;
+  const auto measured =
+      choice.tuner->measured().Find(KindOfNode(node, prepared.facts, choice, device.threads()));
+  prepared.reason =
+      measured ? fmt::format("by rule: what is stored, '{}', cannot serve it", measured->kernel)
+               : "by rule: it was not measured";
+  if (!measured) return false;
+  for (const Kernel& kernel : node.op->kernels) {
+    if (kernel.name != measured->kernel || kernel.device != choice.device || IsReference(kernel)) {
+      continue;
+    }
+    if (!TRY(TryKernel(node, kernel, device, prepared))) continue;
+    prepared.declined.clear();
+    prepared.reason = ReasonText(*measured);
+    return true;
+  }
+  prepared.declined.clear();
+  return false;
+}
+
+}  // namespace
+
+bool IsReference(const Kernel& kernel) { return kernel.name.ends_with("_reference"); }
+
+Result<void> PreparedKernel::Run(const NodeFacts& facts, KernelContext& context) const {
+  return RunKernel(*kernel, executable.get(), facts, context);
+}
+
+Result<PreparedKernel> PrepareKernel(const Kernel& kernel, const NodeFacts& facts,
+                                     DeviceContext& device) {
+  PreparedKernel made{.kernel = &kernel};
+  if (kernel.declines != nullptr) made.declined = kernel.declines(facts);
+  if (!made.declined.empty() || kernel.prepare == nullptr) return made;
+  auto executable = kernel.prepare(facts, device);
+  if (executable) {
+    made.executable = *std::move(executable);
+    return made;
+  }
+  if (executable.error().code != Code::kUnimplemented) return std::move(executable).error();
+  made.declined = executable.error().message;
+  if (made.declined.empty()) made.declined = "it has no implementation";
+  return made;
+}
+
+Result<void> PreparedNode::Run(KernelContext& context) const {
+  return RunKernel(*kernel, executable.get(), facts, context);
 }
 
 std::string WhereText(const NodeData& node) {
@@ -103,6 +153,9 @@ Result<std::vector<ValueFacts>> InferOutputs(const NodeData& node, const NodeFac
 Result<void> ChooseKernel(const NodeData& node, const KernelChoice& choice, DeviceContext& device,
                           PreparedNode& prepared) {
   const auto kernels = node.op->kernels;
+  if (choice.tuner != nullptr && !choice.reference) {
+    if (TRY(TakeMeasured(node, choice, device, prepared))) return {};
+  }
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const Kernel& kernel = kernels[i];
     if (kernel.device != choice.device) continue;

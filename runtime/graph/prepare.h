@@ -13,12 +13,32 @@
 
 namespace slipway::runtime {
 
+class KernelTuner;
+
 /// How kernels are chosen.
 struct KernelChoice {
   Device device = Device::kCpu;
   bool reference = false;  ///< only the last of each ladder
   bool strict = false;     ///< nothing whose rounding errors are larger than those of sums
+  /// Knows which kernels were measured as the quickest; null: the first of a ladder that serves.
+  std::shared_ptr<KernelTuner> tuner = nullptr;
 };
+
+/// Whether a kernel is there for comparison alone.
+bool IsReference(const Kernel& kernel);
+
+/// A kernel made ready for a node, or why it is not.
+struct PreparedKernel {
+  const Kernel* kernel = nullptr;
+  std::unique_ptr<Executable> executable = nullptr;
+  std::string declined = {};  ///< empty: it is ready
+
+  std::int64_t scratch_bytes() const { return executable ? executable->scratch_bytes() : 0; }
+  Result<void> Run(const NodeFacts& facts, KernelContext& context) const;
+};
+/// `facts` stay where they are while it lives.
+Result<PreparedKernel> PrepareKernel(const Kernel& kernel, const NodeFacts& facts,
+                                     DeviceContext& device);
 
 /// A node with its facts and the kernel that serves them.
 struct PreparedNode {
@@ -26,7 +46,8 @@ struct PreparedNode {
   const Kernel* kernel = nullptr;
   std::unique_ptr<Executable> executable = nullptr;
   std::vector<std::pair<std::string_view, std::string>> declined =
-      {};  ///< kernels passed over, why
+      {};                   ///< kernels passed over, why
+  std::string reason = {};  ///< of the choice, where kernels may be measured
 
   std::int64_t scratch_bytes() const { return executable ? executable->scratch_bytes() : 0; }
   Result<void> Run(KernelContext& context) const;
@@ -45,8 +66,9 @@ Result<std::vector<ValueFacts>> InferOutputs(const NodeData& node, const NodeFac
 /// What the signature alone tells of the outputs, for a node whose inputs are not known yet.
 Result<std::vector<ValueFacts>> OutputsFromSignature(const NodeData& node, const NodeFacts& facts);
 
-/// Takes the first kernel of the ladder that does not decline and prepares it.
-/// kUnimplemented (id `Model.UnsupportedOperator`) with every kernel's reason if none is left.
+/// Takes the kernel that was measured as the quickest, or else the first of the ladder that does
+/// not decline, and prepares it. kUnimplemented (id `Model.UnsupportedOperator`) with every
+/// kernel's reason if none is left.
 Result<void> ChooseKernel(const NodeData& node, const KernelChoice& choice, DeviceContext& device,
                           PreparedNode& prepared);
 

@@ -232,8 +232,10 @@ Result<void> Rewriter::SetOperator(std::size_t node, std::string domain, std::st
 
 Result<void> Rewriter::Insert(std::size_t position, NodeData node) {
   TRY(Resolve(node));
-  for (ValueId id : node.inputs) {
-    if (id != kNoValue) ++uses_[At(id)];
+  for (const auto* ids : {&node.inputs, &node.captures}) {
+    for (ValueId id : *ids) {
+      if (id != kNoValue) ++uses_[At(id)];
+    }
   }
   inserted_.emplace(position, std::move(node));
   return {};

@@ -50,13 +50,15 @@ std::shared_ptr<const GraphData> WithoutConstants(const GraphData& graph) {
 /// Gives a step's kernel the graphs of its node, with what they capture from this frame.
 class GraphRunner::Links final : public SubgraphRunner {
  public:
-  Links(std::vector<Subgraph>& subgraphs, const Frame& frame)
-      : subgraphs_(subgraphs), frame_(frame) {}
+  Links(const std::vector<Subgraph>& subgraphs, const std::vector<Subgraph>& more,
+        const Frame& frame)
+      : subgraphs_(subgraphs), more_(more), frame_(frame) {}
 
   Result<std::vector<Value>> RunSubgraph(const GraphData& graph,
                                          std::vector<Value> inputs) override {
-    const auto found = std::ranges::find(subgraphs_, &graph, &Subgraph::graph);
-    if (found == subgraphs_.end()) {
+    const Subgraph* found = Find(graph, subgraphs_);
+    if (found == nullptr) found = Find(graph, more_);
+    if (found == nullptr) {
       return Error{.code = Code::kInternal, .message = "a graph that is no node's"};
     }
     if (inputs.size() != graph.inputs.size()) {
@@ -72,7 +74,13 @@ class GraphRunner::Links final : public SubgraphRunner {
   }
 
  private:
-  std::vector<Subgraph>& subgraphs_;
+  static const Subgraph* Find(const GraphData& graph, const std::vector<Subgraph>& subgraphs) {
+    const auto found = std::ranges::find(subgraphs, &graph, &Subgraph::graph);
+    return found == subgraphs.end() ? nullptr : &*found;
+  }
+
+  const std::vector<Subgraph>& subgraphs_;
+  const std::vector<Subgraph>& more_;
   const Frame& frame_;
 };
 
@@ -82,14 +90,21 @@ GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
       whole_(std::move(graph)),
       device_(std::move(device)),
       options_(options) {
-  Options inside = options;
+  AddSubgraphs(*graph_, subgraphs_);
+}
+
+void GraphRunner::AddSubgraphs(const GraphData& graph, std::vector<Subgraph>& subgraphs) const {
+  Options inside = options_;
   inside.fixed = false;
-  for (const NodeData& node : graph_->nodes) {
+  for (const NodeData& node : graph.nodes) {
     std::map<std::string_view, ValueId> by_name;
     for (ValueId id : node.captures) {
-      by_name.emplace(graph_->values[static_cast<std::size_t>(id)].name, id);
+      by_name.emplace(graph.values[static_cast<std::size_t>(id)].name, id);
     }
     for (const auto& inner : SubgraphsOf(node)) {
+      if (std::ranges::find(subgraphs_, inner.get(), &Subgraph::graph) != subgraphs_.end()) {
+        continue;
+      }
       Subgraph link{.graph = inner.get(),
                     .runner = std::make_unique<GraphRunner>(inner, device_, inside),
                     .captured = {}};
@@ -98,18 +113,18 @@ GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
         SLIPWAY_CHECK(outer != by_name.end());
         link.captured.push_back(outer->second);
       }
-      subgraphs_.push_back(std::move(link));
+      subgraphs.push_back(std::move(link));
     }
   }
 }
 
-std::shared_ptr<const Plan> GraphRunner::FindPlan(std::span<const Value> inputs,
-                                                  const std::vector<bool>& wanted) {
+std::shared_ptr<const GraphRunner::Planned> GraphRunner::Find(std::span<const Value> inputs,
+                                                              const std::vector<bool>& wanted) {
   const std::lock_guard lock(mutex_);
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-    if (!Matches((*it)->key, inputs, wanted)) continue;
+    if (!Matches((*it)->plan->key, inputs, wanted)) continue;
     if (it != plans_.begin()) {
-      plans_.front()->DropLargeFrames();
+      plans_.front()->plan->DropLargeFrames();
       plans_.splice(plans_.begin(), plans_, it);
     }
     return plans_.front();
@@ -119,10 +134,15 @@ std::shared_ptr<const Plan> GraphRunner::FindPlan(std::span<const Value> inputs,
 
 Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> inputs,
                                                          const std::vector<bool>& wanted) {
-  if (auto plan = FindPlan(inputs, wanted)) return plan;
+  return TRY(FindOrPlan(inputs, wanted))->plan;
+}
+
+Result<std::shared_ptr<const GraphRunner::Planned>> GraphRunner::FindOrPlan(
+    std::span<const Value> inputs, const std::vector<bool>& wanted) {
+  if (auto planned = Find(inputs, wanted)) return planned;
   std::unique_lock planning(planning_, std::defer_lock);
   while (!planning.try_lock_for(kWaitOnce)) TRY(MayGoOn());
-  if (auto plan = FindPlan(inputs, wanted)) return plan;
+  if (auto planned = Find(inputs, wanted)) return planned;
   if (whole_ == nullptr) {
     return Error{.code = Code::kInternal,
                  .message = "the graph is gone of which a plan is wanted",
@@ -131,14 +151,17 @@ Result<std::shared_ptr<const Plan>> GraphRunner::PlanFor(std::span<const Value> 
   auto graph = options_.fixed ? std::move(whole_) : whole_;
   PlanKey key{.inputs = {}, .wanted = wanted};
   for (const Value& value : inputs) key.inputs.push_back(FactsOf(value, false));
-  auto plan =
+  auto made = std::make_shared<Planned>();
+  made->plan =
       TRY(MakePlan(std::move(graph), std::move(key), options_.passes, *device_, options_.fixed));
+  AddSubgraphs(*made->plan->graph, made->subgraphs);
   TRY(MayGoOn());
+  std::shared_ptr<const Planned> planned = std::move(made);
   const std::lock_guard lock(mutex_);
-  if (!plans_.empty()) plans_.front()->DropLargeFrames();
-  plans_.push_front(plan);
+  if (!plans_.empty()) plans_.front()->plan->DropLargeFrames();
+  plans_.push_front(planned);
   if (plans_.size() > kPlansKept) plans_.pop_back();
-  return plan;
+  return planned;
 }
 
 void GraphRunner::DropIdle() {
@@ -150,21 +173,26 @@ void GraphRunner::DropIdle() {
 }
 
 Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
-                                            const std::vector<bool>& wanted) {
+                                            const std::vector<bool>& wanted,
+                                            std::span<const Value> memory) {
   TRY(MayGoOn());
-  const auto plan = TRY(PlanFor(inputs, wanted));
-  auto frame = TRY(plan->TakeFrame());
+  const auto planned = TRY(FindOrPlan(inputs, wanted));
+  const Plan& plan = *planned->plan;
+  const OutputPlaces places(plan, inputs, memory);
+  auto frame = TRY(plan.TakeFrame());
   std::size_t index = 0;
   for (const auto* ids : {&graph_->inputs, &graph_->captures}) {
     for (ValueId id : *ids) frame->values[static_cast<std::size_t>(id)] = inputs[index++];
   }
-  auto outputs = RunFrame(*plan, *frame);
-  plan->GiveBack(std::move(frame));
+  auto outputs = RunFrame(*planned, places, *frame);
+  plan.GiveBack(std::move(frame));
   return outputs;
 }
 
-Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame) {
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(plan, i, frame));
+Result<std::vector<Value>> GraphRunner::RunFrame(const Planned& planned, const OutputPlaces& places,
+                                                 Frame& frame) {
+  const Plan& plan = *planned.plan;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(planned, i, places, frame));
   std::vector<Value> outputs;
   outputs.reserve(graph_->outputs.size());
   for (auto id = graph_->outputs.begin(); id != graph_->outputs.end(); ++id) {
@@ -179,16 +207,16 @@ Result<std::vector<Value>> GraphRunner::RunFrame(const Plan& plan, Frame& frame)
   return outputs;
 }
 
-Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& frame) {
+Result<void> GraphRunner::RunStep(const Planned& planned, std::size_t index,
+                                  const OutputPlaces& places, Frame& frame) {
+  const Plan& plan = *planned.plan;
   const Step& step = plan.steps[index];
   const auto start =
       options_.profile ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
   for (ValueId id : step.allocate) {
-    const ValueFacts& facts = plan.values[static_cast<std::size_t>(id)].facts;
-    frame.values[static_cast<std::size_t>(id)] =
-        Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
+    frame.values[static_cast<std::size_t>(id)] = Value(TRY(places.Make(step, step.prepared, id)));
   }
-  Links links(subgraphs_, frame);
+  Links links(subgraphs_, planned.subgraphs, frame);
   NodeContext::Setup setup{
       .inputs = frame.inputs[index],
       .outputs = frame.outputs[index],
@@ -212,7 +240,7 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
       break;
     }
     case Step::Kind::kLate:
-      done = RunLate(step, setup, frame);
+      done = RunLate(step, places, setup);
       break;
   }
   if (done) done = CountText(setup.outputs);
@@ -227,7 +255,8 @@ Result<void> GraphRunner::RunStep(const Plan& plan, std::size_t index, Frame& fr
   return {};
 }
 
-Result<void> GraphRunner::RunLate(const Step& step, NodeContext::Setup setup, Frame& /*frame*/) {
+Result<void> GraphRunner::RunLate(const Step& step, const OutputPlaces& places,
+                                  NodeContext::Setup setup) {
   const auto prepared = TRY(step.late->For(setup.inputs));
   const PreparedNode& node = prepared->node;
   for (std::size_t i = 0; i < setup.outputs.size(); ++i) {
@@ -236,7 +265,7 @@ Result<void> GraphRunner::RunLate(const Step& step, NodeContext::Setup setup, Fr
         facts.dtype == DType::kUndefined || node.kernel == nullptr) {
       continue;
     }
-    *setup.outputs[i] = Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
+    *setup.outputs[i] = Value(TRY(places.Make(step, node, step.node->outputs[i])));
   }
   if (node.kernel == nullptr) {
     const Tensor& from = *setup.inputs[0]->tensor();
@@ -281,6 +310,10 @@ void GraphRunner::AddProfile(std::vector<NodeProfile>& profile) const {
     for (const auto& [node, row] : profile_) profile.push_back(row);
   }
   for (const Subgraph& link : subgraphs_) link.runner->AddProfile(profile);
+  const std::lock_guard lock(mutex_);
+  for (const auto& planned : plans_) {
+    for (const Subgraph& link : planned->subgraphs) link.runner->AddProfile(profile);
+  }
 }
 
 }  // namespace slipway::runtime

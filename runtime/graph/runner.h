@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/graph/node_context.h"
+#include "runtime/graph/output_places.h"
 #include "runtime/graph/plan.h"
 #include "runtime/runtime.h"
 
@@ -35,8 +36,10 @@ class GraphRunner {
   const GraphData& graph() const { return *graph_; }
 
   /// `inputs`: the graph's inputs, then its captures. Gives the wanted outputs, in order; they
-  /// may share memory with inputs and constants. Errors as Session::Run.
-  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted);
+  /// may share memory with inputs and constants. Errors as Session::Run. `memory`, one item for
+  /// each output of the graph or none at all: tensors in which outputs may be made.
+  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted,
+                                 std::span<const Value> memory = {});
 
   /// The plan for inputs like these.
   Result<std::shared_ptr<const Plan>> PlanFor(std::span<const Value> inputs,
@@ -54,25 +57,36 @@ class GraphRunner {
     std::unique_ptr<GraphRunner> runner;
     std::vector<ValueId> captured;  ///< values of this graph, one per capture
   };
+  /// A plan, and the graphs of its nodes that the graph itself has not: those of branches that were
+  /// put in their If's place.
+  struct Planned {
+    std::shared_ptr<const Plan> plan;
+    std::vector<Subgraph> subgraphs;
+  };
   class Links;
 
-  Result<std::vector<Value>> RunFrame(const Plan& plan, Frame& frame);
-  Result<void> RunStep(const Plan& plan, std::size_t index, Frame& frame);
-  Result<void> RunLate(const Step& step, NodeContext::Setup setup, Frame& frame);
+  void AddSubgraphs(const GraphData& graph, std::vector<Subgraph>& subgraphs) const;
+  Result<std::shared_ptr<const Planned>> FindOrPlan(std::span<const Value> inputs,
+                                                    const std::vector<bool>& wanted);
+  Result<std::vector<Value>> RunFrame(const Planned& planned, const OutputPlaces& places,
+                                      Frame& frame);
+  Result<void> RunStep(const Planned& planned, std::size_t index, const OutputPlaces& places,
+                       Frame& frame);
+  Result<void> RunLate(const Step& step, const OutputPlaces& places, NodeContext::Setup setup);
   void Record(const Step& step, const Kernel* kernel, std::chrono::steady_clock::time_point start);
-  std::shared_ptr<const Plan> FindPlan(std::span<const Value> inputs,
-                                       const std::vector<bool>& wanted);
+  std::shared_ptr<const Planned> Find(std::span<const Value> inputs,
+                                      const std::vector<bool>& wanted);
 
   std::shared_ptr<const GraphData> graph_;  ///< without its constants where shapes are fixed
   std::shared_ptr<const GraphData> whole_;  ///< null once a plan was made where shapes are fixed
   std::shared_ptr<DeviceContext> device_;
   Options options_;
-  std::vector<Subgraph> subgraphs_;               ///< of all nodes
-  std::timed_mutex planning_;                     // held while a plan is made; guards whole_
-  std::mutex mutex_;                              // guards plans_
-  std::list<std::shared_ptr<const Plan>> plans_;  ///< most recently used first
-  mutable std::mutex profile_mutex_;              // guards profile_
-  std::map<std::string, NodeProfile> profile_;    ///< by node
+  std::vector<Subgraph> subgraphs_;                  ///< of all nodes
+  std::timed_mutex planning_;                        // held while a plan is made; guards whole_
+  mutable std::mutex mutex_;                         // guards plans_
+  std::list<std::shared_ptr<const Planned>> plans_;  ///< most recently used first
+  mutable std::mutex profile_mutex_;                 // guards profile_
+  std::map<std::string, NodeProfile> profile_;       ///< by node
 };
 
 }  // namespace slipway::runtime

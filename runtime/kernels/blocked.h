@@ -39,8 +39,13 @@ bool HasBlockedLrn(const NodeFacts& node, std::int64_t block, DeviceContext& dev
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device);
+/// The same by Winograd's way, for what DeclineConvWinograd and DeclineConvMeasuredWinograd let be.
+Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
+                                                           DeviceContext& device);
 /// Convolutions whose rows of output are short, with weights that do not stay in a cache.
 std::string DeclineConvNarrow(const NodeFacts& node);
+/// What that kernel cannot do, wherever the weights stay.
+std::string DeclineConvMeasuredNarrow(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvNarrow(const NodeFacts& node, DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
                                                        DeviceContext& device);

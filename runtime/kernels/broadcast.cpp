@@ -3,13 +3,20 @@
 
 namespace slipway::runtime {
 
-void BroadcastPlan::Locate(std::int64_t row, std::vector<std::int64_t>& offsets) const {
+std::vector<std::int64_t> BroadcastPlan::IndexOf(std::int64_t row,
+                                                 std::vector<std::int64_t>& offsets) const {
+  std::vector<std::int64_t> index(dims.size() - 1);
   std::fill(offsets.begin(), offsets.end(), 0);
-  for (std::size_t d = dims.size() - 1; d-- > 0;) {
-    const std::int64_t index = row % dims[d];
+  for (std::size_t d = index.size(); d-- > 0;) {
+    index[d] = row % dims[d];
     row /= dims[d];
-    for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] += index * strides[i][d];
+    for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] += index[d] * strides[i][d];
   }
+  return index;
+}
+
+void BroadcastPlan::Locate(std::int64_t row, std::vector<std::int64_t>& offsets) const {
+  (void)IndexOf(row, offsets);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "runtime/kernels/infer_helpers.h"
@@ -23,6 +24,17 @@ struct BroadcastPlan {
   std::int64_t inner_stride(std::size_t operand) const { return strides[operand].back(); }
   /// First element of each operand in run number `row`.
   void Locate(std::int64_t row, std::vector<std::int64_t>& offsets) const;
+  /// The same, and where that run is in the dimensions but the innermost.
+  std::vector<std::int64_t> IndexOf(std::int64_t row, std::vector<std::int64_t>& offsets) const;
+  /// From one run to the next.
+  void Advance(std::vector<std::int64_t>& index, std::vector<std::int64_t>& offsets) const {
+    for (std::size_t d = index.size(); d-- > 0;) {
+      const std::int64_t back = ++index[d] < dims[d] ? 0 : dims[d];
+      for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] += (1 - back) * strides[i][d];
+      if (back == 0) return;
+      index[d] = 0;
+    }
+  }
 };
 
 /// Each operand must broadcast to `out`.
@@ -44,15 +56,17 @@ template <class Body>
 void ForEachRun(const BroadcastPlan& plan, std::int64_t begin, std::int64_t end, Body&& body) {
   if (begin >= end) return;
   const std::int64_t inner = plan.inner();
-  std::vector<std::int64_t> offsets(plan.strides.size());
-  std::int64_t column = begin % inner;
-  for (std::int64_t at = begin; at < end;) {
-    plan.Locate(at / inner, offsets);
-    for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] += column * plan.inner_stride(i);
-    const std::int64_t length = std::min(inner - column, end - at);
-    body(at, offsets, length);
-    at += length;
-    column = 0;
+  std::vector<std::int64_t> row(plan.strides.size());
+  const std::int64_t column = begin % inner;
+  std::int64_t length = std::min(inner - column, end - begin);
+  std::vector<std::int64_t> index = plan.IndexOf(begin / inner, row);
+  std::vector<std::int64_t> first = row;
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] += column * plan.inner_stride(i);
+  body(begin, first, length);
+  for (std::int64_t at = begin + length; at < end; at += length) {
+    plan.Advance(index, row);
+    length = std::min(inner, end - at);
+    body(at, std::as_const(row), length);
   }
 }
 

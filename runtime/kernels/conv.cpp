@@ -45,6 +45,7 @@ Result<ConvActivation> ConvActivationOf(const NodeFacts& node) {
   if (name == "Elu") return ConvActivation::kElu;
   if (name == "HardSigmoid") return ConvActivation::kHardSigmoid;
   if (name == "HardSwish") return ConvActivation::kHardSwish;
+  if (name == "Swish") return ConvActivation::kSwish;
   if (name == "Gelu") return ConvActivation::kGelu;
   if (name == "GeluTanh") return ConvActivation::kGeluTanh;
   return Invalid("attribute `activation` is `", name, "`, which is none");
@@ -71,6 +72,8 @@ double Activate(ConvActivation activation, double x, double alpha, double beta) 
       return std::clamp(alpha * x + beta, 0.0, 1.0);
     case ConvActivation::kHardSwish:
       return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
+    case ConvActivation::kSwish:
+      return x / (1 + std::exp(-alpha * x));
     case ConvActivation::kGelu:
       return ErfGelu(x);
     case ConvActivation::kGeluTanh:

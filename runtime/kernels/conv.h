@@ -30,6 +30,7 @@ enum class ConvActivation : std::uint8_t {
   kElu,
   kHardSigmoid,
   kHardSwish,
+  kSwish,
   kGelu,
   kGeluTanh,
 };
@@ -37,14 +38,23 @@ enum class ConvActivation : std::uint8_t {
 Result<ConvActivation> ConvActivationOf(const NodeFacts& node);
 double Activate(ConvActivation activation, double x, double alpha, double beta);
 
-/// Whether Winograd's way of a convolution, whose rounding errors are larger, is quicker than the
-/// sum itself. Follows from the shapes and the processor's kind alone.
+/// Whether oneDNN has Winograd's way of a convolution, whose rounding errors are larger than those
+/// of sums.
+bool HasWinograd(const NodeFacts& node, DeviceContext& device);
+/// And whether that is quicker than the sum itself, as follows from the shapes and the processor's
+/// kind alone.
 bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
 
-/// oneDNN's convolution for float32. Attribute `algorithm` of the fused operator: `winograd`, which
-/// is taken where oneDNN has it, or empty.
+/// oneDNN's convolution for float32, as a sum.
 std::string DeclineConvDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
+
+/// The same by Winograd's way. Attribute `algorithm` of the fused operator asks for it (`winograd`)
+/// or allows it where it was measured as quicker (`any`).
+std::string DeclineConvWinograd(const NodeFacts& node);
+std::string DeclineConvMeasuredWinograd(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvWinograd(const NodeFacts& node,
+                                                        DeviceContext& device);
 
 /// Convolutions of 1x1 in groups that do not fill oneDNN's blocks, as products of matrices. With
 /// attribute `shuffle` of the fused operator, the number of groups, the channels come out as those
@@ -53,8 +63,18 @@ std::string DeclineConvGrouped(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvGrouped(const NodeFacts& node,
                                                        DeviceContext& device);
 
+/// What the same kernel cannot do, however slow it may be at the rest.
+std::string DeclineConvMeasuredGrouped(const NodeFacts& node);
+
+/// Convolutions of 1x1 in one group as products of matrices by oneDNN's BLAS function: weights and
+/// images are taken as they lie.
+std::string DeclineConvProduct(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvProduct(const NodeFacts& node,
+                                                       DeviceContext& device);
+
 /// Convolutions of every channel by itself, of 3x3 or 5x5, on images that lie row by row.
 std::string DeclineConvDepthwise(const NodeFacts& node);
+std::string DeclineConvMeasuredDepthwise(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,
                                                          DeviceContext& device);
 

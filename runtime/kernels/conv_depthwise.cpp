@@ -3,8 +3,10 @@
 
 #include "runtime/bounds.h"
 #include "runtime/device/device.h"
+#include "runtime/kernels/blocked.h"
 #include "runtime/kernels/conv.h"
-#include "runtime/kernels/conv_finish.h"
+#include "runtime/kernels/conv_pieces.h"
+#include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -30,43 +32,33 @@ DepthwisePlane PlaneOf(const Window& window, const ConvBounds& bounds) {
           .bounds = bounds};
 }
 
-/// Every channel by itself, row by row. A thread has its planes one after the other, and room for
-/// one with its padding.
-class Depthwise final : public Executable {
+/// So many pieces that each is worth a thread's beginning.
+std::int64_t PiecesOf(const ConvShape& shape, int threads) {
+  const std::int64_t work = shape.window.output_size() * shape.window.kernel_size();
+  const std::int64_t planes = shape.batch * shape.in_channels;
+  const std::int64_t most = planes / std::max<std::int64_t>(1, kLeastWork / work);
+  return std::clamp<std::int64_t>(most, 1, threads);
+}
+
+/// Every channel by itself, row by row; room for a plane with its padding.
+class Depthwise final : public ConvPieces {
  public:
-  Depthwise(const NodeFacts& node, const ConvShape& shape, ConvFinish finish, int threads)
-      : planes_(shape.batch * shape.in_channels),
+  Depthwise(const NodeFacts& node, const ConvShape& shape, const ConvFinish& finish, int threads)
+      : ConvPieces(shape.batch * shape.in_channels, PiecesOf(shape, threads),
+                   DepthwiseRoom(PlaneOf(shape.window, finish.bounds())), finish),
         channels_(shape.in_channels),
-        plane_(PlaneOf(shape.window, finish.bounds())),
-        finish_(finish),
+        plane_(PlaneOf(shape.window, bounds())),
         has_bias_(node.Has(2)),
-        has_sum_(node.Has(3)) {
-    const std::int64_t work = shape.window.output_size() * shape.window.kernel_size();
-    const std::int64_t most = planes_ / std::max<std::int64_t>(1, kLeastWork / work);
-    pieces_ = std::clamp<std::int64_t>(most, 1, threads);
-    room_ = (DepthwiseRoom(plane_) + kLeastPositions - 1) / kLeastPositions * kLeastPositions;
-  }
-
-  std::int64_t scratch_bytes() const override {
-    return pieces_ * room_ * static_cast<std::int64_t>(sizeof(float));
-  }
-
-  Result<void> Run(KernelContext& context) const override {
-    context.ParallelFor(pieces_, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t piece = begin; piece < end; ++piece) RunPiece(context, piece);
-    });
-    finish_.Rest(context);
-    return {};
-  }
+        has_sum_(node.Has(3)) {}
 
  private:
-  void RunPiece(KernelContext& context, std::int64_t piece) const {
+  void RunParts(KernelContext& context, std::int64_t first, std::int64_t last,
+                float* room) const override {
     const auto numbers = [&](std::size_t input) { return context.input(input)->data<float>(); };
     const std::int64_t in = plane_.in_height * plane_.in_width;
     const std::int64_t out = plane_.height * plane_.width;
-    float* const room = reinterpret_cast<float*>(context.scratch().data()) + piece * room_;
     Pause pause;
-    for (std::int64_t i = planes_ * piece / pieces_; i < planes_ * (piece + 1) / pieces_; ++i) {
+    for (std::int64_t i = first; i < last; ++i) {
       if (pause.MustStop(out * plane_.kernel)) return;
       const std::int64_t channel = i % channels_;
       DepthwisePlane plane = plane_;
@@ -79,9 +71,8 @@ class Depthwise final : public Executable {
     }
   }
 
-  std::int64_t planes_, channels_, pieces_ = 1, room_ = 0;
+  std::int64_t channels_;
   DepthwisePlane plane_;
-  ConvFinish finish_;
   bool has_bias_, has_sum_;
 };
 
@@ -89,10 +80,9 @@ bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
 
 }  // namespace
 
-std::string DeclineConvDepthwise(const NodeFacts& node) {
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.Has(i) && node.dtype(i) != DType::kFloat32) return "not float";
-  }
+std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
+  if (!why.empty()) return why;
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
   if (shape->groups == 1 || shape->groups != shape->in_channels ||
@@ -114,6 +104,14 @@ std::string DeclineConvDepthwise(const NodeFacts& node) {
   const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0];
   return large || reach > kMostPositions / window.output[0] ? "a plane takes too long to wait for"
                                                             : "";
+}
+
+std::string DeclineConvDepthwise(const NodeFacts& node) {
+  std::string why = DeclineConvMeasuredDepthwise(node);
+  if (!why.empty()) return why;
+  const Shape& y = *node.outputs[0].shape;
+  const bool blocks = ChannelBlock() == kLeastPositions && y[1] >= 2 * kLeastPositions;
+  return blocks && y[3] < kLeastPositions ? "rows are shorter than vectors, channels are not" : "";
 }
 
 Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,

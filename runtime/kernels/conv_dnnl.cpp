@@ -8,6 +8,7 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/blocked.h"
 #include "runtime/kernels/conv.h"
+#include "runtime/kernels/conv_part.h"
 #include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/holds_weights.h"
@@ -21,8 +22,8 @@ using dnnl::memory;
 
 constexpr std::size_t kSpatialMost = 3;
 constexpr std::size_t kMostScratch = 256 << 20;
-/// Rows and columns of an output whose tiles are mostly whole.
-constexpr std::int64_t kLeastWinograd = 12;
+/// Rows and columns of an output whose tiles are mostly whole, and that has some tiles.
+constexpr std::int64_t kLeastWinograd = 12, kLeastTiles = 4;
 constexpr std::int64_t kFewPositions = 256;
 
 /// How input and output lie in memory: channels in a block, 0 row by row.
@@ -41,28 +42,13 @@ Shape WeightDims(const ConvShape& shape, const Shape& w) {
   return dims;
 }
 
-/// A part of a convolution that one call computes: some items of the batch, or some rows of the
-/// output of one (positions along the first spatial dimension), and the input under them.
-struct Part {
-  std::int64_t item = 0, items = 0;
-  std::int64_t row = 0, rows = 0;  ///< of the output
-  std::int64_t input_row = 0, input_rows = 0;
-  std::int64_t pad_begin = 0, pad_end = 0;  ///< along the first spatial dimension
-
-  /// Whether one primitive serves both.
-  bool Like(const Part& other) const {
-    return items == other.items && rows == other.rows && input_rows == other.input_rows &&
-           pad_begin == other.pad_begin && pad_end == other.pad_end;
-  }
-};
-
 /// Rows `row` to `row + rows` of the output, of `items` images. The last rows have all the rest of
 /// the input, windows or not.
-Part RowsOf(const Window& window, const Part& items, std::int64_t row, std::int64_t rows) {
+ConvPart RowsOf(const Window& window, const ConvPart& items, std::int64_t row, std::int64_t rows) {
   const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
   const std::int64_t first = row * window.strides[0] - window.pads_begin[0];
   const std::int64_t last = (row + rows - 1) * window.strides[0] - window.pads_begin[0] + reach;
-  Part part = items;
+  ConvPart part = items;
   part.row = row;
   part.rows = rows;
   part.input_row = row == 0 ? 0 : std::clamp<std::int64_t>(first, 0, window.input[0]);
@@ -84,29 +70,22 @@ double WorkOf(const ConvShape& shape) {
 
 /// The whole in parts short enough to end between them. Nothing where a part would lie in the
 /// padding alone.
-std::optional<std::vector<Part>> PartsOf(const ConvShape& shape) {
+std::optional<std::vector<ConvPart>> PartsOf(const ConvShape& shape) {
   const Window& window = shape.window;
   const double image = WorkOf(shape);
   const std::int64_t items = StepsOf(shape.batch, image);
   const std::int64_t all_rows = window.output[0];
   const std::int64_t rows =
       items > 1 ? all_rows : StepsOf(all_rows, image / static_cast<double>(all_rows));
-  std::vector<Part> parts;
+  std::vector<ConvPart> parts;
   for (std::int64_t item = 0; item < shape.batch; item += items) {
-    const Part some{.item = item, .items = std::min(items, shape.batch - item)};
+    const ConvPart some{.item = item, .items = std::min(items, shape.batch - item)};
     for (std::int64_t row = 0; row < all_rows; row += rows) {
       parts.push_back(RowsOf(window, some, row, std::min(rows, all_rows - row)));
       if (parts.back().input_rows == 0) return std::nullopt;
     }
   }
   return parts;
-}
-
-/// `shape` with `items` first and `rows` in the first spatial dimension.
-Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
-  shape[0] = items;
-  shape[2] = rows;
-  return shape;
 }
 
 /// That part of a tensor, without leaving it.
@@ -117,9 +96,7 @@ memory::desc PartDesc(const Shape& shape, std::int64_t block, std::int64_t items
     const memory::desc whole = block > 0 ? BlockedDesc(shape, block) : PlainDesc(shape);
     return part == shape ? whole : whole.submemory_desc(part, memory::dims(shape.size(), 0));
   }
-  const memory::desc whole = PlainDesc(shape);
-  const auto& strides = whole.data.format_desc.blocking.strides;
-  return {part, memory::data_type::f32, memory::dims(strides, strides + shape.size())};
+  return RowMajorPart(shape, part);
 }
 
 /// What the primitive for such a part is asked to work on.
@@ -137,13 +114,13 @@ std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t ite
 
 /// Whether the tensor that is added is read where it lies: the part of it is one piece. Winograd's
 /// kernels add to what the output holds, as others do where that is the tensor.
-bool AddsInPlace(const NodeFacts& node, const Part& part, const ConvLayout& layout) {
+bool AddsInPlace(const NodeFacts& node, const ConvPart& part, const ConvLayout& layout) {
   return node.Has(3) && node.overwrites != 3 && layout.y_block > 0 && !layout.winograd &&
          part.rows == (*node.outputs[0].shape)[2];
 }
 
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
-                                             ConvActivation activation, const Part& part,
+                                             ConvActivation activation, const ConvPart& part,
                                              const ConvLayout& layout, const dnnl::engine& engine) {
   const auto way =
       layout.winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
@@ -188,7 +165,7 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
 /// The primitive of all parts that are alike, and where it works.
 class PartKernel {
  public:
-  PartKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+  PartKernel(const NodeFacts& node, const ConvShape& shape, const ConvPart& part,
              const ConvLayout& layout, const convolution_forward::primitive_desc& desc,
              std::optional<Tensor> packed, const dnnl::engine& engine)
       : engine_(engine),
@@ -212,7 +189,7 @@ class PartKernel {
     pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
   }
 
-  const Part& part() const { return part_; }
+  const ConvPart& part() const { return part_; }
   bool is_packed() const { return packed_.has_value(); }
   std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
@@ -250,7 +227,7 @@ class PartKernel {
   }
 
   dnnl::engine engine_;
-  Part part_;
+  ConvPart part_;
   convolution_forward::primitive_desc desc_;
   bool has_bias_, adds_in_place_, has_sum_;
   DnnlCall call_;
@@ -303,7 +280,7 @@ class ConvExecutable final : public Executable, public HoldsWeights {
 
 /// Adds the primitive for parts like `part`.
 Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
-                       const Part& part, const ConvLayout& layout, CpuContext& cpu,
+                       const ConvPart& part, const ConvLayout& layout, CpuContext& cpu,
                        std::vector<PartKernel>& kernels) {
   const auto desc = MakeDesc(node, shape, activation, part, layout, cpu.engine());
   std::optional<Tensor> packed;
@@ -317,10 +294,10 @@ Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActiva
 
 /// Whether oneDNN can do all parts so, without too much working memory.
 bool HasKernels(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
-                const std::vector<Part>& parts, const ConvLayout& layout,
+                const std::vector<ConvPart>& parts, const ConvLayout& layout,
                 const dnnl::engine& engine) {
   try {
-    for (const Part& part : parts) {
+    for (const ConvPart& part : parts) {
       const auto desc = MakeDesc(node, shape, activation, part, layout, engine);
       if (desc.scratchpad_desc().get_size() > kMostScratch) return false;
     }
@@ -332,14 +309,14 @@ bool HasKernels(const NodeFacts& node, const ConvShape& shape, ConvActivation ac
 
 Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvShape& shape,
                                             ConvActivation activation,
-                                            const std::vector<Part>& parts,
+                                            const std::vector<ConvPart>& parts,
                                             const ConvLayout& layout, CpuContext& cpu) {
   // oneDNN divides the work between as many threads as there are when it makes a primitive.
   const int count = ThreadsFor(WorkOf(shape) * static_cast<double>(shape.batch), cpu.threads());
   const ThreadScope threads(count);
   std::vector<PartKernel> kernels;
   std::vector<ConvExecutable::Call> calls;
-  for (const Part& part : parts) {
+  for (const ConvPart& part : parts) {
     const auto alike =
         std::ranges::find_if(kernels, [&](const PartKernel& k) { return k.part().Like(part); });
     const auto which = static_cast<std::size_t>(alike - kernels.begin());
@@ -353,7 +330,7 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
       std::make_unique<ConvExecutable>(std::move(kernels), std::move(calls), count));
 }
 
-Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, ConvLayout layout,
+Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, const ConvLayout& layout,
                                                 DeviceContext& device) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   const ConvActivation activation = TRY(ConvActivationOf(node));
@@ -361,9 +338,9 @@ Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, ConvLayou
   if (!parts) {
     return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
   }
-  if (node.attributes.String("algorithm", "") == "winograd") {
-    layout.winograd = true;
-    layout.winograd = HasKernels(node, shape, activation, *parts, layout, Cpu(device).engine());
+  if (layout.winograd &&
+      !HasKernels(node, shape, activation, *parts, layout, Cpu(device).engine())) {
+    return Error{.code = Code::kUnimplemented, .message = "oneDNN has no such kernel"};
   }
   try {
     return Prepare(node, shape, activation, *parts, layout, Cpu(device));
@@ -372,9 +349,46 @@ Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, ConvLayou
   }
 }
 
+/// The shape of a convolution that Winograd's way can serve.
+std::optional<ConvShape> WinogradShapeOf(const NodeFacts& node) {
+  auto shape = ConvShapeOf(node);
+  if (!shape || !ConvActivationOf(node) || !DeclineConvDnnl(node).empty()) return std::nullopt;
+  const Window& window = shape->window;
+  const std::vector<std::int64_t> ones(2, 1);
+  const bool serves = shape->groups == 1 && window.kernel == Shape{3, 3} &&
+                      window.strides == ones && window.dilations == ones &&
+                      std::ranges::min(window.output) >= kLeastTiles;
+  if (!serves) return std::nullopt;
+  return *std::move(shape);
+}
+
+bool HasWinogradKernels(const NodeFacts& node, const ConvShape& shape, DeviceContext& device) {
+  const auto activation = ConvActivationOf(node);
+  const auto parts = PartsOf(shape);
+  return activation && parts &&
+         HasKernels(node, shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
+}
+
+/// Whether Winograd's way of a convolution of 3x3 is quicker than sums.
+bool IsQuickerByWinograd(const ConvShape& shape) {
+  const Window& window = shape.window;
+  if (std::ranges::min(window.output) < kLeastWinograd) return false;
+  const bool wide = shape.out_channels >= 64 && shape.in_channels >= 16;
+  const bool deep =
+      shape.out_channels >= 32 && shape.in_channels >= 64 && window.output_size() <= 1024;
+  // Some channels more than a block holds, on images of several tiles that stay in a cache.
+  const bool broad = std::min(shape.in_channels, shape.out_channels) >= 24 &&
+                     std::ranges::min(window.output) >= 16 &&
+                     (shape.out_channels >= 48 || window.output_size() <= 1024);
+  // Few positions of many channels that come of fewer are cut badly.
+  const bool spreads =
+      window.output_size() <= kFewPositions && shape.out_channels > 192 && shape.in_channels < 256;
+  return (wide || deep || broad) && !spreads;
+}
+
 /// Whether oneDNN has compiled code for it, not the loops that serve what nothing else does.
 bool HasGoodKernel(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
-                   const Part& part, const ConvLayout& layout, const dnnl::engine& engine) {
+                   const ConvPart& part, const ConvLayout& layout, const dnnl::engine& engine) {
   try {
     const auto desc = MakeDesc(node, shape, activation, part, layout, engine);
     const std::string_view name = desc.impl_info_str();
@@ -408,26 +422,29 @@ Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, Devic
   return PrepareWith(node, {}, device);
 }
 
+std::string DeclineConvWinograd(const NodeFacts& node) {
+  const bool asked = node.attributes.String("algorithm", "") == "winograd";
+  return asked ? DeclineConvDnnl(node) : "sums are quicker, or they are asked for";
+}
+
+std::string DeclineConvMeasuredWinograd(const NodeFacts& node) {
+  const bool allowed = node.attributes.String("algorithm", "") == "any";
+  return allowed ? DeclineConvDnnl(node) : "it is not allowed, or asked for already";
+}
+
+Result<std::unique_ptr<Executable>> PrepareConvWinograd(const NodeFacts& node,
+                                                        DeviceContext& device) {
+  return PrepareWith(node, {.winograd = true}, device);
+}
+
+bool HasWinograd(const NodeFacts& node, DeviceContext& device) {
+  const auto shape = WinogradShapeOf(node);
+  return shape && HasWinogradKernels(node, *shape, device);
+}
+
 bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
-  const auto shape = ConvShapeOf(node);
-  const auto activation = ConvActivationOf(node);
-  if (!shape || !activation || !DeclineConvDnnl(node).empty()) return false;
-  const Window& window = shape->window;
-  const std::vector<std::int64_t> ones(2, 1);
-  if (shape->groups != 1 || window.kernel != Shape{3, 3} || window.strides != ones ||
-      window.dilations != ones) {
-    return false;
-  }
-  if (std::ranges::min(window.output) < kLeastWinograd) return false;
-  const bool wide = shape->out_channels >= 64 && shape->in_channels >= 16;
-  const bool deep =
-      shape->out_channels >= 32 && shape->in_channels >= 64 && window.output_size() <= 1024;
-  // Few positions of many channels that come of fewer are cut badly.
-  const bool spreads = window.output_size() <= kFewPositions && shape->out_channels > 192 &&
-                       shape->in_channels < 256;
-  const auto parts = PartsOf(*shape);
-  return (wide || deep) && !spreads && parts &&
-         HasKernels(node, *shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
+  const auto shape = WinogradShapeOf(node);
+  return shape && IsQuickerByWinograd(*shape) && HasWinogradKernels(node, *shape, device);
 }
 
 BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceContext& device) {
@@ -445,11 +462,28 @@ BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceConte
   return good({block, block, true}) ? BlockedConv::kBlocks : BlockedConv::kNone;
 }
 
-Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
-                                                       DeviceContext& device) {
+namespace {
+
+Result<std::unique_ptr<Executable>> PrepareOnBlocks(const NodeFacts& node, bool winograd,
+                                                    DeviceContext& device) {
   const std::int64_t block = node.outputs[0].shape->back();
   const bool plain_input = node.shape(0).size() == 4;
-  return PrepareWith(PlainConvFacts(node), {plain_input ? 0 : block, block, true}, device);
+  return PrepareWith(
+      PlainConvFacts(node),
+      {.x_block = plain_input ? 0 : block, .y_block = block, .fixed = true, .winograd = winograd},
+      device);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
+                                                       DeviceContext& device) {
+  return PrepareOnBlocks(node, false, device);
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
+                                                           DeviceContext& device) {
+  return PrepareOnBlocks(node, true, device);
 }
 
 }  // namespace slipway::runtime

@@ -4,7 +4,8 @@
 #include "runtime/bounds.h"
 #include "runtime/device/device.h"
 #include "runtime/kernels/conv.h"
-#include "runtime/kernels/conv_finish.h"
+#include "runtime/kernels/conv_pieces.h"
+#include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -30,39 +31,29 @@ FewChannels ConvOf(const ConvShape& shape, const ConvBounds& bounds) {
           .bounds = bounds};
 }
 
-/// Bands of rows one after the other; each thread has room for one with its padding.
-class FewExecutable final : public Executable {
+std::int64_t BandsOf(const ConvShape& shape) {
+  return (shape.window.output[0] + kBandRows - 1) / kBandRows;
+}
+
+/// Bands of rows one after the other; room for one with its padding.
+class FewExecutable final : public ConvPieces {
  public:
-  FewExecutable(const NodeFacts& node, const ConvShape& shape, ConvFinish finish, int threads)
-      : batch_(shape.batch),
-        bands_((shape.window.output[0] + kBandRows - 1) / kBandRows),
-        pieces_(std::clamp<std::int64_t>(batch_ * bands_, 1, threads)),
-        conv_(ConvOf(shape, finish.bounds())),
-        finish_(finish),
-        has_bias_(node.Has(2)) {
-    room_ = (BandRoom(conv_) + kLeastPositions - 1) / kLeastPositions * kLeastPositions;
-  }
-
-  std::int64_t scratch_bytes() const override {
-    return pieces_ * room_ * static_cast<std::int64_t>(sizeof(float));
-  }
-
-  Result<void> Run(KernelContext& context) const override {
-    context.ParallelFor(pieces_, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t piece = begin; piece < end; ++piece) RunPiece(context, piece);
-    });
-    finish_.Rest(context);
-    return {};
-  }
+  FewExecutable(const NodeFacts& node, const ConvShape& shape, const ConvFinish& finish,
+                int threads)
+      : ConvPieces(shape.batch * BandsOf(shape),
+                   std::clamp<std::int64_t>(shape.batch * BandsOf(shape), 1, threads),
+                   BandRoom(ConvOf(shape, finish.bounds())), finish),
+        bands_(BandsOf(shape)),
+        conv_(ConvOf(shape, bounds())),
+        has_bias_(node.Has(2)) {}
 
  private:
-  void RunPiece(KernelContext& context, std::int64_t piece) const {
-    float* const room = reinterpret_cast<float*>(context.scratch().data()) + piece * room_;
-    const std::int64_t all = batch_ * bands_;
+  void RunParts(KernelContext& context, std::int64_t first, std::int64_t last,
+                float* room) const override {
     FewChannels conv = conv_;
     conv.w = context.input(1)->data<float>().data();
     conv.bias = has_bias_ ? context.input(2)->data<float>().data() : nullptr;
-    for (std::int64_t i = all * piece / pieces_; i < all * (piece + 1) / pieces_; ++i) {
+    for (std::int64_t i = first; i < last; ++i) {
       if (MustStop()) return;
       const std::int64_t image = i / bands_;
       conv.x = context.input(0)->data<float>().data() +
@@ -73,18 +64,16 @@ class FewExecutable final : public Executable {
     }
   }
 
-  std::int64_t batch_, bands_, pieces_, room_ = 0;
+  std::int64_t bands_;
   FewChannels conv_;
-  ConvFinish finish_;
   bool has_bias_;
 };
 
 }  // namespace
 
 std::string DeclineConvFew(const NodeFacts& node) {
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.Has(i) && node.dtype(i) != DType::kFloat32) return "not float";
-  }
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
+  if (!why.empty()) return why;
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
   const Window& window = shape->window;

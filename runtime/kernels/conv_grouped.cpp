@@ -4,6 +4,7 @@
 #include "runtime/kernels/blocked.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/conv_finish.h"
+#include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -11,6 +12,8 @@ namespace {
 
 /// Multiplications that are worth a thread's beginning.
 constexpr std::int64_t kLeastWork = 1 << 18;
+/// Of a group, with all of which a vector of positions is multiplied at once.
+constexpr std::int64_t kMostWeights = 1 << 24;
 
 /// Each group of each image is a product of matrices: its channels by the positions. Threads share
 /// the positions of all of them.
@@ -70,20 +73,24 @@ class GroupedPointwise final : public Executable {
 
 }  // namespace
 
-std::string DeclineConvGrouped(const NodeFacts& node) {
-  constexpr std::int64_t kLeastChannels = 4;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.Has(i) && node.dtype(i) != DType::kFloat32) return "not float";
-  }
+std::string DeclineConvMeasuredGrouped(const NodeFacts& node) {
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
+  if (!why.empty()) return why;
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
   const Window& window = shape->window;
-  const auto is_one = [](std::int64_t x) { return x == 1; };
-  if (window.kernel_size() != 1 || !std::ranges::all_of(window.strides, is_one) ||
-      window.input != window.output) {
-    return "no product of channels at each position alone";
-  }
+  if (!IsPointwise(window)) return "no product of channels at each position alone";
   if (shape->batch == 0 || window.output_size() < kLeastPositions) return "few positions";
+  const std::int64_t weights = CountOf(node.shape(1), 0, 2);
+  return weights / shape->groups > kMostWeights ? "a vector takes too long to wait for" : "";
+}
+
+std::string DeclineConvGrouped(const NodeFacts& node) {
+  constexpr std::int64_t kLeastChannels = 4;
+  std::string why = DeclineConvMeasuredGrouped(node);
+  if (!why.empty()) return why;
+  const auto shape = ConvShapeOf(node);
+  if (!shape) return shape.error().message;
   const std::int64_t ins = shape->in_channels / shape->groups;
   const std::int64_t outs = shape->out_channels / shape->groups;
   if (shape->groups == 1 || ins < kLeastChannels || outs < kLeastChannels) return "small groups";

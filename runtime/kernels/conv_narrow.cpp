@@ -175,13 +175,12 @@ class NarrowExecutable final : public Executable, public HoldsWeights {
 
 }  // namespace
 
-std::string DeclineConvNarrow(const NodeFacts& on_blocks) {
+std::string DeclineConvMeasuredNarrow(const NodeFacts& on_blocks) {
   if (ChannelBlock() != kNarrowBlock) return "blocks are of other sizes";
   if (on_blocks.shape(0).size() == 4) return "the image is not in blocks";
   const NodeFacts node = PlainConvFacts(on_blocks);
   std::string why = DeclineConvDnnl(node);
   if (!why.empty()) return why;
-  if (node.attributes.String("algorithm", "") != "") return "another algorithm is asked for";
   if (node.inputs[1].constant == nullptr) return "the weights are not known";
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
@@ -194,11 +193,21 @@ std::string DeclineConvNarrow(const NodeFacts& on_blocks) {
       window.strides[0] != window.strides[1]) {
     return "dilations, or strides that differ";
   }
-  if (window.output[1] < kLeastNarrow || window.output[1] > kMostNarrow ||
-      window.output[0] > kMostHeight) {
-    return "rows are not short";
+  const bool fits = window.output[1] >= kLeastNarrow && window.output[1] <= kMostNarrow;
+  return fits ? "" : "rows are not short";
+}
+
+std::string DeclineConvNarrow(const NodeFacts& on_blocks) {
+  std::string why = DeclineConvMeasuredNarrow(on_blocks);
+  if (!why.empty()) return why;
+  if (on_blocks.attributes.String("algorithm", "") == "winograd") {
+    return "another algorithm is asked for";
   }
-  const std::int64_t weights = shape->in_channels * shape->out_channels * window.kernel_size();
+  const auto shape = ConvShapeOf(PlainConvFacts(on_blocks));
+  if (!shape) return shape.error().message;
+  if (shape->window.output[0] > kMostHeight) return "there are many rows";
+  const std::int64_t weights =
+      shape->in_channels * shape->out_channels * shape->window.kernel_size();
   return weights < kLeastWeights ? "few weights" : "";
 }
 

@@ -15,6 +15,11 @@ inline constexpr std::int64_t kLeastPositions = 16;
 struct ConvBounds {
   float least = -std::numeric_limits<float>::infinity();
   float most = std::numeric_limits<float>::infinity();
+
+  float Held(float number) const {
+    const float above = number < least ? least : number;
+    return above > most ? most : above;
+  }
 };
 
 /// Positions [begin, end) of y[m, n] = w[m, k] * x[k, n] + bias[m] + z[m, n]; rows of x lie n

@@ -10,6 +10,12 @@ namespace slipway::runtime {
 /// input (`window.output`). kInvalidArgument naming what does not fit.
 Result<ConvShape> TransposeShapeOf(const NodeFacts& node);
 
+/// Windows that lie side by side, as where decoders double a picture: products of matrices, whose
+/// rows are then put between each other.
+std::string DeclineConvTransposeApart(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvTransposeApart(const NodeFacts& node,
+                                                              DeviceContext& device);
+
 /// oneDNN's deconvolution for float32.
 std::string DeclineConvTransposeDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& node,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/bounds.h"
+#include "runtime/kernels/conv_part.h"
 #include "runtime/kernels/conv_transpose.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/work.h"
@@ -81,23 +82,8 @@ Shape ReachedShape(const ConvShape& shape, Shape whole) {
   return whole;
 }
 
-/// A part that one call computes: some images of the batch, or some rows of the output of one
-/// (positions along the first spatial dimension), and the rows of the input that reach them.
-struct Part {
-  std::int64_t item = 0, items = 0;
-  std::int64_t row = 0, rows = 0;  ///< of the output
-  std::int64_t input_row = 0, input_rows = 0;
-  std::int64_t pad_begin = 0, pad_end = 0;  ///< along the first spatial dimension
-
-  /// Whether one primitive serves both.
-  bool Like(const Part& other) const {
-    return items == other.items && rows == other.rows && input_rows == other.input_rows &&
-           pad_begin == other.pad_begin;
-  }
-};
-
 /// Rows `row` to `end` of the output.
-Part RowsOf(const Window& window, Part items, std::int64_t row, std::int64_t end) {
+ConvPart RowsOf(const Window& window, ConvPart items, std::int64_t row, std::int64_t end) {
   const std::int64_t stride = window.strides[0];
   const std::int64_t pad = window.pads_begin[0];
   const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
@@ -112,9 +98,9 @@ Part RowsOf(const Window& window, Part items, std::int64_t row, std::int64_t end
   return items;
 }
 
-/// The whole in parts short enough to end between them. Rows are cut where a window begins, and
-/// not where windows leave rows between them.
-std::vector<Part> PartsOf(const ConvShape& shape, double at_once) {
+/// The whole in parts short enough to end between them. Rows are cut where a window begins; rows
+/// before it that no window reaches are in no part.
+std::vector<ConvPart> PartsOf(const ConvShape& shape, double at_once) {
   const Window& window = shape.window;
   const std::int64_t taps = shape.out_channels / shape.groups * window.kernel_size();
   const double image = 2.0 * static_cast<double>(taps) * static_cast<double>(shape.in_channels) *
@@ -122,50 +108,35 @@ std::vector<Part> PartsOf(const ConvShape& shape, double at_once) {
   const std::int64_t items = StepsWithin(shape.batch, image, at_once);
   const std::int64_t all_rows = window.output[0];
   const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
-  const bool whole = items > 1 || window.strides[0] > reach;
   const std::int64_t rows =
-      whole ? all_rows : StepsWithin(all_rows, image / static_cast<double>(all_rows), at_once);
-  std::vector<Part> parts;
+      items > 1 ? all_rows : StepsWithin(all_rows, image / static_cast<double>(all_rows), at_once);
+  std::vector<ConvPart> parts;
   for (std::int64_t item = 0; item < shape.batch; item += items) {
-    const Part some{.item = item, .items = std::min(items, shape.batch - item)};
+    const ConvPart some{.item = item, .items = std::min(items, shape.batch - item)};
     std::int64_t begin = 0;
     for (std::int64_t row = 0; row < all_rows; row += rows) {
-      const std::int64_t end =
-          row + rows >= all_rows
-              ? window.input[0]
-              : std::min(window.input[0], (row + rows) * window.strides[0] - window.pads_begin[0]);
+      const bool last = row + rows >= all_rows;
+      const std::int64_t next = (row + rows) * window.strides[0] - window.pads_begin[0];
+      const std::int64_t reached = next - window.strides[0] + reach;
+      const std::int64_t end = last ? window.input[0] : std::min({window.input[0], next, reached});
       if (end <= begin) continue;
       parts.push_back(RowsOf(window, some, begin, end));
-      begin = end;
+      begin = std::max(begin, std::min(window.input[0], next));
     }
   }
   return parts;
 }
 
-/// `shape` with `items` first and `rows` in the first spatial dimension.
-Shape PartShape(Shape shape, std::int64_t items, std::int64_t rows) {
-  shape[0] = items;
-  shape[2] = rows;
-  return shape;
-}
-
-/// A part of that size of a tensor, without leaving it.
-memory::desc PartDesc(const Shape& whole, const Shape& part) {
-  const memory::desc desc = PlainDesc(whole);
-  const auto& strides = desc.data.format_desc.blocking.strides;
-  return {part, memory::data_type::f32, memory::dims(strides, strides + whole.size())};
-}
-
 /// Shapes of a part's input and output.
-Shape InputShape(const NodeFacts& node, const Part& part) {
+Shape InputShape(const NodeFacts& node, const ConvPart& part) {
   return PartShape(node.shape(0), part.items, part.input_rows);
 }
-Shape OutputShape(const NodeFacts& node, const ConvShape& shape, const Part& part) {
+Shape OutputShape(const NodeFacts& node, const ConvShape& shape, const ConvPart& part) {
   return PartShape(ReachedShape(shape, *node.outputs[0].shape), part.items, part.rows);
 }
 
 deconvolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
-                                               const Part& part, const dnnl::engine& engine) {
+                                               const ConvPart& part, const dnnl::engine& engine) {
   const Window& window = shape.window;
   memory::dims dilations;
   for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
@@ -184,14 +155,14 @@ deconvolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const Conv
 /// The primitive of all parts that are alike.
 class PartKernel {
  public:
-  PartKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+  PartKernel(const NodeFacts& node, const ConvShape& shape, const ConvPart& part,
              const deconvolution_forward::primitive_desc& desc, std::optional<Tensor> packed,
              const dnnl::engine& engine)
       : part_(part),
         call_(deconvolution_forward(desc), engine, ConvolutionArguments(desc, node.Has(2))),
-        x_change_(PartDesc(node.shape(0), InputShape(node, part)), desc.src_desc(), engine),
-        y_change_(desc.dst_desc(), PartDesc(*node.outputs[0].shape, OutputShape(node, shape, part)),
-                  engine),
+        x_change_(RowMajorPart(node.shape(0), InputShape(node, part)), desc.src_desc(), engine),
+        y_change_(desc.dst_desc(),
+                  RowMajorPart(*node.outputs[0].shape, OutputShape(node, shape, part)), engine),
         packed_(std::move(packed)),
         has_bias_(node.Has(2)) {
     if (!packed_) w_change_.emplace(WeightDesc(shape, node.shape(1)), desc.weights_desc(), engine);
@@ -201,7 +172,7 @@ class PartKernel {
     pad_at_ = scratch_.Add(desc.scratchpad_desc().get_size());
   }
 
-  const Part& part() const { return part_; }
+  const ConvPart& part() const { return part_; }
   std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
   /// `x_offset`, `y_offset`: where the part lies in input and output, in elements.
@@ -220,7 +191,7 @@ class PartKernel {
   }
 
  private:
-  Part part_;
+  ConvPart part_;
   DnnlCall call_;
   LayoutChange x_change_, y_change_;
   std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
@@ -286,7 +257,7 @@ class DeconvExecutable final : public Executable {
 };
 
 /// The primitive for parts like `part`.
-Result<PartKernel> MakeKernel(const NodeFacts& node, const ConvShape& shape, const Part& part,
+Result<PartKernel> MakeKernel(const NodeFacts& node, const ConvShape& shape, const ConvPart& part,
                               CpuContext& cpu) {
   const auto desc = MakeDesc(node, shape, part, cpu.engine());
   std::optional<Tensor> packed;
@@ -328,23 +299,26 @@ Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& no
   }
   std::vector<PartKernel> kernels;
   std::vector<DeconvExecutable::Call> calls;
+  std::int64_t rows = 0;
   const auto offset = [](const Shape& all, std::int64_t item, std::int64_t row) {
     return item * CountOf(all, 1, all.size()) + row * CountOf(all, 3, all.size());
   };
   try {
-    for (const Part& part : PartsOf(shape, WorkAtOnce(cpu.threads()))) {
+    for (const ConvPart& part : PartsOf(shape, WorkAtOnce(cpu.threads()))) {
       const auto alike =
           std::ranges::find_if(kernels, [&](const PartKernel& k) { return k.part().Like(part); });
       const auto which = static_cast<std::size_t>(alike - kernels.begin());
       if (which == kernels.size()) kernels.push_back(TRY(MakeKernel(node, shape, part, cpu)));
       calls.push_back({which, offset(node.shape(0), part.item, part.input_row),
                        lead + offset(y, part.item, part.row)});
+      rows += part.items * part.rows;
     }
   } catch (const dnnl::error& error) {
     return DnnlError("deconvolution", error);
   }
+  const bool all = reached.all && rows == shape.batch * shape.window.input[0];
   return std::unique_ptr<Executable>(
-      new DeconvExecutable(std::move(kernels), std::move(calls), reached.all, node.Has(2)));
+      new DeconvExecutable(std::move(kernels), std::move(calls), all, node.Has(2)));
 }
 
 }  // namespace slipway::runtime

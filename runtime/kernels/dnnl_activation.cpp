@@ -26,6 +26,8 @@ void AppendActivation(const NodeFacts& node, ConvActivation activation, dnnl::po
       return add(algorithm::eltwise_elu, alpha, 0);
     case ConvActivation::kHardSwish:
       return add(algorithm::eltwise_hardswish, 0, 0);
+    case ConvActivation::kSwish:
+      return add(algorithm::eltwise_swish, alpha, 0);
     case ConvActivation::kHardSigmoid:
       add(algorithm::eltwise_linear, alpha, beta);
       return add(algorithm::eltwise_clip_v2, 0, 1);

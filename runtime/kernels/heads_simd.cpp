@@ -12,6 +12,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/exp_inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace slipway::runtime::HWY_NAMESPACE {
 namespace {
@@ -176,26 +178,7 @@ void ScaleRow(float* row, std::int64_t width, float factor) {
   }
 }
 
-/// e^x for x <= 0; 0 where that is no normal number. Source: https://www.netlib.org/cephes, expf.
-HWY_INLINE Vector ExpOfNegative(Vector x) {
-  const Tag tag;
-  const hn::RebindToSigned<Tag> whole;
-  const auto times = hn::NearestInt(hn::Mul(x, hn::Set(tag, 1.44269504F)));
-  const auto n = hn::ConvertTo(tag, times);
-  auto rest = hn::NegMulAdd(n, hn::Set(tag, 0.693359375F), x);
-  rest = hn::NegMulAdd(n, hn::Set(tag, -2.12194440e-4F), rest);
-  auto sum = hn::MulAdd(hn::Set(tag, 1.9875691500e-4F), rest, hn::Set(tag, 1.3981999507e-3F));
-  sum = hn::MulAdd(sum, rest, hn::Set(tag, 8.3334519073e-3F));
-  sum = hn::MulAdd(sum, rest, hn::Set(tag, 4.1665795894e-2F));
-  sum = hn::MulAdd(sum, rest, hn::Set(tag, 1.6666665459e-1F));
-  sum = hn::MulAdd(sum, rest, hn::Set(tag, 5.0000001201e-1F));
-  sum = hn::MulAdd(sum, hn::Mul(rest, rest), hn::Add(rest, hn::Set(tag, 1.0F)));
-  const auto scaled = hn::Add(hn::BitCast(whole, sum), hn::ShiftLeft<23>(times));
-  const auto is_normal = hn::Ge(x, hn::Set(tag, -87.0F));
-  return hn::IfThenElseZero(is_normal, hn::BitCast(tag, scaled));
-}
-
-float ExpOf(float x) { return hn::GetLane(ExpOfNegative(hn::Set(Tag(), x))); }
+float ExpOf(float x) { return hn::GetLane(ExpOfNegative(Tag(), hn::Set(Tag(), x))); }
 
 /// Scores become exp(score - largest); sums so far are brought to the largest score there is now.
 void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sums) {
@@ -230,7 +213,7 @@ void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sum
   auto sum = hn::Zero(tag);
   const auto top = hn::Set(tag, largest);
   for (std::int64_t at = first; at < last; at += kLanes) {
-    const auto weight = ExpOfNegative(hn::Sub(hn::LoadU(tag, scores + at), top));
+    const auto weight = ExpOfNegative(tag, hn::Sub(hn::LoadU(tag, scores + at), top));
     sum = hn::Add(sum, weight);
     hn::StoreU(weight, tag, scores + at);
   }

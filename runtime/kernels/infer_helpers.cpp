@@ -2,7 +2,10 @@
 #include "runtime/kernels/infer_helpers.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
+
+#include "runtime/bounds.h"
 
 namespace slipway::runtime {
 
@@ -66,8 +69,26 @@ Result<std::vector<std::int64_t>> NormalizeAxes(std::vector<std::int64_t> axes, 
   return axes;
 }
 
+namespace {
+
+constexpr std::int64_t kLongList = 4096;
+
+/// Lists do not count as the session's while they live; std::bad_alloc where it has no room for a
+/// long one, which ends the run with an error.
+void NeedRoom(std::int64_t elements) {
+  Bounds* bounds = CurrentBounds();
+  if (elements <= kLongList || bounds == nullptr || bounds->memory() == nullptr) return;
+  const std::int64_t bytes = elements * static_cast<std::int64_t>(sizeof(std::int64_t));
+  if (bounds->memory()->Take(bytes)) return bounds->memory()->Give(bytes);
+  bounds->RefuseMemory(bytes);
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
 std::vector<std::int64_t> IntsOf(const Tensor* tensor) {
   if (tensor == nullptr) return {};
+  NeedRoom(tensor->size());
   if (tensor->dtype() == DType::kInt64) {
     const auto elements = tensor->data<std::int64_t>();
     return {elements.begin(), elements.end()};

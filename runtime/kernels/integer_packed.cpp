@@ -12,7 +12,7 @@ namespace {
 /// Rows at once: enough for the packed matrix to be read seldom, few enough to stay in the cache.
 constexpr std::int64_t kRows = 32;
 /// Multiplications that are worth a thread.
-constexpr std::int64_t kGrainWork = 1 << 17;
+constexpr std::int64_t kGrainWork = 1 << 20;
 
 template <class F>
 void WithBytes(const Tensor& tensor, F&& use) {

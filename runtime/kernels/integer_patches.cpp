@@ -53,16 +53,13 @@ std::int64_t IntegerPatches::PlaneRow(const Segment& segment,
   return row * window_.input.back();
 }
 
-template <class T>
-void IntegerPatches::Gather(const T* x, std::int32_t zero, std::int64_t begin, std::int64_t count,
-                            std::int64_t columns, std::int16_t* to) const {
+void IntegerPatches::PiecesOf(std::int64_t begin, std::int64_t count,
+                              std::vector<Piece>& pieces) const {
   const std::int64_t width = window_.input.back();
   const std::int64_t stride = window_.strides.back();
-  const std::int64_t kernel_size = window_.kernel_size();
-  const std::int64_t plane = window_.input_size();
-  std::fill_n(to, pairs() * columns * 2, std::int16_t{0});
+  pieces.clear();
   for (const Segment& segment : Segments(begin, count)) {
-    for (std::int64_t position = 0; position < kernel_size; ++position) {
+    for (std::int64_t position = 0; position < window_.kernel_size(); ++position) {
       const auto& kernel = positions_[At(position)];
       const std::int64_t row = PlaneRow(segment, kernel);
       if (row < 0) continue;
@@ -71,21 +68,37 @@ void IntegerPatches::Gather(const T* x, std::int32_t zero, std::int64_t begin, s
       const std::int64_t skip = first >= 0 ? 0 : (stride - 1 - first) / stride;
       const std::int64_t past =
           first >= width ? 0 : std::min(segment.count, (width - 1 - first) / stride + 1);
-      for (std::int64_t c = 0; c < channels_; ++c) {
-        const std::int64_t k = c * kernel_size + position;
-        const T* line = x + c * plane + row;
-        std::int16_t* out = to + (k / 2 * columns + segment.column) * 2 + k % 2;
-        for (std::int64_t j = skip; j < past; ++j) {
-          out[2 * j] = static_cast<std::int16_t>(line[first + j * stride] - zero);
-        }
+      if (past <= skip) continue;
+      pieces.push_back({.position = position,
+                        .from = row + first + skip * stride,
+                        .stride = stride,
+                        .count = past - skip,
+                        .column = segment.column + skip});
+    }
+  }
+}
+
+template <class T>
+void IntegerPatches::Gather(const T* x, std::int32_t zero, std::span<const Piece> pieces,
+                            std::int64_t columns, std::int16_t* to) const {
+  const std::int64_t kernel_size = window_.kernel_size();
+  const std::int64_t plane = window_.input_size();
+  std::fill_n(to, pairs() * columns * 2, std::int16_t{0});
+  for (std::int64_t c = 0; c < channels_; ++c, x += plane) {
+    for (const Piece& piece : pieces) {
+      const std::int64_t k = c * kernel_size + piece.position;
+      const T* from = x + piece.from;
+      std::int16_t* out = to + (k / 2 * columns + piece.column) * 2 + k % 2;
+      for (std::int64_t j = 0; j < piece.count; ++j, from += piece.stride, out += 2) {
+        *out = static_cast<std::int16_t>(*from - zero);
       }
     }
   }
 }
 
-template void IntegerPatches::Gather(const std::int8_t*, std::int32_t, std::int64_t, std::int64_t,
+template void IntegerPatches::Gather(const std::int8_t*, std::int32_t, std::span<const Piece>,
                                      std::int64_t, std::int16_t*) const;
-template void IntegerPatches::Gather(const std::uint8_t*, std::int32_t, std::int64_t, std::int64_t,
+template void IntegerPatches::Gather(const std::uint8_t*, std::int32_t, std::span<const Piece>,
                                      std::int64_t, std::int16_t*) const;
 
 }  // namespace slipway::runtime

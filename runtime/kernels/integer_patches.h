@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "runtime/kernels/conv.h"
 
 namespace slipway::runtime {
@@ -14,11 +17,22 @@ class IntegerPatches {
 
   std::int64_t pairs() const { return (depth_ + 1) / 2; }
 
-  /// Columns [begin, begin + count) of one image's group, whose first channel is at `x`, less
-  /// `zero`; rows of `columns` columns. Positions in the padding, and an odd last row, are zeros.
+  /// Positions of one channel that lie in a row, `stride` apart: where they are in its plane, and
+  /// where they go for the first channel.
+  struct Piece {
+    std::int64_t position;  ///< of the kernel
+    std::int64_t from, stride, count;
+    std::int64_t column;
+  };
+  /// What columns [begin, begin + count) of the output are made of; the same for all images and
+  /// groups.
+  void PiecesOf(std::int64_t begin, std::int64_t count, std::vector<Piece>& pieces) const;
+
+  /// Those pieces of one image's group, whose first channel is at `x`, less `zero`; in rows of
+  /// `columns` columns. Positions in the padding, and an odd last row, are zeros.
   template <class T>
-  void Gather(const T* x, std::int32_t zero, std::int64_t begin, std::int64_t count,
-              std::int64_t columns, std::int16_t* to) const;
+  void Gather(const T* x, std::int32_t zero, std::span<const Piece> pieces, std::int64_t columns,
+              std::int16_t* to) const;
 
  private:
   /// Positions along the last dimension with all other coordinates the same.

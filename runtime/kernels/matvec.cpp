@@ -5,9 +5,11 @@
 #include <optional>
 
 #include "runtime/device/cpu.h"
+#include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/matvec_simd.h"
+#include "runtime/kernels/turned.h"
 
 namespace slipway::runtime {
 namespace {
@@ -74,41 +76,22 @@ class MatVecExecutable final : public Executable {
   bool has_sum_;
 };
 
-Result<Tensor> Turned(const Tensor& w, std::int64_t depth, std::int64_t width) {
-  Tensor turned = TRY(Tensor::Make(DType::kFloat32, {width, depth}));
-  const auto from = w.data<float>();
-  const auto to = turned.data<float>();
-  for (std::int64_t j = 0; j < width; ++j) {
-    for (std::int64_t k = 0; k < depth; ++k) to[At(j * depth + k)] = from[At(k * width + j)];
-  }
-  return turned;
-}
-
 Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, const VectorProduct& product,
                                          DeviceContext& device) {
   std::optional<Tensor> turned;
   const Tensor* w = node.inputs[1].constant;
   if (w != nullptr && !product.by_columns && product.width < kFewColumns &&
       w->size() <= kMostTurned) {
-    turned = TRY(
-        Cpu(device).Packed(*w, "turned", [&] { return Turned(*w, product.depth, product.width); }));
+    turned = TRY(Cpu(device).Packed(*w, "turned",
+                                    [&] { return Turned(*w, 1, product.depth, product.width); }));
   }
   return std::unique_ptr<Executable>(new MatVecExecutable(product, std::move(turned), node.Has(2)));
-}
-
-std::string DeclineUnlessFloats(const NodeFacts& node) {
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (!node.Has(i)) continue;
-    if (node.dtype(i) != DType::kFloat32) return "not float";
-    if (CountOf(node.shape(i), 0, node.shape(i).size()) == 0) return "an input is empty";
-  }
-  return "";
 }
 
 }  // namespace
 
 std::string DeclineMatMulVector(const NodeFacts& node) {
-  std::string why = DeclineUnlessFloats(node);
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
   if (!why.empty()) return why;
   const auto shape = MatMulShapeOf(node.shape(0), node.shape(1));
   if (!shape) return shape.error().message;
@@ -123,7 +106,7 @@ Result<std::unique_ptr<Executable>> PrepareMatMulVector(const NodeFacts& node,
 }
 
 std::string DeclineGemmVector(const NodeFacts& node) {
-  std::string why = DeclineUnlessFloats(node);
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
   if (!why.empty()) return why;
   const auto shape = GemmShapeOf(node);
   if (!shape) return shape.error().message;

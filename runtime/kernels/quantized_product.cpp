@@ -214,7 +214,7 @@ class ConvExecutable final : public Executable {
           ForEachBlock(
               context, [&](std::int64_t plane, std::int64_t begin, std::int64_t count, Room& room) {
                 const std::int64_t columns = (count + kIntegerPad - 1) / kIntegerPad * kIntegerPad;
-                Gather(x, plane, zero, begin, count, columns, room.patches.data());
+                Gather(x, plane, zero, room.pieces, columns, room.patches.data());
                 const std::int64_t first = plane % shape_.groups * width;
                 Multiply({.a = weights.data() + first * 2 * patches_.pairs(),
                           .b = room.patches.data(),
@@ -240,37 +240,44 @@ class ConvExecutable final : public Executable {
   struct Room {
     WideNumbers patches;
     CountedVector<std::int32_t> sums;
+    std::vector<IntegerPatches::Piece> pieces = {};  ///< of the block
   };
 
-  /// body(plane, begin, count, room) for blocks of positions of every image and group.
+  /// body(plane, begin, count, room) for blocks of positions of every image and group: one block
+  /// of all of them, then the next.
   template <class F>
   void ForEachBlock(KernelContext& context, F&& body) const {
-    constexpr std::int64_t kGrainWork = 1 << 17;
+    constexpr std::int64_t kGrainWork = 1 << 20;
     const std::int64_t width = shape_.out_channels / shape_.groups;
     const std::int64_t size = shape_.window.output_size();
     const std::int64_t blocks = (size + kColumns - 1) / kColumns;
     const std::int64_t work = patches_.pairs() * 2 * width * kColumns;
-    context.ParallelFor(shape_.batch * shape_.groups * blocks,
-                        std::max<std::int64_t>(1, kGrainWork / work),
+    const std::int64_t planes = shape_.batch * shape_.groups;
+    context.ParallelFor(planes * blocks, std::max<std::int64_t>(1, kGrainWork / work),
                         [&](std::int64_t first, std::int64_t past) {
                           Room room{WideNumbers(At(patches_.pairs() * kColumns * 2)),
                                     CountedVector<std::int32_t>(At(width * kColumns))};
                           for (std::int64_t i = first; i < past; ++i) {
                             if (MustStop()) return;
-                            const std::int64_t begin = i % blocks * kColumns;
-                            body(i / blocks, begin, std::min(kColumns, size - begin), room);
+                            const std::int64_t begin = i / planes * kColumns;
+                            const std::int64_t count = std::min(kColumns, size - begin);
+                            if (i == first || i % planes == 0) {
+                              patches_.PiecesOf(begin, count, room.pieces);
+                            }
+                            body(i % planes, begin, count, room);
                           }
                         });
   }
 
-  void Gather(const Tensor& x, std::int64_t plane, std::int32_t zero, std::int64_t begin,
-              std::int64_t count, std::int64_t columns, std::int16_t* to) const {
+  void Gather(const Tensor& x, std::int64_t plane, std::int32_t zero,
+              std::span<const IntegerPatches::Piece> pieces, std::int64_t columns,
+              std::int16_t* to) const {
     const std::int64_t from =
         plane * (shape_.in_channels / shape_.groups) * shape_.window.input_size();
     if (x.dtype() == DType::kInt8) {
-      return patches_.Gather(x.data<std::int8_t>().data() + from, zero, begin, count, columns, to);
+      return patches_.Gather(x.data<std::int8_t>().data() + from, zero, pieces, columns, to);
     }
-    patches_.Gather(x.data<std::uint8_t>().data() + from, zero, begin, count, columns, to);
+    patches_.Gather(x.data<std::uint8_t>().data() + from, zero, pieces, columns, to);
   }
 
   /// A row for each output channel, less its zero point.

@@ -10,7 +10,7 @@
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/recurrent.h"
 #include "runtime/kernels/recurrent_simd.h"
-#include "runtime/kernels/sgemm.h"
+#include "runtime/kernels/row_product_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -18,7 +18,10 @@ namespace {
 /// Steps whose input products are kept at once, in bytes: what stays in the second cache.
 constexpr std::int64_t kChunkBytes = 256 << 10;
 /// Multiplications below which threads cost more than they bring.
-constexpr double kWorkPerThread = 1 << 17;
+constexpr double kWorkPerThread = 1 << 20;
+/// Rows of input between looks at the clock, and multiplications, where these are more.
+constexpr std::int64_t kLeastRows = 8, kMostRows = 64;
+constexpr std::int64_t kWorkAtOnce = 1 << 28;
 
 constexpr std::int64_t kFloatBytes = sizeof(float);
 
@@ -40,9 +43,14 @@ Layout LayoutOf(const Recurrence& r) {
   return {.width = width, .row = width * r.gates};
 }
 
+/// Columns of the gates that are multiplied by one state: all, but for a GRU's last gate.
+std::int64_t TogetherOf(const Recurrence& r, const Layout& layout) {
+  return r.gates == 3 ? 2 * layout.width : layout.row;
+}
+
 struct Packed {
-  Tensor w;          ///< [directions, inputs, gates of width]
-  Tensor r;          ///< [directions, hidden, gates of width]
+  Tensor w;          ///< for each direction, [inputs, gates of width] in panels
+  Tensor r;          ///< the same [hidden, gates of width]; a GRU's last gate has its own panels
   Tensor bias;       ///< [directions, gates of width]: of input and state together
   Tensor own_bias;   ///< [directions, width]: of the state alone, of a GRU's last gate
   Tensor peepholes;  ///< [directions, 3 of width], or empty
@@ -57,18 +65,22 @@ Result<Tensor> Zeros(Shape shape) {
   return tensor;
 }
 
-/// [directions, gates * hidden, depth] as [directions, depth, gates of width].
-Result<Tensor> Transposed(const Recurrence& r, const Tensor& from, std::int64_t depth) {
+/// [directions, gates * hidden, depth] as [directions, depth, gates of width] in panels, of which
+/// none reaches over column `border`.
+Result<Tensor> Panels(const Recurrence& r, const Tensor& from, std::int64_t depth,
+                      std::int64_t border) {
   const Layout layout = LayoutOf(r);
   Tensor to = TRY(Zeros({r.directions, depth, layout.row}));
   for (std::int64_t d = 0; d < r.directions; ++d) {
     const float* in = Floats(from) + d * r.gates * r.hidden * depth;
     float* out = Floats(to) + d * depth * layout.row;
-    for (std::int64_t g = 0; g < r.gates; ++g) {
-      for (std::int64_t j = 0; j < r.hidden; ++j, in += depth) {
-        float* column = out + g * layout.width + j;
-        for (std::int64_t k = 0; k < depth; ++k) column[k * layout.row] = in[k];
-      }
+    for (std::int64_t row = 0; row < r.gates * r.hidden; ++row, in += depth) {
+      const std::int64_t at = row / r.hidden * layout.width + row % r.hidden;
+      const std::int64_t first = at < border ? 0 : border;
+      const std::int64_t past = at < border ? border : layout.row;
+      const Panel panel = PanelOf(at - first, past - first);
+      float* column = out + first * depth + panel.begin * depth + at - first - panel.begin;
+      for (std::int64_t k = 0; k < depth; ++k) column[k * panel.stride] = in[k];
     }
   }
   return to;
@@ -111,8 +123,9 @@ Result<void> PackPeepholes(const Recurrence& r, const Tensor* from, Packed& pack
 /// `inputs`: as the node has them; null where absent.
 Result<Packed> Pack(const Recurrence& r, std::span<const Tensor* const> inputs) {
   Packed packed;
-  packed.w = TRY(Transposed(r, *inputs[1], r.inputs));
-  packed.r = TRY(Transposed(r, *inputs[2], r.hidden));
+  const Layout layout = LayoutOf(r);
+  packed.w = TRY(Panels(r, *inputs[1], r.inputs, layout.row));
+  packed.r = TRY(Panels(r, *inputs[2], r.hidden, TogetherOf(r, layout)));
   TRY(PackBias(r, inputs[3], packed));
   TRY(PackPeepholes(r, inputs[7], packed));
   return packed;
@@ -159,24 +172,23 @@ class Lines {
     scaled_ = take(layout_.width);
   }
 
-  Result<void> Run() {
+  void Run() {
     TakeState(work_.h, h_);
     TakeState(work_.c, c_);
     const bool reversed = r_.first_reversed || direction_ == 1;
     for (std::int64_t done = 0; done < r_.steps; done += work_.chunk) {
       const std::int64_t steps = std::min(work_.chunk, r_.steps - done);
       const std::int64_t begin = reversed ? r_.steps - done - steps : done;
-      TRY(AddInput(begin, steps));
+      AddInput(begin, steps);
       Pause pause;
       for (std::int64_t i = 0; i < steps; ++i) {
-        if (pause.MustStop(count_ * layout_.row * r_.hidden)) return {};
+        if (pause.MustStop(count_ * layout_.row * r_.hidden)) return;
         const std::int64_t at = reversed ? steps - 1 - i : i;
         Step(begin + at, sums_ + at * count_ * layout_.row);
       }
     }
     GiveState(h_, work_.last_h);
     GiveState(c_, work_.last_c);
-    return {};
   }
 
  private:
@@ -202,53 +214,63 @@ class Lines {
   }
 
   /// Sums of biases and input of the steps from `begin`, [steps, items, gates of width].
-  Result<void> AddInput(std::int64_t begin, std::int64_t steps) {
+  void AddInput(std::int64_t begin, std::int64_t steps) {
     const float* bias = Floats(work_.packed.bias) + direction_ * layout_.row;
     for (std::int64_t i = 0; i < steps * count_; ++i) {
       std::copy_n(bias, layout_.row, sums_ + i * layout_.row);
     }
-    SgemmCall call{.a = work_.x,
-                   .b = Floats(work_.packed.w) + direction_ * r_.inputs * layout_.row,
-                   .y = sums_,
-                   .m = steps,
-                   .n = layout_.row,
-                   .k = r_.inputs,
-                   .lda = r_.inputs,
-                   .ldb = layout_.row,
-                   .ldy = layout_.row,
-                   .beta = 1};
     if (!r_.batch_first && count_ == r_.batch) {
-      call.a += begin * r_.batch * r_.inputs;
-      call.m *= count_;
-      return Sgemm(call);
+      return AddInputRows({begin * r_.batch, 1}, 0, 1, steps * count_);
     }
-    call.ldy *= count_;
-    call.lda *= r_.batch_first ? 1 : r_.batch;
     for (std::int64_t i = 0; i < count_; ++i) {
       const std::int64_t item = first_ + i;
-      const std::int64_t row = r_.batch_first ? item * r_.steps + begin : begin * r_.batch + item;
-      call.a = work_.x + row * r_.inputs;
-      call.y = sums_ + i * layout_.row;
-      TRY(Sgemm(call));
+      if (r_.batch_first) {
+        AddInputRows({item * r_.steps + begin, 1}, i, count_, steps);
+      } else {
+        AddInputRows({begin * r_.batch + item, r_.batch}, i, count_, steps);
+      }
     }
-    return {};
+  }
+
+  /// Rows of the input, and from one to the next.
+  struct InputRows {
+    std::int64_t first, stride;
+  };
+
+  /// Adds the products of `count` rows to rows of sums, from `to` on and `stride` rows apart.
+  void AddInputRows(const InputRows& from, std::int64_t to, std::int64_t stride,
+                    std::int64_t count) {
+    const std::int64_t most =
+        std::clamp(kWorkAtOnce / (layout_.row * r_.inputs), kLeastRows, kMostRows);
+    Pause pause;
+    for (std::int64_t done = 0; done < count; done += most) {
+      const std::int64_t rows = std::min(most, count - done);
+      if (pause.MustStop(rows * layout_.row * r_.inputs)) return;
+      AddRowProduct({.x = work_.x + (from.first + done * from.stride) * r_.inputs,
+                     .w = Floats(work_.packed.w) + direction_ * r_.inputs * layout_.row,
+                     .y = sums_ + (to + done * stride) * layout_.row,
+                     .rows = rows,
+                     .depth = r_.inputs,
+                     .width = layout_.row,
+                     .x_stride = from.stride * r_.inputs,
+                     .y_stride = stride * layout_.row});
+    }
   }
 
   bool Ended(std::int64_t step, std::int64_t i) const {
     return !work_.ends.empty() && step >= work_.ends[At(first_ + i)];
   }
 
-  /// Adds the state times the columns of its weights from `column` on.
+  /// Adds the state times the columns of its weights from `column` on, where panels begin.
   void AddState(const float* state, std::int64_t column, std::int64_t width, float* sums,
                 std::int64_t stride) const {
-    AddRowProduct({.h = state,
-                   .w = Floats(work_.packed.r) + direction_ * r_.hidden * layout_.row + column,
+    AddRowProduct({.x = state,
+                   .w = Floats(work_.packed.r) + (direction_ * layout_.row + column) * r_.hidden,
                    .y = sums,
                    .rows = count_,
                    .depth = r_.hidden,
                    .width = width,
-                   .h_stride = layout_.width,
-                   .w_stride = layout_.row,
+                   .x_stride = layout_.width,
                    .y_stride = stride});
   }
 
@@ -308,7 +330,7 @@ class Lines {
 };
 
 /// Every direction and item, on as many threads as there is work for.
-Result<void> RunLines(const Work& work, KernelContext& context) {
+void RunLines(const Work& work, KernelContext& context) {
   const Recurrence& r = work.r;
   const double of_step =
       static_cast<double>(LayoutOf(r).row) * static_cast<double>(r.inputs + r.hidden);
@@ -318,17 +340,14 @@ Result<void> RunLines(const Work& work, KernelContext& context) {
   const std::int64_t groups = std::clamp<std::int64_t>(
       (static_cast<std::int64_t>(threads) + r.directions - 1) / r.directions, 1, r.batch);
   const std::int64_t count = r.directions * groups;
-  std::vector<Result<void>> ended(At(count));
   context.ParallelFor(count, threads < 2 ? count : 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i % groups;
       const std::int64_t first = r.batch * group / groups;
       const std::int64_t past = r.batch * (group + 1) / groups;
-      ended[At(i)] = Lines(work, i / groups, first, past - first).Run();
+      Lines(work, i / groups, first, past - first).Run();
     }
   });
-  for (Result<void>& end : ended) TRY(std::move(end));
-  return {};
 }
 
 class PackedExecutable final : public Executable {
@@ -370,7 +389,8 @@ class PackedExecutable final : public Executable {
                     .chunk = chunk_,
                     .room = reinterpret_cast<float*>(context.scratch().data())};
     if (work.y != nullptr && node_.Has(4)) std::ranges::fill(context.output(0).data<float>(), 0.0F);
-    return RunLines(work, context);
+    RunLines(work, context);
+    return {};
   }
 
  private:

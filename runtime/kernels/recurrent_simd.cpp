@@ -19,9 +19,9 @@ using Vector = hn::Vec<Tag>;
 constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
 
 /// What is no number stays so.
-Vector KeepNan(Vector x, Vector y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }
+HWY_INLINE Vector KeepNan(Vector x, Vector y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }
 
-Vector Sigmoid(Vector x) {
+HWY_INLINE Vector Sigmoid(Vector x) {
   const Tag tag;
   const Vector one = hn::Set(tag, 1.0F);
   // Beyond this the result is 0 in float.
@@ -29,57 +29,12 @@ Vector Sigmoid(Vector x) {
   return KeepNan(x, hn::Div(one, hn::Add(one, hn::Exp(tag, exponent))));
 }
 
-Vector Tanh(Vector x) { return KeepNan(x, hn::Tanh(Tag(), x)); }
+HWY_INLINE Vector Tanh(Vector x) { return KeepNan(x, hn::Tanh(Tag(), x)); }
 
-Vector Clipped(Vector x, float clip) {
+HWY_INLINE Vector Clipped(Vector x, float clip) {
   const Tag tag;
   if (clip < 0) return x;
   return KeepNan(x, hn::Clamp(x, hn::Set(tag, -clip), hn::Set(tag, clip)));
-}
-
-template <int kRows, int kVectors>
-HWY_INLINE void Tile(const RowProduct& p, std::int64_t row, std::int64_t column) {
-  const Tag tag;
-  Vector sums[kRows][kVectors];
-  float* y = p.y + row * p.y_stride + column;
-  const float* h = p.h + row * p.h_stride;
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::LoadU(tag, y + i * p.y_stride + v * kLanes);
-  }
-  for (std::int64_t k = 0; k < p.depth; ++k) {
-    const float* w = p.w + k * p.w_stride + column;
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      const Vector weights = hn::LoadU(tag, w + v * kLanes);
-#pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) {
-        sums[i][v] = hn::MulAdd(hn::Set(tag, h[i * p.h_stride + k]), weights, sums[i][v]);
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sums[i][v], tag, y + i * p.y_stride + v * kLanes);
-  }
-}
-
-/// All columns of `kRows` rows, as many vectors at once as there are registers for.
-template <int kRows, int kVectors>
-void Strip(const RowProduct& p, std::int64_t row) {
-  std::int64_t column = 0;
-  for (; column + kVectors * kLanes <= p.width; column += kVectors * kLanes) {
-    Tile<kRows, kVectors>(p, row, column);
-  }
-  for (; column < p.width; column += kLanes) Tile<kRows, 1>(p, row, column);
-}
-
-void AddRowProduct(const RowProduct& p) {
-  std::int64_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) Strip<4, 2>(p, row);
-  for (; row < p.rows; ++row) Strip<1, 8>(p, row);
 }
 
 void RnnCell(const float* sums, bool relu, float clip, float* h, std::int64_t width) {
@@ -91,22 +46,34 @@ void RnnCell(const float* sums, bool relu, float clip, float* h, std::int64_t wi
   }
 }
 
+/// The cell and output of some hidden units.
+template <bool has_peepholes>
+HWY_INLINE void LstmUnits(const float* sums, const float* peepholes, float clip, float* c, float* h,
+                          std::int64_t width) {
+  const Tag tag;
+  const Vector cell = hn::LoadU(tag, c);
+  Vector in = hn::LoadU(tag, sums), out = hn::LoadU(tag, sums + width);
+  Vector forget = hn::LoadU(tag, sums + 2 * width);
+  if (has_peepholes) {
+    in = hn::MulAdd(hn::LoadU(tag, peepholes), cell, in);
+    forget = hn::MulAdd(hn::LoadU(tag, peepholes + 2 * width), cell, forget);
+  }
+  const Vector candidate = Tanh(Clipped(hn::LoadU(tag, sums + 3 * width), clip));
+  const Vector kept = hn::Mul(Sigmoid(Clipped(forget, clip)), cell);
+  const Vector next = hn::MulAdd(Sigmoid(Clipped(in, clip)), candidate, kept);
+  if (has_peepholes) out = hn::MulAdd(hn::LoadU(tag, peepholes + width), next, out);
+  hn::StoreU(next, tag, c);
+  hn::StoreU(hn::Mul(Sigmoid(Clipped(out, clip)), Tanh(next)), tag, h);
+}
+
 void LstmCell(const float* sums, const float* peepholes, float clip, float* c, float* h,
               std::int64_t width) {
-  const Tag tag;
   for (std::int64_t j = 0; j < width; j += kLanes) {
-    const Vector cell = hn::LoadU(tag, c + j);
-    const auto gate = [&](std::int64_t which, Vector seen) HWY_ATTR {
-      Vector sum = hn::LoadU(tag, sums + which * width + j);
-      if (peepholes != nullptr) {
-        sum = hn::MulAdd(hn::LoadU(tag, peepholes + which * width + j), seen, sum);
-      }
-      return Sigmoid(Clipped(sum, clip));
-    };
-    const Vector candidate = Tanh(Clipped(hn::LoadU(tag, sums + 3 * width + j), clip));
-    const Vector next = hn::MulAdd(gate(2, cell), cell, hn::Mul(gate(0, cell), candidate));
-    hn::StoreU(next, tag, c + j);
-    hn::StoreU(hn::Mul(gate(1, next), Tanh(next)), tag, h + j);
+    if (peepholes == nullptr) {
+      LstmUnits<false>(sums + j, nullptr, clip, c + j, h + j, width);
+    } else {
+      LstmUnits<true>(sums + j, peepholes + j, clip, c + j, h + j, width);
+    }
   }
 }
 
@@ -145,14 +112,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace slipway::runtime {
 
-HWY_EXPORT(AddRowProduct);
 HWY_EXPORT(RnnCell);
 HWY_EXPORT(LstmCell);
 HWY_EXPORT(GruGates);
 HWY_EXPORT(GruReset);
 HWY_EXPORT(GruCell);
-
-void AddRowProduct(const RowProduct& product) { HWY_DYNAMIC_DISPATCH(AddRowProduct)(product); }
 
 void RnnCell(const float* sums, bool relu, float clip, float* h, std::int64_t width) {
   HWY_DYNAMIC_DISPATCH(RnnCell)(sums, relu, clip, h, width);

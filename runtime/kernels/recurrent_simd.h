@@ -3,21 +3,13 @@
 
 #include <cstdint>
 
+#include "runtime/kernels/row_product_simd.h"
+
 /// The inner loops of the recurrent operators in float32, with the widest vectors this machine has.
 /// Widths are multiples of `kRecurrentPad`. Thread-safe; they allocate nothing.
 namespace slipway::runtime {
 
-inline constexpr std::int64_t kRecurrentPad = 16;
-
-/// Rows of `y`, each of `width` numbers, += rows of `h` times the matrix `w` [depth, width]. Rows
-/// lie `..._stride` numbers apart.
-struct RowProduct {
-  const float *h, *w;
-  float* y;
-  std::int64_t rows, depth, width;
-  std::int64_t h_stride, w_stride, y_stride;
-};
-void AddRowProduct(const RowProduct& product);
+inline constexpr std::int64_t kRecurrentPad = kRowPad;
 
 /// `h` = Tanh or Relu of `sums`. Values are first held within `clip`, unless that is negative.
 void RnnCell(const float* sums, bool relu, float clip, float* h, std::int64_t width);

@@ -47,9 +47,13 @@ Result<Tensor> StackTensors(KernelContext& context, const std::vector<Value>& it
     if (item == nullptr || item->dtype() != first->dtype() || item->shape() != first->shape()) {
       return Invalid("item ", i, " differs from the first in type or shape ", first->shape());
     }
+    const auto place = static_cast<std::int64_t>(reversed ? items.size() - 1 - i : i);
+    if (at == 0) {
+      CopyElements(*item, 0, whole, place * step, item->size());
+      continue;
+    }
     StridedBox box = StepBox(whole, *item, at);
     std::swap(box.from, box.to);
-    const auto place = static_cast<std::int64_t>(reversed ? items.size() - 1 - i : i);
     box.to_offset = place * step;
     CopyBox(context, box, *item, whole);
   }

@@ -105,6 +105,12 @@ Result<void> SizeSame(Window& window, std::size_t d, bool upper) {
 
 }  // namespace
 
+bool IsPointwise(const Window& window) {
+  const auto is_one = [](std::int64_t stride) { return stride == 1; };
+  return window.kernel_size() == 1 && std::ranges::all_of(window.strides, is_one) &&
+         window.input == window.output;
+}
+
 Result<Window> MakeWindow(const NodeFacts& node, const Shape& input, const Shape& kernel) {
   const std::size_t spatial = input.size();
   if (kernel.size() != spatial) {

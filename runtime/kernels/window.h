@@ -28,6 +28,9 @@ struct Window {
   std::int64_t PaddedCount(std::int64_t at) const;
 };
 
+/// Whether each position of the output is under the same one of the input, and no other.
+bool IsPointwise(const Window& window);
+
 /// From the attributes `auto_pad`, `pads`, `strides`, `dilations` and `ceil_mode` over inputs
 /// [N, C, spatial...]; the output size follows. kInvalidArgument naming the attribute.
 Result<Window> MakeWindow(const NodeFacts& node, const Shape& input, const Shape& kernel);

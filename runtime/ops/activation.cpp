@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "runtime/kernels/curves_simd.h"
 #include "runtime/kernels/dnnl_eltwise.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/gelu.h"
@@ -40,6 +41,7 @@ struct Tanh : Plain {
 
 struct Softplus : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kSoftplus}; }
   template <class T>
   T operator()(T x) const {
     return std::max(x, T{0}) + std::log1p(std::exp(-std::abs(x)));
@@ -56,6 +58,7 @@ struct Softsign : Plain {
 
 struct HardSwish : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kHardSwish}; }
   template <class T>
   T operator()(T x) const {
     return x * std::max(T{0}, std::min(T{1}, x / T{6} + T{0.5}));
@@ -64,6 +67,7 @@ struct HardSwish : Plain {
 
 struct Mish : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kMish}; }
   template <class T>
   T operator()(T x) const {
     return x * std::tanh(std::max(x, T{0}) + std::log1p(std::exp(-std::abs(x))));
@@ -73,6 +77,7 @@ struct Mish : Plain {
 struct LeakyRelu {
   float alpha;
   explicit LeakyRelu(const NodeFacts& node) : alpha(node.attributes.Float("alpha", 0.01F)) {}
+  CurveCall call() const { return {.curve = Curve::kLeakyRelu, .alpha = alpha}; }
   template <class T>
   T operator()(T x) const {
     return x < T{0} ? static_cast<T>(alpha) * x : x;
@@ -91,6 +96,7 @@ struct ThresholdedRelu {
 struct Elu {
   float alpha;
   explicit Elu(const NodeFacts& node) : alpha(node.attributes.Float("alpha", 1)) {}
+  CurveCall call() const { return {.curve = Curve::kElu, .alpha = alpha}; }
   template <class T>
   T operator()(T x) const {
     return x < T{0} ? static_cast<T>(alpha) * std::expm1(x) : x;
@@ -114,6 +120,7 @@ struct Selu {
                                     node.op->since < 6 ? 1.6732F : 1.67326319217681884765625F)),
         gamma(node.attributes.Float("gamma",
                                     node.op->since < 6 ? 1.0507F : 1.05070102214813232421875F)) {}
+  CurveCall call() const { return {.curve = Curve::kSelu, .alpha = alpha, .beta = gamma}; }
   template <class T>
   T operator()(T x) const {
     const T g = static_cast<T>(gamma);
@@ -125,6 +132,7 @@ struct HardSigmoid {
   float alpha, beta;
   explicit HardSigmoid(const NodeFacts& node)
       : alpha(node.attributes.Float("alpha", 0.2F)), beta(node.attributes.Float("beta", 0.5F)) {}
+  CurveCall call() const { return {.curve = Curve::kHardSigmoid, .alpha = alpha, .beta = beta}; }
   template <class T>
   T operator()(T x) const {
     const T y = static_cast<T>(alpha) * x + static_cast<T>(beta);
@@ -159,6 +167,7 @@ struct Gelu {
 struct Swish {
   float alpha;
   explicit Swish(const NodeFacts& node) : alpha(node.attributes.Float("alpha", 1)) {}
+  CurveCall call() const { return {.curve = Curve::kSwish, .alpha = alpha}; }
   template <class T>
   T operator()(T x) const {
     return x / (T{1} + std::exp(-static_cast<T>(alpha) * x));
@@ -204,6 +213,27 @@ constexpr Kernel kFast[] = {
     {.name = "eltwise_dnnl", .declines = DeclineEltwise, .prepare = prepare},
     {.name = "elementwise", .run = RunUnary<F, FloatList>}};
 
+std::string DeclineCurve(const NodeFacts& node) {
+  return node.dtype(0) == DType::kFloat32 ? "" : "not float";
+}
+
+template <class F>
+Result<void> RunCurveOf(const NodeFacts& node, KernelContext& context) {
+  const CurveCall call = F(node).call();
+  const float* x = context.input(0)->data<float>().data();
+  float* y = context.output(0).data<float>().data();
+  context.ParallelFor(context.output(0).size(), kElementGrain,
+                      [&](std::int64_t begin, std::int64_t end) {
+                        RunCurve(call, x + begin, y + begin, end - begin);
+                      });
+  return {};
+}
+
+template <class F>
+constexpr Kernel kCurve[] = {
+    {.name = "curve_vectors", .declines = DeclineCurve, .run = RunCurveOf<F>},
+    {.name = "elementwise", .run = RunUnary<F, FloatList>}};
+
 constexpr Kernel kSwiGlu[] = {{.name = "elementwise", .run = RunBinary<SwiGlu, FloatList>}};
 
 constexpr std::string_view kX = "X:T -> Y:T";
@@ -242,41 +272,41 @@ OpList ops_activation() {
       Row("Tanh", 6, kT<kFloatTypes>, "", kTanh, kInput),
       Row("Tanh", 13, kT<kFloatTypesB>, "", kTanh, kInput),
       Row("LeakyRelu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=0.01",
-          kPlain<LeakyRelu>),
-      Row("LeakyRelu", 6, kT<kFloatTypes>, "alpha:float=0.01", kPlain<LeakyRelu>),
-      Row("LeakyRelu", 16, kT<kFloatTypesB>, "alpha:float=0.01", kPlain<LeakyRelu>),
-      Row("Elu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=1.0", kPlain<Elu>),
-      Row("Elu", 6, kT<kFloatTypes>, "alpha:float=1.0", kPlain<Elu>),
-      Row("Elu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Elu>),
+          kCurve<LeakyRelu>),
+      Row("LeakyRelu", 6, kT<kFloatTypes>, "alpha:float=0.01", kCurve<LeakyRelu>),
+      Row("LeakyRelu", 16, kT<kFloatTypesB>, "alpha:float=0.01", kCurve<LeakyRelu>),
+      Row("Elu", 1, kT<kFloatTypes>, "consumed_inputs:ints, alpha:float=1.0", kCurve<Elu>),
+      Row("Elu", 6, kT<kFloatTypes>, "alpha:float=1.0", kCurve<Elu>),
+      Row("Elu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kCurve<Elu>),
       Row("Selu", 1, kT<kFloatTypes>,
-          "alpha:float=1.6732, consumed_inputs:ints, gamma:float=1.0507", kPlain<Selu>),
-      Row("Selu", 6, kT<kFloatTypes>, "alpha:float=1.6732632, gamma:float=1.050701", kPlain<Selu>),
+          "alpha:float=1.6732, consumed_inputs:ints, gamma:float=1.0507", kCurve<Selu>),
+      Row("Selu", 6, kT<kFloatTypes>, "alpha:float=1.6732632, gamma:float=1.050701", kCurve<Selu>),
       Row("Selu", 22, kT<kFloatTypesB>, "alpha:float=1.6732632, gamma:float=1.050701",
-          kPlain<Selu>),
+          kCurve<Selu>),
       Row("HardSigmoid", 1, kT<kFloatTypes>,
-          "consumed_inputs:ints, alpha:float=0.2, beta:float=0.5", kPlain<HardSigmoid>),
+          "consumed_inputs:ints, alpha:float=0.2, beta:float=0.5", kCurve<HardSigmoid>),
       Row("HardSigmoid", 6, kT<kFloatTypes>, "alpha:float=0.2, beta:float=0.5",
-          kPlain<HardSigmoid>),
+          kCurve<HardSigmoid>),
       Row("HardSigmoid", 22, kT<kFloatTypesB>, "alpha:float=0.2, beta:float=0.5",
-          kPlain<HardSigmoid>),
-      Row("HardSwish", 14, kT<kFloatTypes>, "", kPlain<HardSwish>),
-      Row("HardSwish", 22, kT<kFloatTypesB>, "", kPlain<HardSwish>),
-      Row("Softplus", 1, kT<kFloatTypes>, "", kPlain<Softplus>),
-      Row("Softplus", 22, kT<kFloatTypesB>, "", kPlain<Softplus>),
+          kCurve<HardSigmoid>),
+      Row("HardSwish", 14, kT<kFloatTypes>, "", kCurve<HardSwish>),
+      Row("HardSwish", 22, kT<kFloatTypesB>, "", kCurve<HardSwish>),
+      Row("Softplus", 1, kT<kFloatTypes>, "", kCurve<Softplus>),
+      Row("Softplus", 22, kT<kFloatTypesB>, "", kCurve<Softplus>),
       Row("Softsign", 1, kT<kFloatTypes>, "", kPlain<Softsign>, kInput),
       Row("Softsign", 22, kT<kFloatTypesB>, "", kPlain<Softsign>, kInput),
       Row("ThresholdedRelu", 1, kT<kFloatTypes>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("ThresholdedRelu", 10, kT<kFloatTypes>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("ThresholdedRelu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
-      Row("Mish", 18, kT<kFloatTypes>, "", kPlain<Mish>),
-      Row("Mish", 22, kT<kFloatTypesB>, "", kPlain<Mish>),
+      Row("Mish", 18, kT<kFloatTypes>, "", kCurve<Mish>),
+      Row("Mish", 22, kT<kFloatTypesB>, "", kCurve<Mish>),
       Row("Celu", 12, kT<kFloat32Type>, "alpha:float=1.0", kPlain<Celu>),
       Row("Celu", 28, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Celu>),
       Row("Shrink", 9, kT<kNumericTypes>, "bias:float=0.0, lambd:float=0.5",
           kPlain<Shrink, NumericList>, kInput),
       Row("Gelu", 20, kT<kFloatTypesB>, "approximate:string=none", kFast<Gelu, PrepareGelu>, kX,
           InferGelu),
-      Row("Swish", 24, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Swish>),
+      Row("Swish", 24, kT<kFloatTypesB>, "alpha:float=1.0", kCurve<Swish>),
       Row("SwiGLU", 28, kT<kFloatTypesB>, "alpha:float=1.0", kSwiGlu, "A:T, B:T -> Y:T",
           InferSwiGlu),
   });

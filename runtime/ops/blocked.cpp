@@ -189,8 +189,19 @@ Result<void> RunAffine(const NodeFacts& node, KernelContext& context) {
 
 constexpr Kernel kToBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareToBlocks}};
 constexpr Kernel kFromBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareFromBlocks}};
+std::string ServesAll(const NodeFacts&) { return ""; }
+
+// What follows the first kernel that serves all is for those who measure.
 constexpr Kernel kConv[] = {
     {.name = "conv_narrow", .declines = DeclineConvNarrow, .prepare = PrepareConvNarrow},
+    {.name = "conv_blocked_winograd",
+     .declines = DeclineConvWinograd,
+     .prepare = PrepareBlockedWinograd},
+    {.name = "conv_blocked_dnnl", .declines = ServesAll, .prepare = PrepareBlockedConv},
+    {.name = "conv_blocked_winograd",
+     .declines = DeclineConvMeasuredWinograd,
+     .prepare = PrepareBlockedWinograd},
+    {.name = "conv_narrow", .declines = DeclineConvMeasuredNarrow, .prepare = PrepareConvNarrow},
     {.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};
 constexpr Kernel kPool[] = {{.name = "pool_blocked_dnnl", .prepare = PrepareBlockedPool}};
 constexpr Kernel kGlobalAverage[] = {{.name = "pool_blocked", .run = RunGlobalPool<true>}};

@@ -4,6 +4,7 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__Conv.html
 #include "runtime/kernels/conv.h"
 
+#include "runtime/kernels/conv_rows.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
@@ -96,11 +97,22 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   });
 }
 
+// What follows conv_dnnl serves in float32 where it was measured as quicker.
 constexpr Kernel kKernels[] = {
     {.name = "conv_grouped", .declines = DeclineConvGrouped, .prepare = PrepareConvGrouped},
     {.name = "conv_depthwise", .declines = DeclineConvDepthwise, .prepare = PrepareConvDepthwise},
     {.name = "conv_few", .declines = DeclineConvFew, .prepare = PrepareConvFew},
+    {.name = "conv_rows", .declines = DeclineConvRows, .prepare = PrepareConvRows},
+    {.name = "conv_winograd", .declines = DeclineConvWinograd, .prepare = PrepareConvWinograd},
     {.name = "conv_dnnl", .declines = DeclineConvDnnl, .prepare = PrepareConvDnnl},
+    {.name = "conv_winograd",
+     .declines = DeclineConvMeasuredWinograd,
+     .prepare = PrepareConvWinograd},
+    {.name = "conv_grouped", .declines = DeclineConvMeasuredGrouped, .prepare = PrepareConvGrouped},
+    {.name = "conv_depthwise",
+     .declines = DeclineConvMeasuredDepthwise,
+     .prepare = PrepareConvDepthwise},
+    {.name = "conv_product", .declines = DeclineConvProduct, .prepare = PrepareConvProduct},
     {.name = "conv_dnnl_widened",
      .declines = DeclineWidened<DeclineConvDnnl>,
      .prepare = PrepareWidened<PrepareConvDnnl>},

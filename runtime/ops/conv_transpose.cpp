@@ -6,6 +6,7 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/numbers.h"
 #include "runtime/kernels/types.h"
 #include "runtime/kernels/widened.h"
 
@@ -20,8 +21,7 @@ Result<Facts> Infer(const NodeFacts& node) {
 
 /// One output channel of one image: the sum over the channels of its group.
 template <class T>
-void Plane(const ConvShape& shape, const T* x, const T* w, double bias, std::vector<double>& sums,
-           T* y) {
+void Plane(const ConvShape& shape, const T* x, const T* w, double bias, Doubles& sums, T* y) {
   const std::int64_t in_size = shape.window.output_size();
   const std::int64_t kernel_size = shape.window.kernel_size();
   const std::int64_t group_in = shape.in_channels / shape.groups;
@@ -57,7 +57,7 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
     T* y = context.output(0).data<T>().data();
     context.ParallelFor(
         shape.batch * shape.out_channels, 1, [&](std::int64_t begin, std::int64_t end) {
-          std::vector<double> sums(At(out_size));
+          Doubles sums(At(out_size));
           for (std::int64_t i = begin; i < end; ++i) {
             const std::int64_t m = i % shape.out_channels;
             const std::int64_t group = m / group_out;
@@ -72,7 +72,10 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-constexpr Kernel kKernels[] = {{.name = "conv_transpose_dnnl",
+constexpr Kernel kKernels[] = {{.name = "conv_transpose_apart",
+                                .declines = DeclineConvTransposeApart,
+                                .prepare = PrepareConvTransposeApart},
+                               {.name = "conv_transpose_dnnl",
                                 .declines = DeclineConvTransposeDnnl,
                                 .prepare = PrepareConvTransposeDnnl},
                                {.name = "conv_transpose_dnnl_widened",

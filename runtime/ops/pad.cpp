@@ -111,14 +111,15 @@ void PadConstant(KernelContext& context, const Pads& pads, const Tensor& in, con
 void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode mode, Tensor& out) {
   const Strides strides = ContiguousStrides(in.shape());
   const std::size_t rank = strides.size();
-  std::vector<std::vector<std::int64_t>> offsets(rank);
-  for (std::size_t d = 0; d < rank; ++d) {
-    offsets[d].reserve(At(out.shape()[d]));
-    for (std::int64_t i = 0; i < out.shape()[d]; ++i) {
-      offsets[d].push_back(SourceIndex(i - pads.begin[d], in.shape()[d], mode) * strides[d]);
-    }
-  }
   if (rank == 0) return CopyAll(in, out);
+  const auto offset = [&](std::size_t d, std::int64_t i) {
+    return SourceIndex(i - pads.begin[d], in.shape()[d], mode) * strides[d];
+  };
+  std::vector<std::vector<std::int64_t>> offsets(rank - 1);
+  for (std::size_t d = 0; d + 1 < rank; ++d) {
+    offsets[d].reserve(At(out.shape()[d]));
+    for (std::int64_t i = 0; i < out.shape()[d]; ++i) offsets[d].push_back(offset(d, i));
+  }
   const std::int64_t columns = out.shape().back();
   const std::int64_t rows = columns == 0 ? 0 : out.size() / columns;
   // Columns that are the input's own, one after the other.
@@ -126,6 +127,15 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
   const std::int64_t first = std::clamp<std::int64_t>(pads.begin.back(), 0, columns);
   const std::int64_t whole =
       std::clamp<std::int64_t>(in.shape().back() - skipped, 0, columns - first);
+  struct Column {
+    std::int64_t to, from;
+  };
+  std::vector<Column> others;
+  others.reserve(At(columns - whole));
+  for (std::int64_t i = 0; i < columns; ++i) {
+    if (i == first) i += whole;
+    if (i < columns) others.push_back({.to = i, .from = offset(rank - 1, i)});
+  }
   TextMeter meter;
   context.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -137,10 +147,8 @@ void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode 
       }
       const std::int64_t to = row * columns;
       CopyElements(in, base + skipped, out, to + first, whole, &meter);
-      for (std::int64_t i = 0; i < columns; ++i) {
-        if (i == first) i += whole;
-        if (i == columns) break;
-        CopyElements(in, base + offsets[rank - 1][At(i)], out, to + i, 1, &meter);
+      for (const Column& column : others) {
+        CopyElements(in, base + column.from, out, to + column.to, 1, &meter);
       }
     }
   });

@@ -71,10 +71,20 @@ Result<Tensor> Widened(KernelContext& context, const Tensor& exponents) {
 
 bool IsInteger(DType dtype) { return (kIntTypes | kUintTypes).Has(dtype); }
 
+/// Whether the only exponent is 2 and squares are as many as bases.
+bool AreSquares(const Tensor& x, const Tensor& y, const Tensor& z) {
+  return x.dtype() == DType::kFloat32 && y.dtype() == DType::kFloat32 && y.size() == 1 &&
+         x.size() == z.size() && y.data<float>()[0] == 2;
+}
+
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   const Tensor& y = *context.input(1);
   Tensor& z = context.output(0);
+  if (AreSquares(x, y, z)) {
+    MapElements<float, float>(context, x, z, [](float base) { return base * base; });
+    return {};
+  }
   const BroadcastPlan plan = PlanBroadcast(z.shape(), TRY(BinaryShapes(node)));
   std::optional<Tensor> wide;
   if (x.dtype() != y.dtype() || IsInteger(x.dtype())) {

@@ -3,7 +3,9 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__Slice.html
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <optional>
 
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
@@ -93,30 +95,65 @@ Result<Facts> Infer(const NodeFacts& node) {
   return Facts{TensorFacts(node.dtype(0), TRY(CutOf(node.shape(0), std::move(bounds))).shape)};
 }
 
-Result<void> Run(const NodeFacts& node, KernelContext& context) {
-  const Tensor& in = *context.input(0);
-  Bounds bounds;
-  if (HasAttributes(node)) {
-    bounds = AttributeBounds(node);
-  } else {
-    const auto ints = [&](std::size_t i) {
-      return node.Has(i) ? IntsOf(context.input(i)) : std::vector<std::int64_t>{};
-    };
-    bounds = {.starts = ints(1), .ends = ints(2), .axes = ints(3), .steps = ints(4)};
-  }
-  const Cut cut = TRY(CutOf(in.shape(), std::move(bounds)));
-  Tensor* out = TRY(OutputOf(node, context, 0, in.dtype(), cut.shape));
+/// What to copy of a tensor of that shape.
+StridedBox BoxOf(const Shape& shape, const Cut& cut) {
   StridedBox box{
-      .dims = cut.shape, .from = ContiguousStrides(in.shape()), .to = ContiguousStrides(cut.shape)};
+      .dims = cut.shape, .from = ContiguousStrides(shape), .to = ContiguousStrides(cut.shape)};
   for (std::size_t d = 0; d < box.from.size(); ++d) {
     box.from_offset += cut.start[d] * box.from[d];
     box.from[d] *= cut.step[d];
   }
-  CopyBox(context, box, in, *out);
-  return {};
+  return box;
 }
 
-constexpr Kernel kKernels[] = {{.name = "slice", .run = Run}};
+/// The bounds that the inputs have, as `ints` gives them.
+template <class IntsOfInput>
+Bounds InputBounds(const NodeFacts& node, const IntsOfInput& ints) {
+  const auto given = [&](std::size_t i) {
+    return node.Has(i) ? IntsOf(ints(i)) : std::vector<std::int64_t>{};
+  };
+  return {.starts = given(1), .ends = given(2), .axes = given(3), .steps = given(4)};
+}
+
+class SliceExecutable final : public Executable {
+ public:
+  SliceExecutable(const NodeFacts& node, std::optional<StridedBox> known)
+      : node_(node), known_(std::move(known)) {}
+
+  Result<void> Run(KernelContext& context) const override {
+    const Tensor& in = *context.input(0);
+    if (known_) {
+      CopyBox(context, *known_, in, context.output(0));
+      return {};
+    }
+    Bounds bounds = HasAttributes(node_)
+                        ? AttributeBounds(node_)
+                        : InputBounds(node_, [&](std::size_t i) { return context.input(i); });
+    const Cut cut = TRY(CutOf(in.shape(), std::move(bounds)));
+    Tensor* out = TRY(OutputOf(node_, context, 0, in.dtype(), cut.shape));
+    CopyBox(context, BoxOf(in.shape(), cut), in, *out);
+    return {};
+  }
+
+ private:
+  const NodeFacts& node_;
+  std::optional<StridedBox> known_;  // where bounds and shapes are
+};
+
+Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, DeviceContext&) {
+  bool known = node.outputs[0].shape.has_value();
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) known = known && !DependsOnData(node, i);
+  std::optional<StridedBox> box;
+  if (known) {
+    Bounds bounds = HasAttributes(node)
+                        ? AttributeBounds(node)
+                        : InputBounds(node, [&](std::size_t i) { return node.inputs[i].constant; });
+    box = BoxOf(node.shape(0), TRY(CutOf(node.shape(0), std::move(bounds))));
+  }
+  return std::unique_ptr<Executable>(std::make_unique<SliceExecutable>(node, std::move(box)));
+}
+
+constexpr Kernel kKernels[] = {{.name = "slice", .prepare = Prepare}};
 
 consteval OpDef Row(int since, std::span<const TypeRule> types) {
   return {.type = "Slice",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorScatter (opset 24). Spec: https://onnx.ai/onnx/operators/onnx__TensorScatter.html
+#include "runtime/kernels/in_place.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
@@ -62,22 +63,36 @@ Result<void> Scatter(const NodeFacts& node, const Tensor& update, const Tensor* 
   return {};
 }
 
-Result<void> Run(const NodeFacts& node, KernelContext& context) {
-  const Tensor* indices = node.Has(2) ? context.input(2) : nullptr;
-  const Tensor& update = *context.input(1);
-  Tensor& out = context.output(0);
-  if (!IsPacked(out.dtype())) {
-    CopyAll(*context.input(0), out);
-    return out.size() == 0 ? Result<void>() : Scatter(node, update, indices, out);
+class Scattering final : public Executable, public WorksInPlace {
+ public:
+  explicit Scattering(const NodeFacts& node) : node_(node) {}
+
+  std::optional<std::size_t> InputUnder(std::size_t /*index*/) const override { return 0; }
+
+  Result<void> Run(KernelContext& context) const override {
+    const Tensor* indices = node_.Has(2) ? context.input(2) : nullptr;
+    const Tensor& update = *context.input(1);
+    Tensor& out = context.output(0);
+    if (!IsPacked(out.dtype())) {
+      CopyAll(*context.input(0), out);
+      return out.size() == 0 ? Result<void>() : Scatter(node_, update, indices, out);
+    }
+    Tensor bytes = TRY(Unpacked(*context.input(0)));
+    const Tensor update_bytes = TRY(Unpacked(update));
+    TRY(Scatter(node_, update_bytes, indices, bytes));
+    PackInto(bytes, out);
+    return {};
   }
-  Tensor bytes = TRY(Unpacked(*context.input(0)));
-  const Tensor update_bytes = TRY(Unpacked(update));
-  TRY(Scatter(node, update_bytes, indices, bytes));
-  PackInto(bytes, out);
-  return {};
+
+ private:
+  const NodeFacts& node_;
+};
+
+Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, DeviceContext& /*device*/) {
+  return std::unique_ptr<Executable>(new Scattering(node));
 }
 
-constexpr Kernel kKernels[] = {{.name = "tensor_scatter", .run = Run}};
+constexpr Kernel kKernels[] = {{.name = "tensor_scatter", .prepare = Prepare}};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of 3x3 that Winograd's way is quicker for are computed so, unless the session asks
-// for strict accuracy. The choice follows from shapes: it is the same at every run.
+// for strict accuracy. The choice follows from shapes: it is the same at every run. Where kernels
+// are measured, it may be taken for others too.
 #include "runtime/graph/planned_facts.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/pass.h"
@@ -22,8 +23,10 @@ Result<int> Run(Rewriter& graph) {
     const NodeData& node = graph.node(i);
     if (graph.removed(i) || !IsOpen(node) || graph.Constant(node.inputs[1]) == nullptr) continue;
     const auto facts = FactsOfNode(graph, node);
-    if (!facts || !GainsByWinograd(*facts, graph.device())) continue;
-    graph.node(i).attributes.Set("algorithm", std::string("winograd"));
+    if (!facts) continue;
+    const bool gains = GainsByWinograd(*facts, graph.device());
+    if (!gains && (choice.tuner == nullptr || !HasWinograd(*facts, graph.device()))) continue;
+    graph.node(i).attributes.Set("algorithm", std::string(gains ? "winograd" : "any"));
     TRY(graph.SetOperator(i, "slipway", "Conv", 1));
     ++chosen;
   }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "runtime/graph/rewriter.h"
+#include "runtime/graph/pattern.h"
 #include "runtime/pass.h"
 
 namespace slipway::runtime {
@@ -38,11 +38,11 @@ class Matcher {
 
   /// A node Attention that has nothing but operands, and perhaps a bias, and is spared a transpose.
   std::optional<Pattern> MatchNode(std::size_t index) {
-    const NodeData* node = NodeIf(index, "Attention");
-    if (node == nullptr || !IsPlain(*node)) return std::nullopt;
-    const Shape* q = ShapeOf(node->inputs[0]);
-    const Shape* k = ShapeOf(node->inputs[1]);
-    const Shape* v = ShapeOf(node->inputs[2]);
+    const NodeData& node = graph_.node(index);
+    if (!IsNode(node, "Attention") || !IsPlain(node)) return std::nullopt;
+    const Shape* q = FloatShape(graph_, node.inputs[0]);
+    const Shape* k = FloatShape(graph_, node.inputs[1]);
+    const Shape* v = FloatShape(graph_, node.inputs[2]);
     if (q == nullptr || k == nullptr || v == nullptr || q->size() != 4 || !SameBatch(*q, *k) ||
         !SameBatch(*q, *v)) {
       return std::nullopt;
@@ -50,10 +50,10 @@ class Matcher {
     scores_ = {(*q)[0], (*q)[1], (*q)[2], (*k)[2]};
     pattern_.bias = graph_.Input(index, 3);
     if (pattern_.bias != kNoValue && !IsBias(pattern_.bias)) return std::nullopt;
-    pattern_.q = WithoutSwap(node->inputs[0]);
-    pattern_.k = WithoutSwap(node->inputs[1]);
-    pattern_.v = WithoutSwap(node->inputs[2]);
-    pattern_.scale = static_cast<double>(node->attributes.Float(
+    pattern_.q = WithoutSwap(node.inputs[0]);
+    pattern_.k = WithoutSwap(node.inputs[1]);
+    pattern_.v = WithoutSwap(node.inputs[2]);
+    pattern_.scale = static_cast<double>(node.attributes.Float(
         "scale", static_cast<float>(1 / std::sqrt(static_cast<double>((*q)[3])))));
     pattern_.literal = false;
     const bool spared = pattern_.q.by_token || pattern_.k.by_token || pattern_.v.by_token;
@@ -62,16 +62,16 @@ class Matcher {
 
   /// The pattern that ends in `product`.
   std::optional<Pattern> Match(std::size_t product) {
-    const NodeData* last = NodeIf(product, "MatMul");
-    if (last == nullptr) return std::nullopt;
-    const NodeData* softmax = Producer(last->inputs[0], "Softmax");
-    if (softmax == nullptr || !IsRow(*softmax) || !Once(last->inputs[0])) return std::nullopt;
-    const Shape* scores = ShapeOf(softmax->inputs[0]);
-    const Shape* values = ShapeOf(last->inputs[1]);
+    const NodeData& last = graph_.node(product);
+    if (!IsNode(last, "MatMul")) return std::nullopt;
+    const NodeData* softmax = Maker(last.inputs[0], "Softmax");
+    if (softmax == nullptr || !IsRow(*softmax) || !Once(last.inputs[0])) return std::nullopt;
+    const Shape* scores = FloatShape(graph_, softmax->inputs[0]);
+    const Shape* values = FloatShape(graph_, last.inputs[1]);
     if (scores == nullptr || values == nullptr || !SameBatch(*scores, *values)) return std::nullopt;
     scores_ = *scores;
     if (!MatchScores(softmax->inputs[0])) return std::nullopt;
-    pattern_.v = WithoutSwap(last->inputs[1]);
+    pattern_.v = WithoutSwap(last.inputs[1]);
     return pattern_;
   }
 
@@ -90,7 +90,7 @@ class Matcher {
 
   /// Whether the scores do not widen to it, and it has a number for each key or one for all.
   bool IsBias(ValueId id) const {
-    const Shape* shape = ShapeOf(id);
+    const Shape* shape = FloatShape(graph_, id);
     if (shape == nullptr || shape->empty() || shape->size() > scores_.size()) return false;
     for (std::size_t d = 0; d < shape->size(); ++d) {
       const std::int64_t dim = (*shape)[shape->size() - 1 - d];
@@ -99,25 +99,11 @@ class Matcher {
     return true;
   }
 
-  const NodeData* NodeIf(std::size_t index, std::string_view type) const {
-    const NodeData& node = graph_.node(index);
-    const bool is = !graph_.removed(index) && node.domain.empty() && node.type == type;
-    return is ? &node : nullptr;
-  }
-
-  const NodeData* Producer(ValueId id, std::string_view type) const {
-    const std::int64_t index = graph_.Producer(id);
-    return index < 0 ? nullptr : NodeIf(static_cast<std::size_t>(index), type);
+  const NodeData* Maker(ValueId id, std::string_view type) const {
+    return MakerOf(graph_, id, type);
   }
 
   bool Once(ValueId id) const { return graph_.OnlyUser(id) >= 0; }
-
-  /// Of a value of float32; null where it is something else or not known.
-  const Shape* ShapeOf(ValueId id) const {
-    const ValueFacts* facts = graph_.Facts(id);
-    if (facts == nullptr || facts->dtype != DType::kFloat32 || !facts->shape) return nullptr;
-    return &*facts->shape;
-  }
 
   static bool SameBatch(const Shape& a, const Shape& b) {
     const std::size_t rank = a.size();
@@ -126,41 +112,36 @@ class Matcher {
   }
 
   bool IsRow(const NodeData& softmax) const {
-    const Shape* shape = ShapeOf(softmax.inputs[0]);
+    const Shape* shape = FloatShape(graph_, softmax.inputs[0]);
     if (shape == nullptr) return false;
     const auto last = static_cast<std::int64_t>(shape->size()) - 1;
     const std::int64_t axis = softmax.attributes.Int("axis", softmax.opset < 13 ? 1 : -1);
     return axis == last || axis == -1;
   }
 
-  /// The number of a constant that has one and does not widen the scores.
-  std::optional<double> Number(ValueId id) const {
-    const Tensor* constant = graph_.Constant(id);
-    if (constant == nullptr || constant->dtype() != DType::kFloat32 || constant->size() != 1 ||
-        constant->rank() > static_cast<std::int64_t>(scores_.size())) {
-      return std::nullopt;
-    }
-    const auto number = static_cast<double>(constant->data<float>()[0]);
-    return std::isfinite(number) ? std::optional(number) : std::nullopt;
+  /// Input `side` of a node of two as a finite number.
+  std::optional<double> Factor(const NodeData& node, std::size_t side) const {
+    const auto number = NumberBeside(graph_, node.inputs[side], node.inputs[1 - side]);
+    return number && std::isfinite(*number) ? number : std::nullopt;
   }
 
   /// From the scores upwards: what they are replaced by, what is added, what they are times, and
   /// the product that they are.
   bool MatchScores(ValueId id) {
-    if (const NodeData* where = Producer(id, "Where")) {
+    if (const NodeData* where = Maker(id, "Where")) {
       if (!Once(id) || !TakeMask(*where, id)) return false;
     }
-    if (const NodeData* add = Producer(id, "Add"); add != nullptr && add->opset >= 7) {
+    if (const NodeData* add = Maker(id, "Add")) {
       if (!Once(id) || !TakeBias(*add, id)) return false;
     }
     TakeScale(id);
-    const NodeData* product = Producer(id, "MatMul");
+    const NodeData* product = Maker(id, "MatMul");
     return product != nullptr && Once(id) && HasScoresShape(id) &&
            TakeOperands(product->inputs[0], product->inputs[1]);
   }
 
   bool HasScoresShape(ValueId id) const {
-    const Shape* shape = ShapeOf(id);
+    const Shape* shape = FloatShape(graph_, id);
     return shape != nullptr && *shape == scores_;
   }
 
@@ -189,13 +170,13 @@ class Matcher {
     for (const std::size_t side : {0U, 1U}) {
       ValueId scores = add.inputs[side];
       const ValueId bias = add.inputs[1 - side];
-      const Shape* shape = ShapeOf(bias);
+      const Shape* shape = FloatShape(graph_, bias);
       if (shape == nullptr || shape->size() > scores_.size() || !HasScoresShape(scores)) continue;
       ValueId inner = scores;
       const double scale = pattern_.scale;
       TakeScale(inner);
       pattern_.scale = scale;
-      if (Producer(inner, "MatMul") == nullptr) continue;
+      if (Maker(inner, "MatMul") == nullptr) continue;
       pattern_.bias = bias;
       id = scores;
       return true;
@@ -212,17 +193,17 @@ class Matcher {
   }
 
   bool TakeFactor(ValueId& id) {
-    if (const NodeData* mul = Producer(id, "Mul"); mul != nullptr && mul->opset >= 7) {
+    if (const NodeData* mul = Maker(id, "Mul")) {
       for (const std::size_t side : {0U, 1U}) {
-        const auto number = Number(mul->inputs[side]);
+        const auto number = Factor(*mul, side);
         if (!number || graph_.Constant(mul->inputs[1 - side]) != nullptr) continue;
         pattern_.scale *= *number;
         id = mul->inputs[1 - side];
         return true;
       }
     }
-    if (const NodeData* div = Producer(id, "Div"); div != nullptr && div->opset >= 7) {
-      const auto number = Number(div->inputs[1]);
+    if (const NodeData* div = Maker(id, "Div")) {
+      const auto number = Factor(*div, 1);
       if (!number || *number == 0) return false;
       pattern_.scale /= *number;
       id = div->inputs[0];
@@ -232,8 +213,8 @@ class Matcher {
   }
 
   bool TakeOperands(ValueId q, ValueId k) {
-    const Shape* q_shape = ShapeOf(q);
-    const Shape* k_shape = ShapeOf(k);
+    const Shape* q_shape = FloatShape(graph_, q);
+    const Shape* k_shape = FloatShape(graph_, k);
     if (q_shape == nullptr || k_shape == nullptr || !SameBatch(scores_, *q_shape) ||
         !SameBatch(scores_, *k_shape)) {
       return false;
@@ -242,7 +223,7 @@ class Matcher {
     }
     while (TakeFactor(k)) {
     }
-    q_shape = ShapeOf(q);
+    q_shape = FloatShape(graph_, q);
     if (q_shape == nullptr || q_shape->size() != scores_.size()) return false;
     pattern_.q = WithoutSwap(q);
     return TakeKeys(k);
@@ -250,7 +231,7 @@ class Matcher {
 
   /// Before heads and tokens are exchanged, if they are.
   Operand WithoutSwap(ValueId id) const {
-    const NodeData* transpose = Producer(id, "Transpose");
+    const NodeData* transpose = Maker(id, "Transpose");
     if (transpose == nullptr || !IsOrder(*transpose, kSwapTokens)) return {id, false};
     return {transpose->inputs[0], true};
   }
@@ -262,8 +243,8 @@ class Matcher {
 
   /// `k` is the transpose of the keys, through a shape of three dimensions or not.
   bool TakeKeys(ValueId k) {
-    if (const NodeData* reshape = Producer(k, "Reshape")) return TakeReshaped(*reshape, k);
-    const NodeData* transpose = Producer(k, "Transpose");
+    if (const NodeData* reshape = Maker(k, "Reshape")) return TakeReshaped(*reshape, k);
+    const NodeData* transpose = Maker(k, "Transpose");
     if (transpose == nullptr) return false;
     const ValueId from = transpose->inputs[0];
     if (IsOrder(*transpose, std::to_array<std::int64_t>({0, 2, 3, 1}))) {
@@ -282,15 +263,15 @@ class Matcher {
   /// [batch, heads, length, head] as [batch * heads, length, head], transposed, and with its heads
   /// again.
   bool TakeReshaped(const NodeData& reshape, ValueId k) {
-    const NodeData* transpose = Producer(reshape.inputs[0], "Transpose");
+    const NodeData* transpose = Maker(reshape.inputs[0], "Transpose");
     if (transpose == nullptr || !IsOrder(*transpose, std::to_array<std::int64_t>({0, 2, 1}))) {
       return false;
     }
-    const NodeData* flat = Producer(transpose->inputs[0], "Reshape");
+    const NodeData* flat = Maker(transpose->inputs[0], "Reshape");
     if (flat == nullptr) return false;
-    const Shape* across = ShapeOf(k);
-    const Shape* middle = ShapeOf(transpose->inputs[0]);
-    const Shape* keys = ShapeOf(flat->inputs[0]);
+    const Shape* across = FloatShape(graph_, k);
+    const Shape* middle = FloatShape(graph_, transpose->inputs[0]);
+    const Shape* keys = FloatShape(graph_, flat->inputs[0]);
     if (across == nullptr || middle == nullptr || keys == nullptr || across->size() != 4) {
       return false;
     }
@@ -349,15 +330,13 @@ Result<void> Write(Rewriter& graph, std::size_t node, const Pattern& pattern) {
 
 Result<int> Run(Rewriter& graph) {
   if (graph.choice().reference || graph.choice().device != Device::kCpu) return 0;
-  int fused = 0;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
+  return ChangeEach(graph, [&](std::size_t i) -> Result<bool> {
     auto pattern = Matcher(graph).Match(i);
     if (!pattern) pattern = Matcher(graph).MatchNode(i);
-    if (!pattern) continue;
+    if (!pattern) return false;
     TRY(Write(graph, i, *pattern));
-    ++fused;
-  }
-  return fused;
+    return true;
+  });
 }
 
 }  // namespace

@@ -3,26 +3,13 @@
 // exporters spell them, become Gelu.
 #include <numbers>
 #include <optional>
+#include <utility>
 
 #include "runtime/graph/pattern.h"
 #include "runtime/pass.h"
 
 namespace slipway::runtime {
 namespace {
-
-/// x, of a node that gives x / sqrt(2).
-ValueId Scaled(const Rewriter& graph, ValueId id) {
-  const std::int64_t producer = graph.Producer(id);
-  if (producer < 0) return kNoValue;
-  const NodeData& node = graph.node(static_cast<std::size_t>(producer));
-  if (node.inputs.size() != 2) return kNoValue;
-  const auto [a, b] = std::pair(node.inputs[0], node.inputs[1]);
-  const double root = std::numbers::sqrt2;
-  if (IsNode(node, "Div") && IsNear(NumberBeside(graph, b, a), root)) return a;
-  if (!IsNode(node, "Mul")) return kNoValue;
-  if (IsNear(NumberBeside(graph, b, a), 1 / root)) return a;
-  return IsNear(NumberBeside(graph, a, b), 1 / root) ? b : kNoValue;
-}
 
 /// Whether `id` is x to the power of 3.
 bool IsCube(const Rewriter& graph, ValueId id, ValueId x) {
@@ -43,6 +30,17 @@ ValueId Multiplied(const Rewriter& graph, const NodeData& product, double factor
   return IsNear(NumberBeside(graph, b, a), factor) ? a : kNoValue;
 }
 
+/// x, of a node that gives x / sqrt(2).
+ValueId Scaled(const Rewriter& graph, ValueId id) {
+  if (const NodeData* product = MakerOf(graph, id, "Mul")) {
+    return Multiplied(graph, *product, 1 / std::numbers::sqrt2);
+  }
+  const NodeData* quotient = MakerOf(graph, id, "Div");
+  if (quotient == nullptr) return kNoValue;
+  const auto [x, root] = std::pair(quotient->inputs[0], quotient->inputs[1]);
+  return IsNear(NumberBeside(graph, root, x), std::numbers::sqrt2) ? x : kNoValue;
+}
+
 /// x, of a node that gives sqrt(2 / pi) * (x + 0.044715 * x^3).
 ValueId Bent(const Rewriter& graph, ValueId id) {
   const NodeData* outer = MakerOf(graph, id, "Mul");
@@ -61,10 +59,8 @@ ValueId Bent(const Rewriter& graph, ValueId id) {
 
 /// Whether `id` is x / 2.
 bool IsHalf(const Rewriter& graph, ValueId id, ValueId x) {
-  const std::int64_t producer = graph.Producer(id);
-  if (producer < 0) return false;
-  const NodeData& node = graph.node(static_cast<std::size_t>(producer));
-  return IsNode(node, "Mul") && IsNear(NumberBeside(graph, OtherInput(node, x), x), 0.5);
+  const NodeData* product = MakerOf(graph, id, "Mul");
+  return product != nullptr && IsNear(NumberBeside(graph, OtherInput(*product, x), x), 0.5);
 }
 
 /// The node that ends the pattern which `curve` is in.
@@ -86,15 +82,12 @@ Result<bool> Fuse(Rewriter& graph, std::size_t curve) {
   const bool tanh = graph.node(curve).type == "Tanh";
   const ValueId id = graph.Input(curve, 0);
   const ValueId x = tanh ? Bent(graph, id) : Scaled(graph, id);
-  if (x == kNoValue || FloatShape(graph, x) == nullptr) return false;
+  if (FloatShape(graph, x) == nullptr) return false;
   const auto end = EndOf(graph, curve, x);
   if (!end) return false;
-  graph.SetInput(*end, 0, x);
-  graph.SetInput(*end, 1, kNoValue);
-  graph.node(*end).inputs.resize(1);
-  graph.node(*end).attributes = {};
-  if (tanh) graph.node(*end).attributes.Set("approximate", "tanh");
-  TRY(graph.SetOperator(*end, "", "Gelu", 20));
+  Attributes attributes;
+  if (tanh) attributes.Set("approximate", "tanh");
+  TRY(BecomeFunction(graph, *end, x, "Gelu", 20, std::move(attributes)));
   return true;
 }
 

@@ -60,14 +60,14 @@ std::optional<double> EpsilonOf(const Rewriter& graph, ValueId id, ValueId x) {
 
 /// Whether `id` is one number for each column of `rows`.
 bool IsVectorOf(const Rewriter& graph, ValueId id, const Shape& rows) {
-  const Shape* shape = id == kNoValue ? nullptr : FloatShape(graph, id);
+  const Shape* shape = FloatShape(graph, id);
   return shape != nullptr && *shape == Shape{rows.back()};
 }
 
 Result<bool> Fuse(Rewriter& graph, std::size_t quotient) {
   const NodeData& node = graph.node(quotient);
   const ValueId x = CenteredOf(graph, node.inputs[0]);
-  const Shape* rows = x == kNoValue ? nullptr : FloatShape(graph, x);
+  const Shape* rows = FloatShape(graph, x);
   if (rows == nullptr || rows->empty() || rows->back() == 0) return false;
   const auto epsilon = EpsilonOf(graph, node.inputs[1], x);
   if (!epsilon) return false;

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "runtime/python/interpreter.h"
+#include "runtime/python/numpy_array.h"
 #include "runtime/slipway.h"
 
 // NOLINTBEGIN(readability-identifier-naming): names of C
@@ -37,10 +38,13 @@ struct slipway_python_call {
   std::size_t dtype_count;
   PyObject* none;
   const slipway_python_library* library;
+  /// Null where arrays are not known to be NumpyArray: they are then read and made by the
+  /// interpreter's own means.
+  slipway::python::NumpyEmpty numpy_empty;
 };
 
 /// One inference for the module `onnxruntime`, without the interpreter's detours: arrays in, and
-/// out arrays, dicts and lists of dicts. What `Outputs` says; None where an input is nothing that
+/// out arrays, dicts and lists of dicts, as `Outputs` says; None where an input is nothing that
 /// `Inputs` takes; an integer, the address of a status, where the inference failed. Null with an
 /// exception. Called with the interpreter's lock, which it gives up while the inference runs.
 SLIPWAY_API PyObject* slipway_python_run(const slipway_python_call* call, PyObject* feeds);

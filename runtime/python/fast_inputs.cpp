@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/python/fast_inputs.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <span>
 #include <string>
@@ -17,29 +19,6 @@ bool IsFixedText(const char* format) {
   return std::strcmp(format + digits, "w") == 0;
 }
 
-/// Appends a code point in UTF-8. False for what is none.
-bool AppendUtf8(std::string& text, std::uint32_t code) {
-  const auto put = [&text](std::uint32_t byte) { text.push_back(static_cast<char>(byte)); };
-  const auto continued = [&put, code](int shift) { put(0x80 | (code >> shift & 0x3f)); };
-  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | code >> 6);
-    continued(0);
-  } else if (code < 0x10000) {
-    put(0xe0 | code >> 12);
-    continued(6);
-    continued(0);
-  } else {
-    put(0xf0 | code >> 18);
-    continued(12);
-    continued(6);
-    continued(0);
-  }
-  return true;
-}
-
 /// The element type of a format of PEP 3118; 0 for another byte order or no such type.
 std::int32_t DTypeOf(const char* format) {
   if (format == nullptr) return SLIPWAY_UNDEFINED;
@@ -54,6 +33,33 @@ std::int32_t DTypeOf(const char* format) {
       SLIPWAY_FLOAT16, SLIPWAY_UINT32, SLIPWAY_UINT64, SLIPWAY_UINT64};
   const char* found = std::strchr(kFormats, *format);
   return found == nullptr ? SLIPWAY_UNDEFINED : kTypes[found - kFormats];
+}
+
+/// Bytes of an element of these types; 0 for others.
+std::size_t WidthOf(std::int32_t dtype) {
+  switch (dtype) {
+    case SLIPWAY_BOOL:
+    case SLIPWAY_INT8:
+    case SLIPWAY_UINT8:
+      return 1;
+    case SLIPWAY_FLOAT16:
+    case SLIPWAY_INT16:
+    case SLIPWAY_UINT16:
+      return 2;
+    case SLIPWAY_FLOAT32:
+    case SLIPWAY_INT32:
+    case SLIPWAY_UINT32:
+      return 4;
+    case SLIPWAY_FLOAT64:
+    case SLIPWAY_INT64:
+    case SLIPWAY_UINT64:
+    case SLIPWAY_COMPLEX64:
+      return 8;
+    case SLIPWAY_COMPLEX128:
+      return 16;
+    default:
+      return 0;
+  }
 }
 
 /// The elements of a string tensor as the C library takes them.
@@ -77,11 +83,12 @@ struct Text {
   /// An element of fixed length; zeros fill what it has too much.
   bool Add(std::span<const std::uint32_t> codes) {
     while (!codes.empty() && codes.back() == 0) codes = codes.first(codes.size() - 1);
-    for (const std::uint32_t code : codes) {
-      if (!AppendUtf8(bytes, code)) return false;
-    }
-    offsets.push_back(static_cast<std::int64_t>(bytes.size()));
-    return true;
+    const auto bytes_of = std::as_bytes(codes);
+    int order = std::endian::native == std::endian::little ? -1 : 1;
+    const Object element(PyUnicode_DecodeUTF32(reinterpret_cast<const char*>(bytes_of.data()),
+                                               static_cast<Py_ssize_t>(bytes_of.size()), nullptr,
+                                               &order));
+    return Add(element.get());
   }
 
   /// All elements of an array.
@@ -113,6 +120,40 @@ Inputs::~Inputs() {
 bool Inputs::Add(PyObject* value) {
   const Object type(PyObject_Type(value));
   if (type.get() != call_.array_type || count_ == kMostPorts) return false;
+  return (call_.numpy_empty != nullptr && AddNumbers(value)) || AddBuffer(value);
+}
+
+/// Arrays of NumPy's own numbers, which know their types by these objects.
+bool Inputs::AddNumbers(PyObject* value) {
+  const NumpyArray& array = AsNumpyArray(value);
+  const auto rank = static_cast<std::size_t>(array.rank);
+  constexpr int kPlain = kRowMajor | kAligned;
+  if (rank > kMostDims || (array.flags & kPlain) != kPlain) return false;
+  const std::span dtypes(call_.dtypes, call_.dtype_count);
+  const auto found = std::ranges::find(dtypes, array.dtype);
+  const auto dtype = static_cast<std::int32_t>(found - dtypes.begin());
+  const std::size_t width = found == dtypes.end() ? 0 : WidthOf(dtype);
+  if (width == 0) return false;
+  std::size_t bytes = width;
+  for (std::size_t i = 0; i < rank; ++i) {
+    dims_[count_][i] = array.dims[i];
+    bytes *= static_cast<std::size_t>(array.dims[i]);
+  }
+  Py_IncRef(value);
+  arrays_[count_] = Object(value);
+  views_[count_] = {.value = nullptr,
+                    .data = array.data,
+                    .dims = dims_[count_].data(),
+                    .rank = rank,
+                    .bytes = bytes,
+                    .kind = SLIPWAY_TENSOR,
+                    .dtype = dtype,
+                    .head = {}};
+  ++count_;
+  return true;
+}
+
+bool Inputs::AddBuffer(PyObject* value) {
   Buffer& buffer = buffers_[count_];
   if (!buffer.Open(value, kContiguousWithFormat)) return false;
   std::array<std::int64_t, kMostDims>& dims = dims_[count_];

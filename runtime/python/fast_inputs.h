@@ -29,10 +29,13 @@ class Inputs {
  private:
   static constexpr std::size_t kMostDims = 16;
 
+  bool AddNumbers(PyObject* value);
+  bool AddBuffer(PyObject* value);
   bool AddText(const Py_buffer& buffer, slipway_view& view);
 
   const slipway_python_call& call_;
   std::array<Buffer, kMostPorts> buffers_;
+  std::array<Object, kMostPorts> arrays_;
   std::array<slipway_view, kMostPorts> views_;
   std::array<std::array<std::int64_t, kMostDims>, kMostPorts> dims_;
   std::size_t count_ = 0;

@@ -124,6 +124,11 @@ Elements ElementsOf(const slipway_python_call& call, const slipway_view& view) {
 
 /// A new array of that shape, its elements not set.
 Object EmptyArray(const slipway_python_call& call, const slipway_view& view) {
+  if (call.numpy_empty != nullptr) {
+    PyObject* dtype = call.dtypes[view.dtype];
+    Py_IncRef(dtype);
+    return Object(call.numpy_empty(static_cast<int>(view.rank), view.dims, dtype, 0));
+  }
   Object shape(PyTuple_New(static_cast<Py_ssize_t>(view.rank)));
   if (!shape) return shape;
   for (std::size_t i = 0; i < view.rank; ++i) {
@@ -136,8 +141,12 @@ Object EmptyArray(const slipway_python_call& call, const slipway_view& view) {
 /// A new array with the elements of `view`.
 Object NumberArray(const slipway_python_call& call, const slipway_view& view) {
   Object array = EmptyArray(call, view);
-  Buffer buffer;
   if (!array || view.bytes == 0) return array;
+  if (call.numpy_empty != nullptr) {
+    std::memcpy(AsNumpyArray(array.get()).data, view.data, view.bytes);
+    return array;
+  }
+  Buffer buffer;
   if (!buffer.Open(array.get(), kWritable)) return Object();
   std::memcpy(buffer->buf, view.data, view.bytes);
   return array;
@@ -212,9 +221,11 @@ Object OutputOf(const slipway_python_call& call, const slipway_view& view) {
 
 PyObject* Outputs(const slipway_python_call& call, std::span<const slipway_view> views) {
   Object list(PyList_New(static_cast<Py_ssize_t>(views.size())));
+  bool all_made = true;
   for (std::size_t i = 0; i < views.size(); ++i) {
     Object output = list ? OutputOf(call, views[i]) : Object();
     const bool made = static_cast<bool>(output);
+    all_made = all_made && made;
     if (!made && PyErr_Occurred() == nullptr) output = Object(Fields(views[i]));
     if (!output) {
       for (const slipway_view& rest : views.subspan(i)) call.library->release(rest.value);
@@ -223,7 +234,10 @@ PyObject* Outputs(const slipway_python_call& call, std::span<const slipway_view>
     if (made) call.library->release(views[i].value);
     PyList_SetItem(list.get(), static_cast<Py_ssize_t>(i), output.Release());
   }
-  return list.Release();
+  if (!list || all_made) return list.Release();
+  PyObject* partly = PyTuple_New(1);
+  if (partly != nullptr) PyTuple_SetItem(partly, 0, list.Release());
+  return partly;
 }
 
 }  // namespace slipway::python

@@ -7,9 +7,9 @@
 
 namespace slipway::python {
 
-/// A list of the outputs: arrays, dicts of maps and lists of such dicts; for each that is large or
-/// nothing of the kind, a tuple of the view's first seven fields, whose value the caller then
-/// owns. Null with an exception; all other values are released.
+/// A list of the outputs: arrays, dicts of maps and lists of such dicts. Where some are large or
+/// nothing of the kind, a tuple of one list, in which these are tuples of their view's first seven
+/// fields, whose value the caller then owns. Null with an exception; all other values are released.
 PyObject* Outputs(const slipway_python_call& call, std::span<const slipway_view> views);
 
 }  // namespace slipway::python

@@ -40,6 +40,8 @@ PyObject* PyLong_FromUnsignedLongLong(unsigned long long number);
 PyObject* PyLong_FromVoidPtr(void* pointer);
 PyObject* PyBool_FromLong(long number);
 PyObject* PyFloat_FromDouble(double number);
+PyObject* PyUnicode_DecodeUTF32(const char* text, Py_ssize_t size, const char* errors,
+                                int* byte_order);
 PyObject* PyUnicode_FromStringAndSize(const char* text, Py_ssize_t size);
 const char* PyUnicode_AsUTF8AndSize(PyObject* text, Py_ssize_t* size);
 PyObject* PyErr_Occurred();

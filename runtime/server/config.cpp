@@ -125,7 +125,8 @@ Result<void> ReadLimits(const Json& json, ServeConfig& config) {
 }
 
 Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
-  TRY(OnlyKnownFields(json, {"models", "port", "script", "memory_limit", "time_limit"}));
+  TRY(OnlyKnownFields(json,
+                      {"models", "port", "script", "memory_limit", "time_limit", "deterministic"}));
   ServeConfig config;
   const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
   if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
@@ -136,6 +137,7 @@ Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::p
     config.script = *std::move(read);
   }
   TRY(ReadLimits(json, config));
+  config.deterministic = TRY(GetBoolOr(json, "deterministic", false));
   const auto models = json.find("models");
   const bool listed = models != json.end() && models->is_array();
   if (listed) config.models = TRY(ReadModels(*models, base, root));
@@ -163,6 +165,12 @@ void CollectModelFiles(const fs::path& folder, int depth, std::vector<fs::path>&
     if (child.extension() == ".onnx" && fs::is_regular_file(child, error)) found.push_back(child);
     if (depth > 0 && fs::is_directory(child, error)) CollectModelFiles(child, depth - 1, found);
   }
+}
+
+Result<bool> Truth(std::string_view name, std::string_view text) {
+  if (text.empty() || text == "0" || text == "false") return false;
+  if (text == "1" || text == "true") return true;
+  return Bad(fmt::format("{} must be 0, 1, false or true, not '{}'", name, text));
 }
 
 Result<Environment> WithTimeout(Environment environment, std::string_view text) {
@@ -297,6 +305,7 @@ Result<Environment> ReadEnvironment(const GetVariable& get) {
   environment.cors_origins = read("AML_CORS_ORIGINS");
   environment.stop_delay = TRY(StopDelay(read("SLIPWAY_STOP_DELAY_MS")));
   environment.model_memory_bytes = TRY(ModelMemory(read("SLIPWAY_MODEL_MEMORY_MB")));
+  environment.deterministic = TRY(Truth("SLIPWAY_DETERMINISTIC", read("SLIPWAY_DETERMINISTIC")));
   const std::string timeout = read("SCORING_TIMEOUT_MS");
   if (timeout.empty()) return environment;
   return WithTimeout(std::move(environment), timeout);

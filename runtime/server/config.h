@@ -40,12 +40,14 @@ struct ScriptConfig {
 /// where a script answers instead of the models, `"script": {"entry": "/…/score.py",
 /// "source_directory": …, "python": …, "python_path": […], "library_path": […], "loader": …}`.
 /// Models may be bounded: `"memory_limit": "2G"` (or a number of bytes), `"time_limit": 0.5`
-/// (seconds); a script has bounds of its own.
+/// (seconds); a script has bounds of its own. `"deterministic": true` leaves out choices of kernels
+/// that lie beside them.
 struct ServeConfig {
   std::vector<ModelConfig> models;
   int port = 5001;
   std::int64_t memory_bytes = 0;  ///< of each model; 0: what the process may use
   std::optional<std::chrono::milliseconds> time_limit = {};  ///< of one run; nothing: no bound
+  bool deterministic = false;  ///< runtime::TuneOptions::deterministic
   std::optional<ScriptConfig> script = {};
 };
 
@@ -77,6 +79,7 @@ struct Environment {
   std::string cors_origins = {};
   std::optional<std::chrono::milliseconds> scoring_timeout = {};
   std::int64_t model_memory_bytes = 0;  ///< of each model; 0: it does not say
+  bool deterministic = false;           ///< kernels by rule alone
   /// How long it goes on serving after it was told to stop, until whoever sends requests has heard.
   std::chrono::milliseconds stop_delay{0};
 };

@@ -51,12 +51,14 @@ std::optional<Steady::duration> RunTime(runtime::Session& session, const runtime
 
 }  // namespace
 
-LightSession MakeLight(const runtime::Model& model, runtime::SessionOptions options) {
+LightSession MakeLight(const runtime::Model& model, runtime::SessionOptions options,
+                       const std::shared_ptr<runtime::MeasuredKernels>& measured) {
   if (options.threads == 1 || model.info().parameter_bytes > kWeightBytesMax) return {};
   const std::optional<runtime::Feeds> feeds = LeastFeeds(model);
   if (!feeds) return {};
   options.threads = 1;
-  auto session = runtime::Session::Create(model, options, {.deadline = Steady::now() + kTrialTime});
+  auto session = runtime::CreateSession(model, options, {.measured = measured},
+                                        {.deadline = Steady::now() + kTrialTime});
   if (!session) return {};
   const std::optional<Steady::duration> took = RunTime(**session, *feeds);
   if (!took || *took > kLightRun) return {};

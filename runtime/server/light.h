@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "runtime/runtime.h"
+#include "runtime/tuning.h"
 
 namespace slipway::server {
 
@@ -17,8 +18,10 @@ struct LightSession {
 };
 
 /// Tries the model on one thread with inputs of the least size it takes, for some milliseconds at
-/// most. `options`: of the session for all other requests.
-LightSession MakeLight(const runtime::Model& model, runtime::SessionOptions options);
+/// most. `options`: of the session for all other requests. `measured`, or null: the choices of
+/// kernels there are.
+LightSession MakeLight(const runtime::Model& model, runtime::SessionOptions options,
+                       const std::shared_ptr<runtime::MeasuredKernels>& measured = nullptr);
 
 /// Elements of all tensors among the feeds; -1 where there is something else.
 std::int64_t ElementsOf(const runtime::Feeds& feeds);

@@ -27,7 +27,8 @@ struct Arguments {
   std::string script, python = "/usr/bin/python3", model_dir;
   std::vector<std::string> listen, health_listen, python_path;
   std::string memory_limit;
-  double time_limit = 0;
+  double time_limit = 0, tune_seconds = 0;
+  bool deterministic = false;
   int port = -1, threads = 0;
   bool access_log = false;
 };
@@ -60,6 +61,13 @@ void Describe(CommandLine& line, Arguments& arguments) {
                  "Give up on a run of a model after so long; 0: never")
       .type_name("SECONDS")
       .within(0.0, 1e9);
+  app.add_option("--tune", arguments.tune_seconds,
+                 "Measure for so long at most, before it is ready, which kernels are the quickest "
+                 "here, and keep the choices in MODEL.choices.json beside MODEL.onnx")
+      .type_name("SECONDS")
+      .within(0.0, 3600.0);
+  app.add_flag("--deterministic", arguments.deterministic,
+               "Kernels by rule alone, whatever choices lie beside the model");
   app.add_flag("--access-log", arguments.access_log, "Log each request");
   line.footer(
       "Examples:\n"
@@ -186,6 +194,18 @@ Result<void> SetLimits(const Arguments& arguments, const ServeConfig& config,
   return {};
 }
 
+/// `deterministic`: what the configuration or the environment says.
+Result<runtime::TuneOptions> TuningOf(const Arguments& arguments, bool deterministic) {
+  runtime::TuneOptions tune{.deterministic = deterministic || arguments.deterministic};
+  if (tune.deterministic && arguments.tune_seconds > 0) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "--tune measures what is to be deterministic: leave one of them out"};
+  }
+  tune.budget = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::duration<double>(arguments.tune_seconds));
+  return tune;
+}
+
 Result<ServeOptions> OptionsOf(const Arguments& arguments) {
   ServeOptions options;
   TRY(ApplyConfigFile(arguments.root));
@@ -206,6 +226,7 @@ Result<ServeOptions> OptionsOf(const Arguments& arguments) {
                     .timeout = environment.scoring_timeout,
                     .environment = environment};
   TRY(SetLimits(arguments, config, options.scorer));
+  options.scorer.tune = TRY(TuningOf(arguments, config.deterministic || environment.deterministic));
   return options;
 }
 

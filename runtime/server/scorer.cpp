@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "runtime/device/device.h"
 #include "runtime/server/golden.h"
 
@@ -76,12 +77,13 @@ Result<void> Scorer::LoadOne(const ModelConfig& config) {
       TRY(runtime::Model::Load(file, {.memory_bytes = options_.memory_bytes}));
   runtime::SessionOptions options{.threads = slots_};
   options.limits.memory_bytes = options_.memory_bytes;
-  auto session = TRY(runtime::Session::Create(model, options));
+  auto tuned = TRY(runtime::OpenTuned(model, file, options, options_.tune));
+  if (!tuned.warning.empty()) log::Warn(tuned.warning, {{"model", config.name}});
   models_.push_back({.name = config.name,
                      .version = config.version,
                      .file = std::move(file),
-                     .session = std::move(session),
-                     .light = MakeLight(model, options)});
+                     .session = std::move(tuned.session),
+                     .light = MakeLight(model, options, tuned.measured)});
   metrics_.ModelLoaded(config.name + ":" + config.version, Steady::now() - began);
   return {};
 }

@@ -20,6 +20,7 @@
 #include "runtime/server/config.h"
 #include "runtime/server/light.h"
 #include "runtime/server/metrics.h"
+#include "runtime/tuning.h"
 
 namespace slipway::server {
 
@@ -47,6 +48,7 @@ struct ScorerOptions {
   /// Of each model, its weights and all runs at a time (runtime::SessionLimits::memory_bytes); 0:
   /// what this process may use.
   std::int64_t memory_bytes = 0;
+  runtime::TuneOptions tune = {};  ///< choices lie beside each model
   Environment environment = {};
 };
 

@@ -129,10 +129,13 @@ Result<BenchReport> BenchModel(const std::filesystem::path& path, const BenchOpt
   BenchReport report;
   const auto start = Clock::now();
   const Model model = TRY(Model::Load(path));
-  auto session = TRY(Session::Create(model, options.session));
+  auto tuned = TRY(OpenTuned(model, path, options.session, options.tune));
+  report.warning = std::move(tuned.warning);
+  auto& session = tuned.session;
   const Feeds feeds = TRY(BatchFeeds(model, options.batch));
   TRY(session->Run(feeds));
   report.create_ms = MillisecondsSince(start);
+  if (const auto kept = tuned.Save(); !kept) report.warning = kept.error().message;
   for (int i = 0; i < kWarmUpRuns; ++i) TRY(session->Run(feeds));
   const auto began = Clock::now();
   const auto samples = TRY(Measure(*session, feeds, options));

@@ -8,11 +8,13 @@
 
 #include "base/result.h"
 #include "runtime/runtime.h"
+#include "runtime/tuning.h"
 
 namespace slipway::runtime {
 
 struct BenchOptions {
   SessionOptions session = {};
+  TuneOptions tune = {};
   std::int64_t batch = 1;  ///< value of dimensions not fixed by the model that come first
   double seconds = 2;      ///< time to measure, after a warm-up
   int clients = 1;         ///< threads that call Run at the same time
@@ -28,6 +30,7 @@ struct BenchReport {
   double gflop_per_s = 0;
   double peak_gflop_per_s = 0;       ///< what a matrix product reached on these threads
   std::string bound;                 ///< `compute`, `memory` or `overhead`: what limits it
+  std::string warning;               ///< TunedSession::warning
   std::vector<NodeProfile> profile;  ///< where options.session.profile is set
 };
 

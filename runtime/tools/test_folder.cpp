@@ -122,11 +122,11 @@ TestReport RunTestFolder(const fs::path& folder, const TestOptions& options) {
   }
   auto model = Model::Load(path);
   if (!model) return Failed(model.error());
-  auto session = Session::Create(*model, options.session);
-  if (!session) return Failed(session.error());
+  auto tuned = OpenTuned(*model, path, options.session, options.tune);
+  if (!tuned) return Failed(tuned.error());
   TestReport report{.outcome = TestOutcome::kPass, .why = ""};
   for (const fs::path& set : sets) {
-    auto done = RunDataSet(**session, set, options, report);
+    auto done = RunDataSet(*tuned->session, set, options, report);
     if (!done) return Failed(done.error());
     if (report.outcome != TestOutcome::kPass) break;
   }

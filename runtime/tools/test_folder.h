@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "runtime/runtime.h"
+#include "runtime/tuning.h"
 
 namespace slipway::runtime {
 
@@ -20,6 +21,7 @@ struct TestOptions {
   double rtol = 1e-3;
   double atol = 1e-7;
   SessionOptions session = {};
+  TuneOptions tune = {};
 };
 
 struct TestReport {

@@ -172,6 +172,13 @@ std::vector<LongWork> Windows() {
        [] {
          return Feeds{{"a", ZeroFloats({1, 512, 256, 256})}, {"b", ZeroFloats({512, 64, 8, 8})}};
        }},
+      {"ConvTransposeOfWindowsApart",
+       [] {
+         return OneNode("ConvTranspose", {kF, kF}, kF, {{"strides", tiny::Ints{9, 1}}});
+       },
+       [] {
+         return Feeds{{"a", ZeroFloats({1, 1024, 160, 160})}, {"b", ZeroFloats({1024, 32, 8, 8})}};
+       }},
       {"ConvTransposeReference",
        [] {
          return OneNode("ConvTranspose", {kF, kF}, kF);
@@ -495,20 +502,25 @@ TEST(Deadline, PartsOfALargeTransposedConvolutionAreItsWhole) {
       {{1, 256, 5000, 1}, {256, 128, 8, 1}, 1, {4, 1}, {2, 0, 2, 0}, {1, 1}, {0, 0}},
       {{1, 96, 90, 80}, {96, 96, 4, 4}, 1, {3, 3}, {3, 0, 3, 0}, {1, 1}, {1, 2}},
       {{1, 96, 90, 80}, {96, 96, 2, 8}, 1, {3, 1}, {0, 0, 0, 0}, {1, 1}, {0, 0}},
+      {{1, 96, 90, 80}, {96, 96, 2, 8}, 1, {5, 2}, {1, 0, 1, 0}, {1, 1}, {3, 1}},
+      {{1, 96, 60, 80}, {96, 96, 3, 8}, 1, {7, 1}, {4, 0, 0, 0}, {2, 1}, {0, 0}},
       {{40, 64, 32, 32}, {64, 64, 3, 3}, 1, {1, 1}, {2, 2, 2, 2}, {1, 1}, {0, 0}}};
   for (const Case& each : cases) {
     SCOPED_TRACE(ShapeText(each.x));
-    const Model model =
-        OneNode("ConvTranspose", {DType::kFloat32, DType::kFloat32}, DType::kFloat32,
-                {{"group", each.groups},
-                 {"strides", each.strides},
-                 {"pads", each.pads},
-                 {"dilations", each.dilations},
-                 {"output_padding", each.extra}});
+    const Model model = OneNode(
+        "ConvTranspose", {DType::kFloat32, DType::kFloat32, DType::kFloat32}, DType::kFloat32,
+        {{"group", each.groups},
+         {"strides", each.strides},
+         {"pads", each.pads},
+         {"dilations", each.dilations},
+         {"output_padding", each.extra}});
     const std::vector<float> x = SmallNumbers(each.x, 7, 11);
     const std::vector<float> w = SmallNumbers(each.w, 5, 9);
-    const auto outputs = MakeSession(model, {.threads = 1})
-                             ->Run({{"a", Floats(each.x, x)}, {"b", Floats(each.w, w)}});
+    const Shape b_shape{each.groups * each.w[1]};
+    const std::vector<float> b = SmallNumbers(b_shape, 3, 7);
+    const auto outputs =
+        MakeSession(model, {.threads = 1})
+            ->Run({{"a", Floats(each.x, x)}, {"b", Floats(each.w, w)}, {"c", Floats(b_shape, b)}});
     ASSERT_TRUE(outputs) << outputs.error().message;
     const Tensor& y = *(*outputs)[0].tensor();
     const auto at = [](std::span<const float> numbers, const Shape& shape, const Shape& place) {
@@ -520,7 +532,7 @@ TEST(Deadline, PartsOfALargeTransposedConvolutionAreItsWhole) {
     for (std::int64_t i = 0; i < 700; ++i) {
       const Shape place{i % y.dim(0), i * 5 % y.dim(1), i * 13 % y.dim(2), i * 29 % y.dim(3)};
       const std::int64_t group = place[1] / each.w[1];
-      double sum = 0;
+      double sum = at(b, b_shape, {place[1]});
       for (std::int64_t r = 0; r < each.w[2]; ++r) {
         for (std::int64_t s = 0; s < each.w[3]; ++s) {
           const std::int64_t row = place[2] + each.pads[0] - r * each.dilations[0];

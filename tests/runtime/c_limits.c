@@ -21,7 +21,8 @@ static void expect(int holds, const char *what) {
 
 /* Whether a call failed with that code and id; releases the status. */
 static int refused(slipway_status status, int32_t code, const char *id) {
-  const int same = slipway_status_code(status) == code && strcmp(slipway_status_id(status), id) == 0;
+  const int same =
+      slipway_status_code(status) == code && strcmp(slipway_status_id(status), id) == 0;
   if (!same) fprintf(stderr, "%s: %s\n", slipway_status_id(status), slipway_status_message(status));
   slipway_status_release(status);
   return same;
@@ -165,6 +166,25 @@ static void test_memory(const char *path) {
   expect(refused(slipway_session_create(model, &options, &session), SLIPWAY_INVALID_ARGUMENT,
                  "InvalidArgument"),
          "a negative limit is refused");
+  options.memory_bytes = 0;
+  options.tune_ms = -1;
+  expect(refused(slipway_session_create(model, &options, &session), SLIPWAY_INVALID_ARGUMENT,
+                 "InvalidArgument"),
+         "a negative time is refused");
+  options.tune_ms = 10;
+  options.choices_file = path;
+  expect(slipway_session_create(model, &options, &session) == NULL, "choices that are none");
+  expect(strstr(slipway_session_warning(session), path) != NULL, "are a warning");
+  input = fits;
+  expect(slipway_session_run(session, names, &input, 1, NULL, 1, &output) == NULL, "and it runs");
+  slipway_value_release(output);
+  slipway_session_release(session);
+  options.choices_file = NULL;
+  expect(slipway_session_create(model, &options, &session) == NULL, "no choices");
+  expect(slipway_session_warning(session)[0] == 0, "are no warning");
+  slipway_session_release(session);
+  expect(slipway_session_warning(NULL)[0] == 0, "nor is no session");
+  slipway_session_release(NULL);
   slipway_value_release(fits);
   slipway_value_release(fits_not);
   slipway_model_release(model);

@@ -104,6 +104,47 @@ static void describe(const slipway_model *model, size_t index, float *memory, sl
   }
 }
 
+/* Outputs in memory of ours: an output's view that names memory stays as it is. */
+static void test_run_into(slipway_session *session, const char *name, const slipway_view *input) {
+  static float room[4096];
+  float *const memory = (float *)input->data;
+  const float first = memory[0];
+  slipway_view made;
+  slipway_view output = *input;
+  slipway_view kept;
+  expect(slipway_session_run_views(session, &name, input, 1, NULL, 1, &made) == NULL, "run");
+  output.kind = SLIPWAY_TENSOR;
+  output.data = room;
+  kept = output;
+  expect(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, &output) == NULL,
+         "into");
+  expect(memcmp(&output, &kept, sizeof(kept)) == 0, "a view that stays");
+  expect(memcmp(room, made.data, made.bytes) == 0, "the same output");
+  output.data = memory;
+  expect(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, &output) == NULL,
+         "into the input");
+  expect(memcmp(memory, made.data, made.bytes) == 0, "the same output there");
+  memory[0] = first;
+  slipway_value_release(made.value);
+  output.bytes -= 1;
+  expect(refused(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, &output),
+                 SLIPWAY_INVALID_ARGUMENT),
+         "too little memory");
+  output = kept;
+  output.dtype = SLIPWAY_INT32;
+  expect(refused(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, &output),
+                 SLIPWAY_INVALID_ARGUMENT),
+         "memory of another type");
+  expect(refused(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, NULL),
+                 SLIPWAY_INVALID_ARGUMENT),
+         "no views");
+  memset(&made, 0, sizeof(made));
+  expect(slipway_session_run_into(session, &name, input, 1, NULL, 1, NULL, &made) == NULL &&
+             made.value != NULL && made.bytes == input->bytes,
+         "a value of its own");
+  slipway_value_release(made.value);
+}
+
 static void test_runs(const char *path) {
   static float memory[4096];
   int64_t dims[8];
@@ -160,6 +201,8 @@ static void test_runs(const char *path) {
   expect(slipway_session_profile(session, &json) == NULL && strstr(json, "\"runs\":3") != NULL,
          "a profile");
   slipway_text_release(json);
+  describe(model, 0, memory, &input, dims);
+  test_run_into(session, name, &input);
   slipway_session_release(session);
   slipway_model_release(model);
 }

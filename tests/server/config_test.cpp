@@ -84,6 +84,9 @@ TEST_F(ConfigTest, ReadsWhatBoundsTheModels) {
     EXPECT_EQ(refused.error().id, "Config.Invalid") << bad;
     EXPECT_NE(refused.error().message.find("_limit"), std::string::npos) << refused.error().message;
   }
+  EXPECT_FALSE(with("")->deterministic);
+  EXPECT_TRUE(with(R"(, "deterministic": true)")->deterministic);
+  EXPECT_FALSE(with(R"(, "deterministic": "yes")"));
   const auto misspelt = with(R"(, "memory_limits": 1)");
   ASSERT_FALSE(misspelt);
   EXPECT_NE(misspelt.error().fix.find("memory_limit"), std::string::npos) << misspelt.error().fix;

@@ -124,6 +124,24 @@ TEST_F(ServeProgramTest, BoundsOfModelsAreRefusedWithAScript) {
   EXPECT_EQ(Ends(Run({(folder_ / "tiny.onnx").string(), "--memory-limit", "much"})), 2);
 }
 
+TEST_F(ServeProgramTest, ChoicesOfKernelsLieBesideTheModel) {
+  Write("tiny.choices.json", "{");
+  const std::string model = (folder_ / "tiny.onnx").string();
+  for (const bool ruled : {false, true}) {
+    std::vector<std::string> environment;
+    if (ruled) environment.emplace_back("SLIPWAY_DETERMINISTIC=1");
+    const ProcessId id = Run({model, "--listen", "127.0.0.1:0"}, environment);
+    EXPECT_EQ(Score(Address()), R"({"output":[[2.0,4.0]]})");
+    ASSERT_EQ(::kill(id.pid, SIGTERM), 0);
+    EXPECT_EQ(Ends(id), 0);
+    EXPECT_EQ(Log().find("tiny.choices.json") == std::string::npos, ruled) << Log();
+    std::filesystem::remove(folder_ / "log");
+  }
+  EXPECT_EQ(Ends(Run({model, "--deterministic", "--tune", "1"})), 2);
+  EXPECT_EQ(Ends(Run({model}, {"SLIPWAY_DETERMINISTIC=perhaps"})), 3);
+  EXPECT_NE(Log().find("SLIPWAY_DETERMINISTIC"), std::string::npos) << Log();
+}
+
 TEST_F(ServeProgramTest, ATakenPortEndsWithOne) {
   http::ServerOptions options;
   options.listen = {"127.0.0.1:0"};

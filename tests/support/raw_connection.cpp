@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,6 +58,9 @@ RawConnection::RawConnection(const std::string& address, int receive_buffer_byte
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                  sizeof receive_buffer_bytes);
   }
+  // What is sent in pieces goes in pieces.
+  const int on = 1;
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size) != 0) {
     std::abort();
   }

@@ -4,6 +4,7 @@
 import ctypes
 import os
 import struct
+import warnings
 from ctypes import c_char, c_char_p, c_int64, c_void_p
 
 import numpy as np
@@ -13,6 +14,7 @@ from ._errors import Fail, Failure, InvalidArgument, error, load_error, run_erro
 from ._library import Options, View, lib, make, take_text
 
 INPUTS, OUTPUTS, OVERRIDABLE = range(3)
+WRITTEN = object()
 TERMINATED = "Exiting due to terminate flag being set to true."
 _KEPT = 256  # of names and shapes seen
 
@@ -21,6 +23,7 @@ assert _VIEW.size == ctypes.sizeof(View)
 _unpack, _size = _VIEW.unpack_from, _VIEW.size
 _fill = struct.Struct("@PPPNNii").pack_into
 _run, _run_with, _fast_run = lib.session_run_views, lib.session_run_views_with, _fast.run
+_NO_PLACE = (0, 0, 0, 0, 0, 0, 0)
 _Nothing = c_char * 0
 _addressof = ctypes.addressof
 _ndarray = np.ndarray
@@ -122,9 +125,13 @@ class Engine:
         status, self._session = make(lib.session_create, self._model, ctypes.byref(options))
         if status:
             raise load_error(Failure(status), what)
+        warning = lib.session_warning(self._session)
+        if warning:
+            warnings.warn(warning.decode("utf-8", "replace"), RuntimeWarning, stacklevel=4)
         self.inputs, self.outputs, self.overridable = (self._ports(port) for port in range(3))
         self.types = {port.name: port.type for port in self.inputs + self.overridable}
         self.output_names = {port.name for port in self.outputs}
+        self._made = {port.name: port.type for port in self.outputs}
         self.required = [p.name for p in self.inputs if p.type.kind != _values.OPTIONAL]
         self._wanted = {(): _Names([port.name for port in self.outputs])}
         self._given, self._calls, self._shapes, self._frames = {}, {}, _Shapes(), []
@@ -188,7 +195,9 @@ class Engine:
         if call is not None and options is None and type(feeds) is dict:
             made = _fast_run(call.address, feeds)
             if type(made) is list:
-                return _unwrapped(made)
+                return made
+            if type(made) is tuple:
+                return _unwrapped(made[0])
             if made is not None:
                 raise self._failure(Failure(made), feeds)
         try:
@@ -199,12 +208,7 @@ class Engine:
         if call is None and _fast_run is not None and len(self._calls) < _KEPT:
             self._calls[names, wanted] = _fast.Call(self._session, given, chosen)
         inputs, outputs = given.count, chosen.count
-        try:
-            frame = self._frames.pop()
-            if frame.room[0] < inputs or frame.room[1] < outputs:
-                frame = _Frame(inputs, outputs)
-        except IndexError:
-            frame = _Frame(inputs, outputs)
+        frame = self._frame(inputs, outputs)
         kept = self._feed(frame, feeds)
         arguments = (
             self._session,
@@ -224,6 +228,60 @@ class Engine:
         results = _results(frame.outputs, outputs)
         self._frames.append(frame)
         return results
+
+    def run_into(self, wanted, feeds, targets, options=None):
+        """As `run`, with an array for each output, or None: an output is written there where the
+        library can, and then WRITTEN stands for it in the results."""
+        names = tuple(feeds)
+        given = self._given.get(names) or self._names_of(names, feeds)
+        chosen = self._wanted.get(wanted) or self._names_of(wanted)
+        frame = self._frame(given.count, chosen.count)
+        kept = self._feed(frame, feeds)
+        into = [self._place(name, array, kept) for name, array in zip(wanted, targets)]
+        for index, place in enumerate(into):
+            _fill(frame.outputs, index * _size, *(place or _NO_PLACE))
+        status = lib.session_run_into(
+            self._session,
+            given.address,
+            frame.inputs_at,
+            given.count,
+            chosen.address,
+            chosen.count,
+            options and ctypes.byref(options),
+            frame.outputs_at,
+        )
+        del kept
+        if status:
+            raise self._failure(Failure(status), feeds)
+        results = _results(frame.outputs, chosen.count, into)
+        self._frames.append(frame)
+        return results
+
+    def _place(self, name, array, kept):
+        """The view of an array in which the library can write an output; None if it cannot. What
+        is added to `kept` must live until the call is over."""
+        declared = self._made.get(name)
+        if array is None or declared is None or declared.kind != _values.TENSOR:
+            return None
+        number, flags = _numbers.get(array.dtype), array.flags
+        if number != declared.number or not (
+            flags.c_contiguous and flags.aligned and flags.writeable and array.dtype.isnative
+        ):
+            return None
+        dims = self._shapes[array.shape]
+        kept.append(dims)
+        data = array.__array_interface__["data"][0]
+        return (0, data, dims[0], array.ndim, array.nbytes, _values.TENSOR, number)
+
+    def _frame(self, inputs, outputs):
+        """One that has room for them."""
+        try:
+            frame = self._frames.pop()
+        except IndexError:
+            return _Frame(inputs, outputs)
+        if frame.room[0] < inputs or frame.room[1] < outputs:
+            return _Frame(inputs, outputs)
+        return frame
 
     def _feed(self, frame, feeds):
         """Fills the input views; what it returns must live until the call is over."""
@@ -286,7 +344,7 @@ class Engine:
 
 
 def _unwrapped(made):
-    """The outputs of a fast run, where tuples are the fields of views."""
+    """The outputs of a fast run, of which tuples are the fields of views."""
     for index, item in enumerate(made):
         if type(item) is tuple:
             # Its value is owned before anything else can fail.
@@ -294,11 +352,15 @@ def _unwrapped(made):
     return [_values.from_view(*item) if type(item) is tuple else item for item in made]
 
 
-def _results(buffer, count):
-    """Python objects of the output views; their memory belongs to the objects."""
+def _results(buffer, count, into=()):
+    """Python objects of the output views; their memory belongs to the objects. WRITTEN for those
+    that are in memory of the caller, of which there is a view in `into`."""
     results = []
     try:
         for at in range(0, count * _size, _size):
+            if into and into[at // _size]:
+                results.append(WRITTEN)
+                continue
             value, data, dims, rank, size, kind, number, *head = _unpack(buffer, at)
             owner = _Owner(value)
             dtype = _dtypes_of.get(number)

@@ -42,6 +42,8 @@ class Options(Structure):
         ("loop_trips", c_int64),
         ("deadline_ms", c_int64),
         ("cancel", c_void_p),
+        ("choices_file", c_char_p),
+        ("tune_ms", c_int64),
     ]
 
 
@@ -97,6 +99,7 @@ _QUICK = {
     "value_view": (None, (c_void_p, POINTER(View))),
     "session_options_init": (None, (POINTER(Options),)),
     "session_memory": (c_int64, (c_void_p,)),
+    "session_warning": (c_char_p, (c_void_p,)),
     "run_options_init": (None, (POINTER(RunOptions),)),
     "cancel_create": (c_void_p, (POINTER(c_void_p),)),
     "cancel_set": (None, (c_void_p, c_int32)),
@@ -113,6 +116,10 @@ _LONG = {
         (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p),
     ),
     "session_run_views_with": (
+        c_void_p,
+        (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(RunOptions), c_void_p),
+    ),
+    "session_run_into": (
         c_void_p,
         (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(RunOptions), c_void_p),
     ),

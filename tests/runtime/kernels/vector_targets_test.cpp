@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels in vectors on every set of instructions that this machine has and they are made for.
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
-#include <hwy/targets.h>
 
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "runtime/kernels/half_simd.h"
+#include "tests/support/only_target.h"
 #include "tests/support/op_run.h"
 
 namespace slipway::test {
 namespace {
-
-/// With the vectors of one set of instructions, until it ends.
-class OnlyTarget {
- public:
-  explicit OnlyTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
-  ~OnlyTarget() { hwy::SetSupportedTargetsForTest(0); }
-  OnlyTarget(const OnlyTarget&) = delete;
-  OnlyTarget& operator=(const OnlyTarget&) = delete;
-};
 
 struct Problem {
   std::string kernel, line;

@@ -36,8 +36,8 @@ std::int64_t AccumulationLength(const OpCase& problem) {
     return product(node.shape(1)) / std::max<std::int64_t>(1, node.shape(1)[0]) + 2;
   }
   if (type.ends_with("MatMul") || type.ends_with("Gemm") || type == "MatMulNBits" ||
-      type == "MatMulIntegerToFloat" || type == "QAttention" || type == "MultiHeadAttention" ||
-      type == "GroupQueryAttention" ||
+      type == "MatMulBnb4" || type == "MatMulIntegerToFloat" || type == "QAttention" ||
+      type == "MultiHeadAttention" || type == "GroupQueryAttention" ||
       (type == "Attention" && node.op->domain == "com.microsoft")) {
     return product(node.shape(0)) + 2;
   }

@@ -3,12 +3,11 @@
 // every set of instructions of this machine has them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
-#include <hwy/targets.h>
 
 #include "runtime/kernels/blocked.h"
 #include "tests/runtime/passes/net.h"
 #include "tests/runtime/passes/run_with.h"
+#include "tests/support/only_target.h"
 
 namespace slipway::runtime {
 namespace {
@@ -21,15 +20,6 @@ Model ParseModel(const std::string& bytes) {
   if (!model) ADD_FAILURE() << model.error().message;
   return *std::move(model);
 }
-
-/// With the vectors of one set of instructions, until it ends.
-class OnlyTarget {
- public:
-  explicit OnlyTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
-  ~OnlyTarget() { hwy::SetSupportedTargetsForTest(0); }
-  OnlyTarget(const OnlyTarget&) = delete;
-  OnlyTarget& operator=(const OnlyTarget&) = delete;
-};
 
 /// Runs on one thread and on three, which agree to the bit.
 std::vector<Value> RunOnThreads(const Model& model, const Feeds& feeds) {
@@ -52,8 +42,40 @@ void ExpectServed(const Model& model, const Feeds& feeds, const std::string& ker
   ASSERT_TRUE(wanted) << wanted.error().message;
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
     SCOPED_TRACE(hwy::TargetName(target));
-    const OnlyTarget only(target);
+    const test::OnlyTarget only(target);
     ExpectNear(*wanted, RunOnThreads(model, feeds), 1e-4F);
+  }
+}
+
+struct FewPositions {
+  tiny::Ints x, w, pads, strides, dilations;
+  std::string then = {};
+};
+
+TEST(OwnKernels, ConvolutionsWithFewPositions) {
+  const FewPositions cases[] = {
+      {{1, 1, 576}, {258, 1, 256}, {0, 0}, {128}, {1}},
+      {{1, 129, 4}, {128, 129, 3}, {1, 1}, {1}, {1}, "Relu"},
+      {{1, 64, 2}, {64, 64, 3}, {1, 1}, {2}, {1}, "Relu"},
+      {{1, 128, 1}, {1, 128, 1}, {0, 0}, {1}, {1}, "Sigmoid"},
+      {{3, 7, 9}, {17, 7, 3}, {0, 1}, {3}, {2}, "Tanh"},
+      {{1, 33, 1, 1}, {100, 33, 1, 1}, {0, 0, 0, 0}, {1, 1}, {1, 1}},
+      {{2, 5, 12}, {47, 5, 3}, {1, 0}, {4}, {1}, "Relu"},
+      {{1, 3, 2, 3, 4}, {20, 3, 2, 2, 2}, {0, 0, 0, 0, 0, 0}, {1, 1, 2}, {1, 1, 1}},
+      {{8, 40, 5}, {70, 40, 5}, {0, 0}, {1}, {1}},
+      {{1, 2, 1}, {3, 2, 5}, {3, 3}, {1}, {1}},
+  };
+  std::uint32_t seed = 1;
+  for (const FewPositions& c : cases) {
+    SCOPED_TRACE(seed);
+    Net net(seed);
+    std::vector<std::string> inputs = {"x", net.Weights(c.w, -1, 1)};
+    if (seed % 4 != 0) inputs.push_back(net.Weights({c.w[0]}, -1, 1));
+    std::string v = net.Add("Conv", inputs,
+                            {{"pads", c.pads}, {"strides", c.strides}, {"dilations", c.dilations}});
+    if (!c.then.empty()) v = net.Add(c.then, {v});
+    ExpectServed(ParseModel(net.Model({v})), {{"x", Random(Shape(c.x), seed)}}, "conv_rows");
+    ++seed;
   }
 }
 

@@ -15,14 +15,7 @@ std::string Number(Net& net, float number, const tiny::Ints& shape = {1}) {
 }
 
 void ExpectFused(const Net& net, const std::string& output, std::int64_t count) {
-  const std::string bytes = net.Model({output});
-  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  ASSERT_TRUE(model) << model.error().message;
-  const Feeds feeds = {{"x", Random({3, 7, 40}, 1)}};
-  const Ran without = RunWith(*model, feeds, {.enabled = false});
-  const Ran all = RunWith(*model, feeds, {});
-  ExpectNear(without.outputs, all.outputs, 2e-6F);
-  EXPECT_EQ(all.changes.at("fuse_gelu"), count);
+  ExpectPass(net.Model({output}), {{"x", Random({3, 7, 40}, 1)}}, "fuse_gelu", count, 2e-6F);
 }
 
 TEST(FuseGelu, TakesTheWaysItIsSpelt) {

@@ -29,14 +29,7 @@ std::string Normalised(Net& net, const std::string& x, bool by_power = true,
 }
 
 void ExpectFused(const Net& net, const std::string& output, std::int64_t count) {
-  const std::string bytes = net.Model({output});
-  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  ASSERT_TRUE(model) << model.error().message;
-  const Feeds feeds = {{"x", Random({3, 7, 40}, 1)}};
-  const Ran without = RunWith(*model, feeds, {.enabled = false});
-  const Ran all = RunWith(*model, feeds, {});
-  ExpectNear(without.outputs, all.outputs, 4e-6F);
-  EXPECT_EQ(all.changes.at("fuse_layer_norm"), count);
+  ExpectPass(net.Model({output}), {{"x", Random({3, 7, 40}, 1)}}, "fuse_layer_norm", count, 4e-6F);
 }
 
 TEST(FuseLayerNorm, TakesTheWaysItIsSpelt) {

@@ -15,17 +15,11 @@ constexpr float kError = 4e-6F;
 /// plain one, and the pass changes `count` places.
 void ExpectFused(const Net& net, const std::string& output, std::int64_t count,
                  const Shape& shape = {3, 7, 40}) {
-  const std::string bytes = net.Model({output});
-  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  ASSERT_TRUE(model) << model.error().message;
   const Feeds feeds = {{"x", Random(shape, 1)}};
-  const Ran without = RunWith(*model, feeds, {.enabled = false});
-  const Ran fast = RunWith(*model, feeds, {});
-  ExpectNear(without.outputs, fast.outputs, kError);
-  EXPECT_EQ(fast.changes.at("fuse_matmul"), count);
-  const Ran plain = RunWith(*model, feeds, {.choice = {.reference = true}});
-  ExpectNear(without.outputs, plain.outputs, kError);
-  EXPECT_EQ(plain.changes.at("fuse_matmul"), count);
+  for (const bool reference : {false, true}) {
+    ExpectPass(net.Model({output}), feeds, "fuse_matmul", count, kError,
+               {.choice = {.reference = reference}});
+  }
 }
 
 std::string Product(Net& net, std::int64_t width = 24) {

@@ -32,7 +32,8 @@ TEST(Passes, EachHasAStageAndASummary) {
 const std::set<std::string> kTestedElsewhere = {
     "block_layouts",        "choose_winograd",      "fold_constants",  "fuse_attention",
     "fuse_batchnorm_scale", "fuse_channel_shuffle", "fuse_conv_scale", "fuse_gelu",
-    "fuse_layer_norm",      "fuse_matmul",          "widen_halves"};
+    "fuse_layer_norm",      "fuse_matmul",          "fuse_swish",      "spread_scans",
+    "take_known_branches",  "widen_halves"};
 
 class OnAndOff : public ::testing::TestWithParam<std::string> {};
 

@@ -63,4 +63,16 @@ inline void ExpectNear(const std::vector<Value>& expected, const std::vector<Val
   }
 }
 
+/// The model of `bytes` gives for `feeds` what it gives without passes, and `pass` changes `count`
+/// places.
+inline void ExpectPass(const std::string& bytes, const Feeds& feeds, const std::string& pass,
+                       std::int64_t count, float error, const PassOptions& passes = {}) {
+  const auto model = Model::Parse(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(model) << model.error().message;
+  const Ran without = RunWith(*model, feeds, {.enabled = false});
+  const Ran with = RunWith(*model, feeds, passes);
+  ExpectNear(without.outputs, with.outputs, error);
+  EXPECT_EQ(with.changes.at(pass), count);
+}
+
 }  // namespace slipway::runtime

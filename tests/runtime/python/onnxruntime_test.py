@@ -295,9 +295,55 @@ class Values(unittest.TestCase):
         for text in ("f4", "f8", "f2", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"):
             array = np.array([0, 1, 1], np.dtype(text))
             number = state_number(array.dtype)
-            [got] = identity(number).run(None, {"x": array})
-            self.assertEqual(got.dtype, array.dtype)
+            session = identity(number)
+            for _ in range(3):  # the first is run in another way than those after it
+                [got] = session.run(None, {"x": array})
+                self.assertEqual(got.dtype, array.dtype)
+                np.testing.assert_array_equal(got, array)
+
+    def test_sizes(self):
+        session = identity(t.FLOAT, None)
+        for shape in ((), (0,), (3, 0, 2), (1,) * 8, (2, 3, 4), (1 << 15,), ()):
+            array = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+            [got] = session.run(None, {"x": array})
+            self.assertEqual((got.shape, got.dtype), (array.shape, array.dtype))
             np.testing.assert_array_equal(got, array)
+
+    @unittest.skipIf(sysconfig.get_config_var("Py_GIL_DISABLED"), "not for this interpreter")
+    def test_arrays_that_are_laid_out_otherwise(self):
+        from onnxruntime import _fast
+
+        if _fast.run is None:
+            self.skipTest("the fast way is not taken")
+        self.assertIsNotNone(_fast._numpy_empty)
+        known, _fast._numpy_empty = _fast._numpy_empty, None
+        try:
+            self.test_every_type_both_ways()
+            self.test_layouts()
+            self.test_sizes()
+        finally:
+            _fast._numpy_empty = known
+
+    def test_outputs_are_the_callers_own(self):
+        session = identity(t.FLOAT)
+        x = np.ones(3, np.float32)
+        outputs = [session.run(None, {"x": x})[0] for _ in range(4)]
+        for index, output in enumerate(outputs):
+            output[:] = index
+        self.assertEqual([output[0] for output in outputs], [0, 1, 2, 3])
+        self.assertEqual(x.tolist(), [1, 1, 1])
+
+    def test_arrays_are_not_kept(self):
+        session = identity(t.FLOAT)
+        x = np.ones(3, np.float32)
+        before = sys.getrefcount(x)
+        for _ in range(10):
+            session.run(None, {"x": x})
+        self.assertEqual(sys.getrefcount(x), before)
+        types = sys.getrefcount(x.dtype)
+        outputs = [session.run(None, {"x": x}) for _ in range(100)]
+        del outputs
+        self.assertLess(abs(sys.getrefcount(x.dtype) - types), 50)
 
     def test_layouts(self):
         session = rt.InferenceSession(t.add())
@@ -696,6 +742,44 @@ class Options(unittest.TestCase):
         with self.assertRaises(InvalidArgument):
             options.add_session_config_entry("slipway.memory_limit_bytes", "1G")
 
+    def test_kernels_are_measured_and_kept(self):
+        weights = np.random.default_rng(1).standard_normal((512, 300)).astype(np.float32)
+        model = t.model(
+            [t.node("MatMul", ["x", "w"], ["y"])],
+            [t.value("x", t.tensor_type(t.FLOAT, [1, 512]))],
+            [t.value("y", t.tensor_type(t.FLOAT, [1, 300]))],
+            [t.tensor("w", t.FLOAT, [512, 300], weights.tobytes())],
+        )
+        x = {"x": np.linspace(-1, 1, 512, dtype=np.float32).reshape(1, 512)}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "model.choices.json"
+            options = rt.SessionOptions()
+            options.add_session_config_entry("slipway.choices_file", str(path))
+            options.add_session_config_entry("slipway.tune_ms", "60000")
+            (here,) = rt.InferenceSession(model, options).run(None, x)
+            kept = path.read_text()
+            self.assertIn("matmul_vector", kept)
+            for choice in ("matmul_vector", "matmul_dnnl"):
+                path.write_text(kept.replace('"kernel": "matmul_vector"',
+                                             '"kernel": "%s"' % choice))
+                (there,) = rt.InferenceSession(model, options).run(None, x)
+                np.testing.assert_allclose(there, x["x"] @ weights, rtol=1e-4, atol=1e-4)
+            path.write_text(kept)
+            (there,) = rt.InferenceSession(model, options).run(None, x)
+            np.testing.assert_array_equal(here, there)
+            path.write_text("{")
+            with self.assertWarnsRegex(RuntimeWarning, "model.choices.json: .*JSON"):
+                rt.InferenceSession(model, options).run(None, x)
+            self.assertIn("matmul_vector", path.read_text())
+            path.write_text("{")
+            options.use_deterministic_compute = True
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                rt.InferenceSession(model, options).run(None, x)
+            self.assertEqual(path.read_text(), "{")
+            with self.assertRaises(InvalidArgument):
+                options.add_session_config_entry("slipway.tune_ms", "soon")
+
     def test_loading_can_be_cancelled(self):
         options = rt.SessionOptions()
         options.set_load_cancellation_flag(True)
@@ -787,6 +871,52 @@ class Bindings(unittest.TestCase):
             binding.bind_cpu_input("q", X)
         with self.assertRaises(RuntimeError):
             binding.bind_cpu_input("x", [1.0])
+
+    def test_a_cache_grows_in_place(self):
+        port = t.tensor_type(t.FLOAT, ["N", "L", 2])
+        model = t.model(
+            [t.node("TensorScatter", ["past", "new", "at"], ["now"])],
+            [
+                t.value("past", port),
+                t.value("new", port),
+                t.value("at", t.tensor_type(t.INT64, ["N"])),
+            ],
+            [t.value("now", port)],
+            opset=24,
+        )
+        options = rt.SessionOptions()
+        options.add_session_config_entry("slipway.memory_limit_bytes", str(1 << 16))
+        session = rt.InferenceSession(model, options)
+        expected = np.zeros((1, 1 << 15, 2), np.float32)
+        cache = rt.OrtValue.ortvalue_from_numpy(expected.copy())
+        feeds = {"new": np.ones((1, 1, 2), np.float32), "at": np.zeros(1, np.int64)}
+        with self.assertRaisesRegex(Exception, "in use"):
+            session.run(None, dict(feeds, past=expected))
+        binding = session.io_binding()
+        binding.bind_ortvalue_input("past", cache)
+        binding.bind_ortvalue_output("now", cache)
+        for step in range(5):
+            new = np.full((1, 1, 2), step + 1, np.float32)
+            binding.bind_cpu_input("new", new)
+            binding.bind_cpu_input("at", np.array([step * 3], np.int64))
+            session.run_with_iobinding(binding)
+            expected[0, step * 3] = step + 1
+            np.testing.assert_array_equal(cache.numpy(), expected)
+            self.assertIs(binding.get_outputs()[0], cache)
+
+    def test_outputs_bound_to_memory_that_the_library_cannot_write(self):
+        binding = self.session.io_binding()
+        binding.bind_cpu_input("x", X)
+        binding.bind_cpu_input("y", Y)
+        wide = np.zeros((3, 4), np.float32)
+        apart = rt.OrtValue(wide[:, ::2])
+        binding.bind_ortvalue_output("z", apart)
+        self.session.run_with_iobinding(binding)
+        np.testing.assert_array_equal(wide[:, ::2], SUM)
+        np.testing.assert_array_equal(wide[:, 1::2], 0)
+        binding.bind_ortvalue_output("z", rt.OrtValue(np.zeros((3, 2), np.float64)))
+        with self.assertRaises(InvalidArgument):
+            self.session.run_with_iobinding(binding)
 
     def test_run_async(self):
         import threading

@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 
 from .. import _dtypes, _sessions, _values
+from .._engine import WRITTEN
 from . import onnxruntime_pybind11_state as C
 
 _CPU = "CPUExecutionProvider"
@@ -86,13 +87,7 @@ class Session:
         run meanwhile.
         """
         engine = self._engine
-        options = None
-        if run_options is not None:
-            if not isinstance(run_options, C.RunOptions):
-                raise TypeError(
-                    "run(): run_options is a RunOptions, not %s" % type(run_options).__name__
-                )
-            options = run_options._known_by_library()
+        options = None if run_options is None else _known(run_options)
         if self._fixed:
             self._check_fixed(input_feed)
         if output_names:
@@ -187,6 +182,12 @@ class Session:
             json.dump(events, file)
         self._profiling_since = 0
         return name
+
+
+def _known(run_options):
+    if not isinstance(run_options, C.RunOptions):
+        raise TypeError("run(): run_options is a RunOptions, not %s" % type(run_options).__name__)
+    return run_options._known_by_library()
 
 
 class InferenceSession(Session):
@@ -451,14 +452,18 @@ class IOBinding:
     def _run(self, run_options):
         if not self._outputs:
             raise RuntimeError("Error in execution: At least one output should be requested.")
-        made = self._session.run(list(self._outputs), self._inputs, run_options)
+        session, options = self._session, None if run_options is None else _known(run_options)
+        if session._fixed:
+            session._check_fixed(self._inputs)
+        targets = list(self._outputs.values())
+        arrays = [target._value if target and target.is_tensor() else None for target in targets]
+        made = session._engine.run_into(tuple(self._outputs), self._inputs, arrays, options)
         self._results = []
-        for (name, target), value in zip(self._outputs.items(), made):
-            if target is not None and target.is_tensor() and isinstance(value, np.ndarray):
+        for name, target, array, value in zip(self._outputs, targets, arrays, made):
+            if value is not WRITTEN and array is not None and isinstance(value, np.ndarray):
                 _copy_into(name, target, value)
-                self._results.append(target)
-            else:
-                self._results.append(OrtValue(value))
+                value = WRITTEN
+            self._results.append(target if value is WRITTEN else OrtValue(value))
 
     def get_outputs(self):
         return list(self._results)

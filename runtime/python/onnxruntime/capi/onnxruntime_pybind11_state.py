@@ -4,6 +4,7 @@
 import ctypes
 import enum
 import logging
+import os
 import platform
 
 from .._engine import Cancel
@@ -147,6 +148,10 @@ class SessionOptions(_Attributes):
     slipway.loop_trips_limit: runs of graphs inside nodes (Loop, Scan, If), in one run
     slipway.load_deadline_ms: to make the session
     slipway.strict_accuracy: 1 for nothing whose rounding errors are larger than those of sums
+    slipway.tune_ms: to measure which kernels are the quickest here
+    slipway.choices_file: a path, no number: where the choices made so are kept and read
+
+    With use_deterministic_compute kernels are those of a fixed rule, and the last two are left out.
     """
 
     _limit_entries = {
@@ -156,7 +161,9 @@ class SessionOptions(_Attributes):
         "slipway.loop_trips_limit": "loop_trips",
         "slipway.load_deadline_ms": "deadline_ms",
         "slipway.strict_accuracy": "strict_accuracy",
+        "slipway.tune_ms": "tune_ms",
     }
+    _choices_entry = "slipway.choices_file"
 
     _known = {
         "enable_cpu_mem_arena": (True, True),
@@ -186,15 +193,21 @@ class SessionOptions(_Attributes):
         self._set_entry(key, value)
         if key in self._limit_entries:
             _number(key, value)
-        else:
+        elif key != self._choices_entry:
             ignored("SessionOptions.add_session_config_entry(%r)" % key)
 
     def _limits(self):
-        return tuple(
+        limits = [
             (field, _number(key, self._entries[key]))
             for key, field in self._limit_entries.items()
             if key in self._entries
-        )
+        ]
+        if self.use_deterministic_compute:
+            return tuple(limit for limit in limits if limit[0] != "tune_ms")
+        choices = os.fsencode(self._entries.get(self._choices_entry, ""))
+        if b"\0" in choices:
+            raise ValueError("embedded null byte in %s" % self._choices_entry)
+        return tuple(limits) + ((("choices_file", choices),) if choices else ())
 
     def set_load_cancellation_flag(self, value):
         """True ends the sessions that are being made with these options, from any thread."""
