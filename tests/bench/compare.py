@@ -10,6 +10,8 @@ first run makes a virtual environment with the newest packages (BUILD/compare-ve
 the largest differences over the largest magnitude, from Slipway's own kernels in float64 without
 graph rewrites; for the light networks, which that takes minutes, from ONNX Runtime without.
 
+`--engines slipway tuned` tells what measuring kernels brings: `tuned` is Slipway after that.
+
 Sets of models: `light`, `models` and `exported` lie in ../shared; `full` are the *.onnx in the
 folder that --full names. A name picks a set, or the models whose names contain it.
 """
@@ -17,6 +19,7 @@ folder that --full names. A name picks a set, or the models whose names contain 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -32,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 LIGHT = SHARED / "onnx-conformance/light"
 ENGINES = ("slipway", "onnxruntime", "openvino")
+TUNED = "tuned"  # Slipway with kernels that it measures for a while when a session is made
+TUNE_MS = 5000
 PACKAGES = ("onnxruntime", "openvino", "onnx", "numpy")
 INSIDE = "SLIPWAY_COMPARE_INSIDE"
 TINY_MS = 0.5  # below it the way of calling is part of the time
@@ -142,11 +147,13 @@ def load_inputs(path: str) -> dict[str, Any]:
 class OrtEngine:
     """ONNX Runtime, and Slipway under the same names."""
 
-    def __init__(self, file: str, threads: int, rewrite: bool = True) -> None:
+    def __init__(self, file: str, threads: int, rewrite: bool = True, tune: bool = False) -> None:
         import onnxruntime as ort
 
         self.ort = ort
         options = ort.SessionOptions()
+        if tune:
+            options.add_session_config_entry("slipway.tune_ms", str(TUNE_MS))
         if not rewrite:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = threads
@@ -241,8 +248,10 @@ def serve_engine(engine: str) -> None:
                 before = peak_mb()
                 feeds = load_inputs(order["inputs"])
                 start = time.perf_counter()
-                kind = OpenVinoEngine if engine == "openvino" else OrtEngine
-                model = kind(order["file"], order["threads"])
+                if engine == "openvino":
+                    model: Any = OpenVinoEngine(order["file"], order["threads"])
+                else:
+                    model = OrtEngine(order["file"], order["threads"], tune=engine == TUNED)
                 created = time.perf_counter()
                 outputs = model.outputs(feeds)
                 first = time.perf_counter()
@@ -304,7 +313,7 @@ class Worker:
     def __init__(self, engine: str, build: Path, threads: int) -> None:
         env = dict(os.environ, OMP_NUM_THREADS=str(threads))
         env.pop("PYTHONPATH", None)
-        if engine == "slipway":
+        if engine in ("slipway", TUNED):
             env["PYTHONPATH"] = str(build / "lib/slipway/python/onnxruntime")
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve()), str(build), "--worker", engine],
@@ -449,21 +458,32 @@ def print_case(row: dict[str, Any], peers: list[str], key: str) -> None:
             print(f"    {engine}: {one['failure']}", flush=True)
 
 
+def mean_ratios(rows: list[dict[str, Any]], peer: str, key: str) -> dict[str, Any]:
+    """Geometric means of ours over the peer's, of time, of creation, and of memory."""
+    def ratios(of: str) -> list[float]:
+        return [r for row in rows if (r := ratio(row["engines"], peer, of)) is not None]
+
+    times = ratios(key)
+    return {"models": len(times), "geometric_mean": geometric_mean(times),
+            "least": min(times, default=None), "most": max(times, default=None),
+            "above_one": sum(r > 1 for r in times),
+            "creation": geometric_mean(ratios("create_ms")),
+            "peak_memory": geometric_mean(ratios("peak_mb"))}
+
+
 def print_means(rows: list[dict[str, Any]], peers: list[str], key: str) -> list[dict[str, Any]]:
     means = []
-    for threads in sorted({row["threads"] for row in rows}):
-        for batch in sorted({row["batch"] for row in rows}):
-            for peer in peers:
-                ratios = [r for row in rows if (row["threads"], row["batch"]) == (threads, batch)
-                          if (r := ratio(row["engines"], peer, key)) is not None]
-                if not ratios:
-                    continue
-                means.append({"threads": threads, "batch": batch, "peer": peer,
-                              "models": len(ratios), "geometric_mean": geometric_mean(ratios),
-                              "above_one": sum(r > 1 for r in ratios)})
-                print(f"slipway/{peer}, {threads} threads, batch {batch}: geometric mean "
-                      f"{number(geometric_mean(ratios), 3)} of {len(ratios)} models, "
-                      f"{means[-1]['above_one']} above 1")
+    pairs = sorted({(row["threads"], row["batch"]) for row in rows})
+    for (threads, batch), peer in itertools.product(pairs, peers):
+        some = [row for row in rows if (row["threads"], row["batch"]) == (threads, batch)]
+        mean = mean_ratios(some, peer, key)
+        if not mean["models"]:
+            continue
+        means.append({"threads": threads, "batch": batch, "peer": peer} | mean)
+        print(f"slipway/{peer}, {threads} threads, batch {batch}, {mean['models']} models: "
+              f"geometric mean {number(mean['geometric_mean'], 3)} "
+              f"({number(mean['least'])} to {number(mean['most'])}, {mean['above_one']} above 1), "
+              f"creation {number(mean['creation'])}, peak memory {number(mean['peak_memory'])}")
     return means
 
 
@@ -544,14 +564,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one engine in one round")
     parser.add_argument("--least", type=int, default=2, help="runs of one engine in one round")
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES),
+                        choices=(*ENGINES, TUNED))
     parser.add_argument("--statistic", choices=("median", "min"), default="median",
                         help="what is compared; min is for machines with other work to do")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: what the process took, of all threads, in spite of other work")
     parser.add_argument("--tolerance", type=float, default=1e-3)
     parser.add_argument("--json", type=Path, help="where to write everything measured")
-    parser.add_argument("--worker", choices=ENGINES, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=(*ENGINES, TUNED), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.build = args.build.resolve()
     if args.worker:
