@@ -41,10 +41,10 @@ bool HolderRuns(const std::filesystem::path& state) {
   return pid && *pid > 0 && ::kill(static_cast<pid_t>(*pid), 0) == 0;
 }
 
-/// Takes the lock. A program that was killed while it started another leaves it to that one for a
-/// moment, until it runs.
+/// Takes the lock. A program that was killed while it started another leaves it to that one until it
+/// runs: a moment, and seconds where the disk it is read from is busy.
 bool TakeLock(int fd, const std::filesystem::path& state) {
-  constexpr int kTries = 200;
+  constexpr int kTries = 4000;
   for (int i = 0; i < kTries; ++i) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
     if (errno != EWOULDBLOCK) return false;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -51,6 +52,8 @@ class Daemon {
       if (ReadAddress()) return true;
       std::this_thread::sleep_for(milliseconds(10));
     }
+    ADD_FAILURE() << "slipwayd " << (IsRunning(process_) ? "says no address" : "has ended") << ": "
+                  << EndOfLog();
     return false;
   }
   void Kill() { End(SIGKILL); }
@@ -94,6 +97,14 @@ class Daemon {
   }
   /// The last operation that did not succeed.
   const std::string& last_error() const { return last_error_; }
+  /// What it has said last, to tell why something is not as it should be.
+  std::string EndOfLog() const {
+    constexpr std::int64_t kBytesMax = 64 << 20;
+    constexpr std::size_t kShown = 4000;
+    const auto log = ReadFile(state_.string() + ".log", kBytesMax);
+    if (!log) return log.error().message;
+    return log->substr(log->size() - std::min(log->size(), kShown));
+  }
   Json Get(const std::string& path) {
     const auto response = Send("GET", path);
     EXPECT_TRUE(response) << path;

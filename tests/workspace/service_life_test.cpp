@@ -30,6 +30,7 @@ class ServiceLife : public ::testing::Test {
     Register("mul", testing::MakeTinyOnnx({.op_type = "Mul"}));
   }
   void TearDown() override {
+    if (HasFailure()) ADD_FAILURE() << "slipwayd said last:\n" << daemon_.EndOfLog();
     daemon_.Kill();
     for (const ProcessId& id : Processes()) ::kill(id.pid, SIGKILL);
   }
