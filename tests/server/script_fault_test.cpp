@@ -58,15 +58,15 @@ TEST_F(ScriptFaultTest, ACrashCostsItsRequestAndTheWorkerIsReplaced) {
 
 TEST_F(ScriptFaultTest, AHangEndsAtTheTimeout) {
   ScriptHostOptions options = Faults();
-  options.settings.scoring_timeout = milliseconds(300);
+  options.settings.scoring_timeout = milliseconds(2'000);
   Start(std::move(options));
   const int before = Pid();
   for (const char* what : {R"({"do": "hang"})", R"({"do": "stubborn", "s": 60})"}) {
     const auto began = steady_clock::now();
     const auto response = Post(what);
-    EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(5));
+    EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(30));
     EXPECT_EQ(response.status, 500);
-    EXPECT_EQ(Message(response), "Scoring timeout after 300 ms");
+    EXPECT_EQ(Message(response), "Scoring timeout after 2000 ms");
     EXPECT_EQ(response.headers.Get("x-ms-run-function-failed"), "True");
   }
   EXPECT_TRUE(Gone(before));

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <stop_token>
@@ -313,7 +315,8 @@ TEST(ClientTest, TotalTimeBoundsAStreamThatKeepsMoving) {
             Code::kDeadlineExceeded);
 }
 
-TEST(ClientTest, AStreamIsEndedFromOutsideWhileNothingMoves) {
+/// How long a stream in which nothing moves goes on after it is told to end.
+milliseconds TimeToEnd() {
   std::atomic<bool> quit = false;
   const auto server = StartServer(LocalOptions(), [&quit](Request&) {
     return Response{.body_reader = ReaderOf([&quit, first = true]() mutable -> Result<std::string> {
@@ -325,13 +328,14 @@ TEST(ClientTest, AStreamIsEndedFromOutsideWhileNothingMoves) {
   std::stop_source stop;
   std::string got;
   std::atomic<bool> opened = false;
-  const auto client = MakeClient(Quick());
-  std::thread later([&stop, &opened] {
+  std::atomic<std::chrono::steady_clock::time_point> asked{};
+  std::thread later([&] {
     while (!opened) std::this_thread::sleep_for(milliseconds(1));
     std::this_thread::sleep_for(milliseconds(50));
+    asked = std::chrono::steady_clock::now();
     stop.request_stop();
   });
-  const auto began = std::chrono::steady_clock::now();
+  const auto client = MakeClient(Quick());
   const auto response =
       client->Stream({.target = UrlOf(*server)},
                      [&got](std::span<const std::byte> bytes) -> Result<void> {
@@ -339,12 +343,20 @@ TEST(ClientTest, AStreamIsEndedFromOutsideWhileNothingMoves) {
                        return {};
                      },
                      {.stop = stop.get_token(), .opened = [&opened] { opened = true; }});
+  const auto ended = std::chrono::steady_clock::now();
   later.join();
   quit = true;
-  ASSERT_FALSE(response);
-  EXPECT_EQ(response.error().id, "Connection.Stopped");
+  EXPECT_FALSE(response);
+  EXPECT_EQ(response ? "" : response.error().id, "Connection.Stopped");
   EXPECT_EQ(got, "one");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(900));
+  return std::chrono::duration_cast<milliseconds>(ended - asked.load());
+}
+
+TEST(ClientTest, AStreamIsEndedFromOutsideWhileNothingMoves) {
+  // Without being woken it would see so at its next look, a second later, every time.
+  milliseconds shortest = milliseconds::max();
+  for (int i = 0; i < 3; ++i) shortest = std::min(shortest, TimeToEnd());
+  EXPECT_LT(shortest, milliseconds(700));
 }
 
 TEST(ClientTest, AStreamHasTimesOfItsOwnAndIsSentOnce) {

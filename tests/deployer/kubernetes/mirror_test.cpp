@@ -238,7 +238,7 @@ TEST_F(KubernetesMirror, EndsAtOnceWhileNothingMoves) {
   ASSERT_TRUE(IsWatched());
   const auto began = std::chrono::steady_clock::now();
   mirror_.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(500));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, Quick().silence / 2);
 }
 
 TEST_F(KubernetesMirror, ErrorEventsOfEveryKindArePassedOver) {

@@ -270,10 +270,12 @@ TEST_F(KubernetesWatch, WaitingCanBeCalledOffAtOnce) {
   const auto ready = WaitReady(*driver_, key_, SystemClock(),
                                {.cancelled = [end] { return steady_clock::now() >= end; }});
   EXPECT_EQ(ready.error().id, "Service.Cancelled");
-  EXPECT_LT(steady_clock::now() - end, milliseconds(600));
+  // What would hold it up, a watch in which nothing moves, lasts minutes.
+  constexpr std::chrono::seconds kAtOnce{10};
+  EXPECT_LT(steady_clock::now() - end, kAtOnce);
   const auto began = steady_clock::now();
   targets_.reset();
-  EXPECT_LT(steady_clock::now() - began, milliseconds(1'000)) << "its threads held it up";
+  EXPECT_LT(steady_clock::now() - began, kAtOnce) << "its threads held it up";
 }
 
 TEST_F(KubernetesWatch, RemovalIsOverAsSoonAsTheClusterSaysSo) {
