@@ -112,19 +112,21 @@ await() {
   fail "no answer from $1 within $((try / 10)) s"
 }
 
-# install_peers VENV PACKAGE...: a virtual environment with these packages of PyPI; skips where they
-# cannot be had. Kept from one run to the next.
+# install_peers VENV PACKAGE...: a virtual environment with these packages of PyPI, in the versions of
+# peers.txt, or the newest when SLIPWAY_LONG is set; skips where they cannot be had. Kept from one run
+# to the next.
 install_peers() {
-  local venv=$1 mark
+  local venv=$1 mark versions=$root/tests/engines/peers.txt
+  [ -z "${SLIPWAY_LONG:-}" ] || versions=/dev/null
   shift
   mark=$venv/has-$(echo "$*" | tr -c 'a-z0-9\n' '-')
-  [ ! -f "$mark" ] || return 0
+  ! cmp -s "$mark" "$versions" || return 0
   need python3
   python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3 has no venv (apt-get install python3-venv)"
   [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
-  "$venv/bin/pip" install -q "$@" >"$work/pip.log" 2>&1 ||
+  "$venv/bin/pip" install -q --upgrade -c "$versions" "$@" >"$work/pip.log" 2>&1 ||
     skip "pip cannot install $*: $(grep -m 1 ERROR "$work/pip.log" || tail -n 1 "$work/pip.log")"
-  touch "$mark"
+  cat "$versions" >"$mark"
 }
 
 # free_port: a port of this machine that nobody listens on.

@@ -40,6 +40,7 @@ ABSENT = {
         "Adapter": "adapters of weights are not supported",
         "LoraAdapter": "adapters of weights are not supported",
         "ModelCompiler": "models are prepared when a session is made",
+        "ModelPackage": "packages of variants of a model are not supported",
         "OrtCompile": "models are prepared when a session is made",
         "OrtDeviceMemoryType": "interface of plug-in devices",
         "OrtDeviceVendorId": "interface of plug-in devices",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The module `onnxruntime`: what existing code calls, value by value and error by error."""
 
+import contextlib
+import io
 import logging
 import os
 import pathlib
@@ -649,6 +651,45 @@ class Options(unittest.TestCase):
             options.graph_optimization_level = 99
         with self.assertRaises(TypeError):
             rt.InferenceSession(t.add(), "options")
+
+    def test_a_callback_takes_the_messages(self):
+        said = []
+
+        def warn():
+            state._said.clear()
+            rt.SessionOptions().inter_op_num_threads = 2
+
+        def callback(*message):
+            said.append(message)
+            warn()  # its own goes past it
+
+        self.addCleanup(rt.set_default_logger_callback, None)
+        self.addCleanup(rt.set_default_logger_severity, 2)
+        rt.set_default_logger_callback(callback)
+        with self.assertLogs("onnxruntime", logging.WARNING) as logged:
+            warn()
+        self.assertEqual([m[:3] for m in said], [(2, "onnxruntime", "Default")])
+        self.assertIn("inter_op_num_threads", said[0][4])
+        self.assertEqual(len(logged.output), 1, logged.output)
+
+        rt.set_default_logger_callback(callback, 3)
+        warn()
+        self.assertEqual(len(said), 1)
+
+        rt.set_default_logger_callback(lambda *message: 1 / 0)
+        with self.assertLogs("onnxruntime", logging.WARNING) as logged:
+            with contextlib.redirect_stderr(io.StringIO()) as printed:
+                warn()
+        self.assertEqual(len(logged.output), 1)
+        self.assertIn("ZeroDivisionError", printed.getvalue())
+
+        rt.set_default_logger_callback(None)
+        with self.assertLogs("onnxruntime", logging.WARNING):
+            warn()
+        self.assertEqual(len(said), 1)
+        for wrong in ((3,), (print, 5), (print, -1), (None, 9)):
+            with self.assertRaises(RuntimeError):
+                rt.set_default_logger_callback(*wrong)
 
     def test_configuration_entries(self):
         options = rt.SessionOptions()

@@ -3,7 +3,6 @@
 
 import ctypes
 import enum
-import logging
 import os
 import platform
 
@@ -28,11 +27,16 @@ from .._errors import (
 )
 from .._library import RunOptions as LibraryRunOptions
 from .._library import lib, path as _library_path
+from .._logger import (
+    log,
+    set_default_logger_callback,
+    set_default_logger_severity,
+    set_default_logger_verbosity,
+)
 
 __version__ = "1.20.1"
 slipway_version = lib.version().decode()
 
-_log = logging.getLogger("onnxruntime")
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
@@ -85,7 +89,7 @@ def ignored(what):
     """Says once that something has no meaning here."""
     if what not in _said:
         _said.add(what)
-        _log.warning("%s has no meaning for Slipway's runtime and is ignored", what)
+        log.warning("%s has no meaning for Slipway's runtime and is ignored", what)
 
 
 class _Attributes:
@@ -138,6 +142,16 @@ def _number(key, value):
     return int(value)
 
 
+def _precision(key, value):
+    """What the C library calls one of the precisions."""
+    names = ("fp32", "bf16", "int8")
+    if value not in names:
+        raise error(
+            InvalidArgument, "configuration %s: %r is none of %s" % (key, value, ", ".join(names))
+        )
+    return names.index(value)
+
+
 class SessionOptions(_Attributes):
     """How a session is made. Used here: graph_optimization_level, intra_op_num_threads,
     enable_profiling, profile_file_prefix, log_severity_level, the free dimensions, and these
@@ -149,6 +163,7 @@ class SessionOptions(_Attributes):
     slipway.load_deadline_ms: to make the session
     slipway.strict_accuracy: 1 for nothing whose rounding errors are larger than those of sums
     slipway.tune_ms: to measure which kernels are the quickest here
+    slipway.precision: no number: fp32, bf16 or int8, that products of weights are computed in
     slipway.choices_file: a path, no number: where the choices made so are kept and read
 
     With use_deterministic_compute kernels are those of a fixed rule, and the last two are left out.
@@ -164,6 +179,7 @@ class SessionOptions(_Attributes):
         "slipway.tune_ms": "tune_ms",
     }
     _choices_entry = "slipway.choices_file"
+    _precision_entry = "slipway.precision"
 
     _known = {
         "enable_cpu_mem_arena": (True, True),
@@ -193,6 +209,8 @@ class SessionOptions(_Attributes):
         self._set_entry(key, value)
         if key in self._limit_entries:
             _number(key, value)
+        elif key == self._precision_entry:
+            _precision(key, value)
         elif key != self._choices_entry:
             ignored("SessionOptions.add_session_config_entry(%r)" % key)
 
@@ -202,6 +220,9 @@ class SessionOptions(_Attributes):
             for key, field in self._limit_entries.items()
             if key in self._entries
         ]
+        if self._precision_entry in self._entries:
+            precision = self._entries[self._precision_entry]
+            limits.append(("precision", _precision(self._precision_entry, precision)))
         if self.use_deterministic_compute:
             return tuple(limit for limit in limits if limit[0] != "tune_ms")
         choices = os.fsencode(self._entries.get(self._choices_entry, ""))
@@ -406,18 +427,6 @@ def get_build_info():
     return "Slipway %s, %s, library %s" % (slipway_version, platform.machine(), _library_path)
 
 
-def set_default_logger_severity(severity):
-    """0 verbose, 1 information, 2 warnings, 3 errors, 4 fatal; of the logger `onnxruntime`."""
-    levels = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]
-    if severity not in range(5):
-        raise RuntimeError("Invalid logging severity %r: it is 0 to 4" % (severity,))
-    _log.setLevel(levels[severity])
-
-
-def set_default_logger_verbosity(level):
-    """Accepted: there is one level of detail."""
-
-
 def set_seed(seed):
     """Random operators take their seed from the model's attributes."""
     ignored("set_seed")
@@ -470,7 +479,7 @@ _OWN = (
     "error",
     "ignored",
     "lib",
-    "logging",
+    "log",
     "platform",
 )
 __all__ = [name for name in dir() if not name.startswith("_") and name not in _OWN]
