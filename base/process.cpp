@@ -88,7 +88,7 @@ bool Signal(const ProcessId& id, int signal_number) {
 bool IsRunning(const ProcessId& id) {
   if (id.pid <= 0) return false;
   const std::optional<ProcessStat> stat = ReadProcessStat(id.pid);
-  return stat && stat->start_ticks == id.start_ticks && stat->state != 'Z' && stat->state != 'X';
+  return stat && stat->start_ticks == id.start_ticks && !stat->HasEnded();
 }
 
 std::optional<int> WaitForExit(const ProcessId& id, std::chrono::milliseconds timeout) {

@@ -44,7 +44,7 @@ struct ProcessId {
 /// kNotFound if the program does not exist, kPermissionDenied if it may not be run.
 Result<ProcessId> Spawn(const ProcessSpec& spec);
 
-/// Whether that very process still runs (a zombie does not).
+/// Whether that very process still runs, any thread of it (a zombie does not).
 bool IsRunning(const ProcessId& id);
 
 /// Waits up to `timeout` for the process to end. The exit status where it is a child of ours

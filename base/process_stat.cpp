@@ -11,6 +11,15 @@
 #include "base/text.h"
 
 namespace slipway {
+namespace {
+
+template <typename T>
+bool ReadNumber(const std::string& text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
 
 std::optional<ProcessStat> ReadProcessStat(pid_t pid) {
   constexpr std::int64_t kStatBytesMax = 4096;
@@ -23,13 +32,12 @@ std::optional<ProcessStat> ParseProcessStat(std::string_view text) {
   if (name_end == std::string_view::npos) return std::nullopt;
   const std::vector<std::string> fields = Split(text.substr(name_end + 2), ' ');
   constexpr std::size_t kStateField = 0;
+  constexpr std::size_t kThreadsField = 20 - 3;
   constexpr std::size_t kStartField = 22 - 3;
   if (fields.size() <= kStartField || fields[kStateField].size() != 1) return std::nullopt;
   ProcessStat stat{.state = fields[kStateField][0]};
-  const std::string& ticks = fields[kStartField];
-  const auto [end, error] =
-      std::from_chars(ticks.data(), ticks.data() + ticks.size(), stat.start_ticks);
-  if (error != std::errc() || end != ticks.data() + ticks.size()) return std::nullopt;
+  if (!ReadNumber(fields[kThreadsField], stat.threads)) return std::nullopt;
+  if (!ReadNumber(fields[kStartField], stat.start_ticks)) return std::nullopt;
   return stat;
 }
 

@@ -2,7 +2,7 @@
 #include "workspace/state_folder.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,11 +12,13 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <system_error>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/process_stat.h"
 #include "base/temporary_file.h"
 #include "base/text.h"
@@ -31,24 +33,36 @@ std::filesystem::path EndpointFile(const std::filesystem::path& state) {
   return state / "run" / "endpoint.json";
 }
 
-/// Whether the program that said where it listens still runs.
-bool HolderRuns(const std::filesystem::path& state) {
-  const Result<std::string> text = ReadFile(EndpointFile(state), kSmallFileBytesMax);
-  if (!text) return false;
-  const Result<Json> endpoint = ParseJson(*text);
-  if (!endpoint) return false;
-  const Result<std::int64_t> pid = GetInt(*endpoint, "pid");
-  return pid && *pid > 0 && ::kill(static_cast<pid_t>(*pid), 0) == 0;
+std::filesystem::path LockFile(const std::filesystem::path& state) {
+  return state / "run" / "lock";
 }
 
-/// Takes the lock. A program that was killed while it started another leaves it to that one until it
-/// runs: a moment, and seconds where the disk it is read from is busy.
+/// The program that has, or had, the lock: its pid and when it started, as it wrote there.
+ProcessId HolderOf(const std::filesystem::path& state) {
+  const Result<std::string> text = ReadFile(LockFile(state), kSmallFileBytesMax);
+  ProcessId holder;
+  if (!text) return holder;
+  std::istringstream(*text) >> holder.pid >> holder.start_ticks;
+  return holder;
+}
+
+/// Where the disk is full it stays empty: a second program then waits longer before it is refused.
+void WriteHolder(int fd) {
+  const std::optional<ProcessStat> self = ReadProcessStat(::getpid());
+  const std::string text =
+      fmt::format("{} {}\n", ::getpid(), self ? self->start_ticks : std::uint64_t{0});
+  if (::ftruncate(fd, 0) != 0) return;
+  static_cast<void>(::pwrite(fd, text.data(), text.size(), 0) == 0);
+}
+
+/// Takes the lock. A program that is killed keeps it until its last thread has ended, and leaves it
+/// to what it was just starting until that runs: a moment, and seconds where the disk is busy.
 bool TakeLock(int fd, const std::filesystem::path& state) {
-  constexpr int kTries = 4000;
-  for (int i = 0; i < kTries; ++i) {
+  constexpr int kTries = 4000, kTriesWhileHolderRuns = 200;
+  for (int tries = 0, running = 0; tries < kTries && running < kTriesWhileHolderRuns; ++tries) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
     if (errno != EWOULDBLOCK) return false;
-    if (HolderRuns(state)) break;
+    if (IsRunning(HolderOf(state))) ++running;
     SystemClock().Sleep(std::chrono::milliseconds(5));
   }
   errno = EWOULDBLOCK;
@@ -56,14 +70,16 @@ bool TakeLock(int fd, const std::filesystem::path& state) {
 }
 
 std::string WhoHasIt(const std::filesystem::path& state) {
+  const ProcessId holder = HolderOf(state);
+  if (!IsRunning(holder)) return "another slipwayd";
+  const std::string who = fmt::format("slipwayd with process id {}", holder.pid);
   const Result<std::string> text = ReadFile(EndpointFile(state), kSmallFileBytesMax);
-  if (!text) return "another slipwayd";
+  if (!text) return who;
   const Result<Json> endpoint = ParseJson(*text);
-  if (!endpoint) return "another slipwayd";
+  if (!endpoint) return who;
   const Result<std::int64_t> pid = GetInt(*endpoint, "pid");
   const Result<std::string> address = GetString(*endpoint, "address");
-  if (!pid || !address) return "another slipwayd";
-  return "slipwayd with process id " + std::to_string(*pid) + " at " + *address;
+  return pid && *pid == holder.pid && address ? who + " at " + *address : who;
 }
 
 bool IsToken(std::string_view text) {
@@ -99,10 +115,13 @@ Result<void> SweepStateFolder(const std::filesystem::path& state) {
 }
 
 Result<UniqueFd> LockStateFolder(const std::filesystem::path& state) {
-  const std::filesystem::path file = state / "run" / "lock";
+  const std::filesystem::path file = LockFile(state);
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return SystemError(file.string(), errno);
-  if (TakeLock(fd.get(), state)) return fd;
+  if (TakeLock(fd.get(), state)) {
+    WriteHolder(fd.get());
+    return fd;
+  }
   if (errno != EWOULDBLOCK) return SystemError(file.string(), errno);
   return Error{.code = Code::kFailedPrecondition,
                .message = "state folder " + state.string() + " is in use by " + WhoHasIt(state),

@@ -36,7 +36,7 @@ std::vector<std::pair<ProcessId, std::string>> FindMarked(const std::string& pre
     if (pid == 0) continue;
     const auto stat = ReadProcessStat(pid);
     auto environment = ReadFile(it->path() / "environ", kEnvironmentBytes);
-    if (!stat || stat->state == 'Z' || !environment) continue;
+    if (!stat || stat->HasEnded() || !environment) continue;
     for (const std::string& variable : Split(*environment, '\0')) {
       if (!variable.starts_with(wanted)) continue;
       found.emplace_back(ProcessId{.pid = pid, .start_ticks = stat->start_ticks},

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,6 +193,24 @@ TEST_F(ProcessTest, AProcessThatIsNoChildOfOursCanBeWaitedFor) {
   EXPECT_EQ(WaitForExit(*id, kLong), 0);
 }
 
+TEST_F(ProcessTest, RunsUntilItsLastThreadHasEnded) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    std::thread([] { ::pause(); }).detach();
+    ::syscall(SYS_exit, 0);  // of this thread alone
+  }
+  ASSERT_GT(pid, 0);
+  const auto stat = [pid] { return ReadProcessStat(pid).value_or(ProcessStat{}); };
+  for (int i = 0; i < 4000 && stat().state != 'Z'; ++i)
+    std::this_thread::sleep_for(milliseconds(5));
+  ASSERT_EQ(stat().state, 'Z');
+  const ProcessId id{.pid = pid, .start_ticks = stat().start_ticks};
+  EXPECT_TRUE(IsRunning(id));
+  EXPECT_EQ(WaitForExit(id, milliseconds(20)), std::nullopt);
+  EXPECT_TRUE(Terminate(id, milliseconds(0)));
+  EXPECT_FALSE(IsRunning(id));
+}
+
 TEST_F(ProcessTest, ManyThreadsMayStartProcesses) {
   std::vector<std::thread> threads;
   std::atomic<int> right = 0;
@@ -214,6 +233,7 @@ TEST(ProcessStatTest, NamesMayHoldAnything) {
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->start_ticks, 777);
+  EXPECT_EQ(stat->threads, 18);
   EXPECT_FALSE(ParseProcessStat(""));
   EXPECT_FALSE(ParseProcessStat("42 (a) S 1 2"));
   EXPECT_FALSE(ReadProcessStat(0));

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -17,6 +22,7 @@
 #include "registry/db.h"
 #include "tests/workspace/fixture.h"
 #include "workspace/garbage.h"
+#include "workspace/state_folder.h"
 
 namespace slipway::workspace {
 
@@ -86,6 +92,29 @@ TEST(StateFolder, SecondWorkspaceIsRefused) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().id, "State.InUse");
   EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(second.error().message,
+              ::testing::HasSubstr("process id " + std::to_string(::getpid())));
+}
+
+TEST(StateFolder, TheLockOfAnEndedProgramIsWaitedFor) {
+  const testing::TempDir folder;
+  const std::filesystem::path state = folder / "state";
+  ASSERT_TRUE(MakeStateFolder(state));
+  const pid_t ended = ::fork();
+  if (ended == 0) ::_exit(LockStateFolder(state) ? 0 : 1);
+  int status = 1;
+  ASSERT_EQ(::waitpid(ended, &status, 0), ended);
+  ASSERT_EQ(status, 0);
+  // As a child that has not become another program yet holds it: longer than for one that runs.
+  UniqueFd held(::open((state / "run/lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(held.get(), LOCK_EX | LOCK_NB), 0);
+  std::thread child([&held] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    held = UniqueFd();
+  });
+  const auto lock = LockStateFolder(state);
+  child.join();
+  EXPECT_TRUE(lock) << lock.error().message;
 }
 
 TEST(StateFolder, NewerSchemaIsRefused) {
