@@ -39,7 +39,9 @@ fi
 if [ ${#named[@]} -eq 0 ]; then
   for file in "$root"/tests/fuzz/corpus/*; do named+=("$(basename "$file")"); done
 fi
+targets=()
 for each in "${named[@]}"; do
+  targets+=("fuzz_${each%%=*}")
   [ -d "$root/tests/fuzz/corpus/${each%%=*}" ] ||
     die "there is no fuzzer '${each%%=*}'" "name one of: $(ls "$root/tests/fuzz/corpus" | tr '\n' ' ')"
 done
@@ -48,7 +50,7 @@ configure "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=/usr/b
   -DCMAKE_C_COMPILER=/usr/bin/clang-14 -DSLIPWAY_TESTS=ON -DSLIPWAY_FUZZ=ON \
   -DSLIPWAY_SANITIZE=address,undefined
 say "Building the fuzzers in $build"
-ninja -C "$build" -j "$(jobs_for_build)" "${named[@]/#/fuzz_}" ||
+ninja -C "$build" -j "$(jobs_for_build)" "${targets[@]}" ||
   die "the build failed" "read the lines above"
 
 # try NAME SECONDS: fuzzes, then adds inputs to the corpus where that is wanted.
