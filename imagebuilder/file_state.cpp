@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/file.h"
 
@@ -12,6 +14,7 @@ namespace slipway::imagebuilder {
 namespace {
 
 constexpr std::int64_t kTickNs = 20'000'000;
+constexpr std::chrono::milliseconds kPastTheTick{21};
 
 std::int64_t Nanoseconds(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -33,6 +36,15 @@ bool IsSettled(const FileState& state) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return Nanoseconds(now) - state.changed_ns > kTickNs;
+}
+
+Result<std::optional<FileState>> SettledState(const std::filesystem::path& file) {
+  FileState state = TRY(StateOf(file));
+  if (!IsSettled(state)) {
+    std::this_thread::sleep_for(kPastTheTick);
+    state = TRY(StateOf(file));
+  }
+  return IsSettled(state) ? std::optional(state) : std::nullopt;
 }
 
 Result<StatedDigest> DigestOf(const std::filesystem::path& file, const FileState& before) {

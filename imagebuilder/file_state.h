@@ -24,6 +24,10 @@ Result<FileState> StateOf(const std::filesystem::path& file);
 /// last change would not.
 bool IsSettled(const FileState& state);
 
+/// The file's state as soon as a later write would show in it: the tick of its last change is
+/// waited out. Nothing where the file is written all the time, or was changed in the future.
+Result<std::optional<FileState>> SettledState(const std::filesystem::path& file);
+
 /// A file's digest, read now, and the state that it holds for; none where the file was written
 /// meanwhile or may be without showing it.
 struct StatedDigest {

@@ -12,7 +12,7 @@ namespace slipway::imagebuilder {
 namespace {
 
 constexpr std::size_t kMemberBytes = std::size_t{1} << 20;
-constexpr int kLevel = 4;
+constexpr int kLevel = 1;
 
 Error OutOfMemory() {
   return {.code = Code::kResourceExhausted, .message = "no memory left to compress with"};
@@ -30,11 +30,15 @@ Result<std::vector<std::byte>> CompressMember(const std::vector<std::byte>& bloc
   return member;
 }
 
+/// One more than cores, so that none waits while the oldest member is taken and a new one filled.
+std::size_t MembersForCores() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8) + 1;
+}
+
 }  // namespace
 
-GzipWriter::GzipWriter(ByteSink sink)
-    : sink_(std::move(sink)),
-      members_max_(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8)) {
+GzipWriter::GzipWriter(ByteSink sink, std::size_t members_max)
+    : sink_(std::move(sink)), members_max_(members_max > 0 ? members_max : MembersForCores()) {
   block_.reserve(kMemberBytes);
 }
 

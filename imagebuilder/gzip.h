@@ -17,7 +17,8 @@ namespace slipway::imagebuilder {
 /// on the bytes alone. Not thread-safe. Source: RFC 1952.
 class GzipWriter {
  public:
-  explicit GzipWriter(ByteSink sink);
+  /// `members_max`: that are compressed at a time; 0: what suits the cores.
+  explicit GzipWriter(ByteSink sink, std::size_t members_max = 0);
   ~GzipWriter();
   GzipWriter(const GzipWriter&) = delete;
   GzipWriter& operator=(const GzipWriter&) = delete;

@@ -84,11 +84,9 @@ Result<Layer> StoreLayer(const LayerRecipe& recipe, BuildContext& context,
   return layer;
 }
 
-/// Packs the layer unless it is there; with `places`, a tree of it on the way.
-Result<Layer> MakeLayer(const LayerRecipe& recipe, BuildContext& context,
-                        const TreePlaces* places = nullptr) {
-  if (std::optional<Layer> cached = TakeCached(recipe, context)) return *std::move(cached);
-  const Turns::Turn turn = TRY(context.cache.turns().Take(recipe.key, context.cancelled));
+/// Packs the layer unless it is there; with `places`, a tree of it on the way. Its turn is held.
+Result<Layer> MakeInTurn(const LayerRecipe& recipe, BuildContext& context,
+                         const TreePlaces* places = nullptr) {
   if (std::optional<Layer> cached = TakeCached(recipe, context)) return *std::move(cached);
   if (recipe.complete) {
     auto full = recipe.complete(context);
@@ -96,6 +94,27 @@ Result<Layer> MakeLayer(const LayerRecipe& recipe, BuildContext& context,
     return StoreLayer(*full, context, places);
   }
   return StoreLayer(recipe, context, places);
+}
+
+/// The same, once nobody else is at it.
+Result<Layer> MakeLayer(const LayerRecipe& recipe, BuildContext& context,
+                        const TreePlaces* places = nullptr) {
+  const Turns::Turn turn = TRY(context.cache.turns().Take(recipe.key, context.cancelled));
+  return MakeInTurn(recipe, context, places);
+}
+
+/// By recipe, the layers that need wait for nothing: neither for another build that is packing
+/// them nor for those below.
+Result<std::vector<std::optional<Layer>>> MakeWithoutWaiting(
+    const std::vector<LayerRecipe>& recipes, BuildContext& context) {
+  std::vector<std::optional<Layer>> layers(recipes.size());
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
+    if (recipes[i].complete) continue;
+    if (context.cancelled && context.cancelled()) return Cancelled();
+    const std::optional<Turns::Turn> turn = context.cache.turns().TryTake(recipes[i].key);
+    if (turn) layers[i] = TRY(MakeInTurn(recipes[i], context));
+  }
+  return layers;
 }
 
 }  // namespace
@@ -136,11 +155,12 @@ Result<Image> Build(const BuildSpec& given, BuildContext& context) {
     return SpecError(fmt::format("the base has {} layers, an image can have {}",
                                  spec.base_layers.size(), limits::kImageLayers));
   }
+  std::vector<std::optional<Layer>> made = TRY(MakeWithoutWaiting(recipes, context));
   std::vector<Layer> layers = spec.base_layers;
-  for (const LayerRecipe& recipe : recipes) {
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
     if (context.cancelled && context.cancelled()) return Cancelled();
     context.below = layers;
-    layers.push_back(TRY(MakeLayer(recipe, context)));
+    layers.push_back(made[i] ? *std::move(made[i]) : TRY(MakeLayer(recipes[i], context)));
   }
   const Documents documents = Describe(config, std::move(layers));
   TRY(PutOnce(context.blobs, documents.image.config, documents.config));

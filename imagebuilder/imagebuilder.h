@@ -32,7 +32,7 @@ struct FileEntry {
   unsigned mode = 0644;
   std::string text = {};              ///< a file's content, if `source` is empty
   std::filesystem::path source = {};  ///< file to copy
-  std::string source_digest = {};     ///< known digest of `source`; empty: to be computed
+  std::string source_digest = {};     ///< known digest of `source`; may be empty
   std::string link_target = {};
   bool removes = false;  ///< an empty file: what lower layers have at `path` is not in the image
 };
@@ -119,8 +119,6 @@ class LayerCache {
   virtual ~LayerCache() = default;
   virtual std::optional<Layer> Find(const std::string& key) = 0;
   virtual void Put(const std::string& key, const Layer& layer) = 0;
-  /// Digest of a file's content, remembered by path, inode, size and times.
-  virtual Result<std::string> FileDigest(const std::filesystem::path& file) = 0;
   /// By layer key: builds that need one layer at a time have it packed by the first of them.
   virtual Turns& turns() = 0;
 };

@@ -22,9 +22,11 @@ namespace {
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 Error Changed(const FileEntry& entry) {
+  const std::string what = entry.source_digest.empty()
+                               ? "was written while it was packed"
+                               : "no longer has the content " + entry.source_digest;
   return {.code = Code::kDataLoss,
-          .message = fmt::format("{} no longer has the content {}", entry.source.string(),
-                                 entry.source_digest),
+          .message = fmt::format("{} {}", entry.source.string(), what),
           .id = "Image.SourceChanged",
           .fix = "build again once nothing writes to the file"};
 }
@@ -92,13 +94,13 @@ class Packer {
       if (got < 0) return SystemError(source, errno);
       if (got == 0) return Changed(item.entry);
       const auto bytes = std::span<const std::byte>(piece_).first(static_cast<std::size_t>(got));
-      if (!item.remembered) content.Update(bytes);
+      if (!item.state) content.Update(bytes);
       TRY(Write(bytes));
       left -= got;
     }
-    const std::string digest = item.remembered ? TRY(context_.cache.FileDigest(item.entry.source))
-                                               : content.Finish().text();
-    if (digest != item.entry.source_digest) return Changed(item.entry);
+    const bool same = item.state ? TRY(StateOf(item.entry.source)) == *item.state
+                                 : content.Finish().text() == item.entry.source_digest;
+    if (!same) return Changed(item.entry);
     return {};
   }
 

@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include "base/digest.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "imagebuilder/entries.h"
 #include "imagebuilder/errors.h"
@@ -19,10 +17,25 @@ namespace slipway::imagebuilder {
 namespace {
 
 /// Grows whenever the same items would give other bytes.
-constexpr std::string_view kForm = "slipway layer 1: pax, gzip 6 in members of 1 MiB";
+constexpr std::string_view kForm = "slipway layer 2: pax, gzip 1 in members of 1 MiB";
 
 void AddField(std::string& text, std::string_view field) {
   fmt::format_to(std::back_inserter(text), "{}:{},", field.size(), field);
+}
+
+/// A state is told from a digest, and both from a text that looks like them.
+void AddContent(std::string& text, const LayerRecipe::Item& item) {
+  if (item.entry.source.empty()) {
+    AddField(text, "text");
+    AddField(text, item.entry.text);
+  } else if (item.state) {
+    AddField(text, "state");
+    AddField(text, fmt::format("{} {} {} {} {}", item.state->device, item.state->inode,
+                               item.state->size, item.state->modified_ns, item.state->changed_ns));
+  } else {
+    AddField(text, "digest");
+    AddField(text, item.entry.source_digest);
+  }
 }
 
 std::string KeyOf(const LayerRecipe& recipe) {
@@ -35,33 +48,31 @@ std::string KeyOf(const LayerRecipe& recipe) {
     AddField(text, std::to_string(static_cast<int>(entry.kind)));
     AddField(text, std::to_string(entry.mode));
     AddField(text, std::to_string(item.size));
-    AddField(text, entry.source.empty() ? entry.text : entry.source_digest);
+    AddContent(text, item);
     AddField(text, entry.link_target);
   }
   return Digest::OfText(text).text();
 }
 
-Result<LayerRecipe::Item> MakeItem(FileEntry entry, LayerCache& cache) {
+Result<LayerRecipe::Item> MakeItem(FileEntry entry) {
   if (entry.source.empty()) {
     const auto size = static_cast<std::int64_t>(entry.text.size());
     return LayerRecipe::Item{.entry = std::move(entry), .size = size};
   }
-  std::error_code failed;
-  const std::uintmax_t size = std::filesystem::file_size(entry.source, failed);
-  if (failed) return SystemError(entry.source.string(), failed.value());
-  const auto bytes = TRY(Narrow<std::int64_t>(size));
+  std::optional<FileState> state;
+  if (entry.source_digest.empty()) {
+    state = TRY(SettledState(entry.source));
+    if (!state) entry.source_digest = TRY(Digest::OfFile(entry.source)).text();
+  } else {
+    entry.source_digest = TRY(Digest::Parse(entry.source_digest)).text();
+  }
+  const std::int64_t bytes = state ? state->size : TRY(StateOf(entry.source)).size;
   if (bytes > limits::kBlobBytes) {
     return Error{.code = Code::kResourceExhausted,
                  .message = fmt::format("{}: {} bytes are too many for a layer",
                                         entry.source.string(), bytes)};
   }
-  const bool remembered = entry.source_digest.empty();
-  if (remembered) {
-    entry.source_digest = TRY(cache.FileDigest(entry.source));
-  } else {
-    entry.source_digest = TRY(Digest::Parse(entry.source_digest)).text();
-  }
-  return LayerRecipe::Item{.entry = std::move(entry), .size = bytes, .remembered = remembered};
+  return LayerRecipe::Item{.entry = std::move(entry), .size = bytes, .state = state};
 }
 
 /// Only its key is known; the files are listed when it must be packed.
@@ -119,7 +130,7 @@ Result<LayerRecipe> MakeRecipe(const LayerType& type, std::vector<FileEntry> fil
   std::vector<FileEntry> arranged = TRY(ArrangeEntries(std::move(files)));
   for (FileEntry& entry : arranged) {
     if (context.cancelled && context.cancelled()) return Cancelled();
-    recipe.items.push_back(TRY(MakeItem(std::move(entry), context.cache)));
+    recipe.items.push_back(TRY(MakeItem(std::move(entry))));
     const FileEntry& added = recipe.items.back().entry;
     const std::int64_t bytes = TarMemberBytes({.path = added.path,
                                                .kind = added.kind,

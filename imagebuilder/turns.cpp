@@ -29,4 +29,10 @@ Result<Turns::Turn> Turns::Take(const std::string& key, const std::function<bool
   return Turn(*this, key);
 }
 
+std::optional<Turns::Turn> Turns::TryTake(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  if (!held_.insert(key).second) return std::nullopt;
+  return Turn(*this, key);
+}
+
 }  // namespace slipway::imagebuilder

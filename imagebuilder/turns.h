@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -39,6 +40,8 @@ class Turns {
   /// Waits while somebody else holds the key. kUnavailable (id `Image.Cancelled`) once `cancelled`,
   /// which may be empty, says so.
   Result<Turn> Take(const std::string& key, const std::function<bool()>& cancelled);
+  /// Nothing while somebody else holds the key.
+  std::optional<Turn> TryTake(const std::string& key);
 
  private:
   std::mutex mutex_;  // guards held_

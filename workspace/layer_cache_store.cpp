@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 
-#include "imagebuilder/file_state.h"
 #include "workspace/layer_cache.h"
 
 namespace slipway::workspace {
 namespace {
 
-using imagebuilder::FileState;
 using imagebuilder::Turns;
 
 class StoredLayerCache final : public imagebuilder::LayerCache {
@@ -51,42 +49,9 @@ class StoredLayerCache final : public imagebuilder::LayerCache {
         values));
   }
 
-  Result<std::string> FileDigest(const std::filesystem::path& file) override {
-    const Turns::Turn turn = TRY(turns_.Take("file " + file.native(), {}));
-    const FileState before = TRY(imagebuilder::StateOf(file));
-    const std::string known = TRY(KnownDigest(file, before));
-    if (!known.empty()) return known;
-    const imagebuilder::StatedDigest read = TRY(imagebuilder::DigestOf(file, before));
-    if (read.state) TRY(Remember(file, *read.state, read.digest));
-    return read.digest.text();
-  }
-
   Turns& turns() override { return turns_; }
 
  private:
-  Result<std::string> KnownDigest(const std::filesystem::path& file, const FileState& state) {
-    const std::array<SqlValue, 6> values{file.string(), state.device,      state.inode,
-                                         state.size,    state.modified_ns, state.changed_ns};
-    std::string digest;
-    TRY(database_.Query(
-        "SELECT digest FROM file_digests WHERE path = ? AND device = ? AND inode = ? AND size = ?"
-        " AND modified_ns = ? AND changed_ns = ?",
-        values, [&digest](const Row& row) { digest = row.Text(0); }));
-    return digest;
-  }
-
-  Result<void> Remember(const std::filesystem::path& file, const FileState& state,
-                        const Digest& digest) {
-    const std::array<SqlValue, 7> values{file.string(), state.device,      state.inode,
-                                         state.size,    state.modified_ns, state.changed_ns,
-                                         digest.text()};
-    TRY(database_.Execute(
-        "INSERT OR REPLACE INTO file_digests (path, device, inode, size, modified_ns, changed_ns,"
-        " digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        values));
-    return {};
-  }
-
   Turns turns_;
   Database& database_;
   BlobStore& blobs_;

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Work that several builds need at once, and work that is done before any of them.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <string>
@@ -57,6 +61,17 @@ TEST(Turns, OtherKeysDoNotWait) {
   const auto one = turns.Take("one", {});
   const auto two = turns.Take("two", [] { return true; });
   EXPECT_TRUE(one && two);
+}
+
+TEST(Turns, WhoDoesNotWaitGetsAKeyOnlyWhereItIsFree) {
+  Turns turns;
+  {
+    const auto held = turns.TryTake("key");
+    ASSERT_TRUE(held);
+    EXPECT_FALSE(turns.TryTake("key"));
+    EXPECT_TRUE(turns.TryTake("other"));
+  }
+  EXPECT_TRUE(turns.Take("key", [] { return true; }));
 }
 
 TEST(Turns, AWaiterCanGiveUp) {
@@ -147,9 +162,12 @@ TEST(Builds, OneThatWaitsForAnotherCanBeCancelled) {
 
 class Ahead : public ::testing::Test {
  protected:
-  Result<std::vector<Layer>> Pack(std::function<bool()> cancelled = {}) {
-    BuildContext context{
-        .blobs = place_.blobs(), .cache = *cache_, .cancelled = std::move(cancelled)};
+  Result<std::vector<Layer>> Pack(std::function<bool()> cancelled = {},
+                                  std::function<void(std::string_view)> progress = {}) {
+    BuildContext context{.blobs = place_.blobs(),
+                         .cache = *cache_,
+                         .progress = std::move(progress),
+                         .cancelled = std::move(cancelled)};
     return PackAhead({.models = {}, .server_program = "/bin/cat"}, context,
                      {.shared = place_ / "shared", .scratch = place_ / "scratch"});
   }
@@ -233,6 +251,59 @@ TEST_F(Ahead, ATreeThatIsGoneIsMadeAgain) {
   ASSERT_TRUE(Pack());
   fs::remove_all(place_ / "shared");
   ASSERT_TRUE(Pack());
+  EXPECT_EQ(Entries(place_ / "shared"), 1);
+}
+
+/// The build packs what else it needs, and waits for the packing that is under way.
+TEST_F(Ahead, ABuildThatComesMeanwhileDoesNotRepeatThePacking) {
+  Packings packings;
+  std::promise<void> begun, others_stored;
+  std::future<void> others_are_stored = others_stored.get_future();
+  std::atomic<bool> waited = false;
+  auto ahead = std::async(std::launch::async, [&] {
+    return Pack({}, [&](std::string_view line) {
+      packings.Note(line);
+      if (!line.starts_with("layer server: packing")) return;
+      begun.set_value();
+      waited = others_are_stored.wait_for(std::chrono::minutes(1)) == std::future_status::ready;
+    });
+  });
+  begun.get_future().wait();
+  BuildContext context{
+      .blobs = place_.blobs(), .cache = *cache_, .progress = [&](std::string_view line) {
+        packings.Note(line);
+        if (line.starts_with("layer config: stored")) others_stored.set_value();
+      }};
+  const auto image = Build(MakeSpec(place_), context);
+  const auto layers = ahead.get();
+  ASSERT_TRUE(layers) << layers.error().message;
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_TRUE(waited) << "the other layers were packed while the server's was";
+  EXPECT_EQ(image->layers.front(), layers->front());
+  EXPECT_GE(packings.counts().size(), 3U);
+  for (const auto& [layer, count] : packings.counts()) EXPECT_EQ(count, 1) << layer;
+}
+
+TEST_F(Ahead, KilledInTheMiddleLeavesNothingHalf) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int polls = 0;
+    const auto refused = Pack([&] {
+      if (place_.FilesStored() > 0 && ++polls == 4) ::kill(::getpid(), SIGKILL);
+      return false;
+    });
+    ::_exit(refused ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << status;
+  EXPECT_EQ(Entries(place_ / "shared"), 0);
+  ASSERT_TRUE(BlobStore::Open(place_ / "blobs"));
+  EXPECT_EQ(place_.FilesStored(), 0);
+
+  const auto layers = Pack();
+  ASSERT_TRUE(layers) << layers.error().message;
+  EXPECT_TRUE(place_.blobs().Verify(*Digest::Parse(layers->front().blob.digest)));
   EXPECT_EQ(Entries(place_ / "shared"), 1);
 }
 

@@ -334,6 +334,49 @@ TEST(Build, NoticesASourceThatIsNotWhatItsDigestSays) {
   EXPECT_NE(image.error().message.find("digits/model.onnx"), std::string::npos);
 }
 
+/// The scoring server as a file of the test's own.
+fs::path CopyOfServer(const BlobFixture& place) {
+  return place.Write("server", testing::Slurp("/bin/cat"));
+}
+
+TEST(Build, NoticesAServerThatIsWrittenWhileItIsPacked) {
+  BlobFixture place;
+  BuildSpec spec = MakeSpec(place);
+  spec.server_program = CopyOfServer(place);
+  const auto cache = MakeMemoryLayerCache();
+  BuildContext context{
+      .blobs = place.blobs(), .cache = *cache, .progress = [&](std::string_view line) {
+        if (line.starts_with("layer server: packing")) CopyOfServer(place);
+      }};
+  const auto image = Build(spec, context);
+  ASSERT_FALSE(image.has_value());
+  EXPECT_EQ(image.error().id, "Image.SourceChanged");
+  EXPECT_NE(image.error().message.find("server was written while it was packed"),
+            std::string::npos);
+  EXPECT_EQ(place.FilesStored(), 0);
+}
+
+TEST(Build, PacksAServerAgainThatWasWrittenAgain) {
+  BlobFixture place;
+  BuildSpec spec = MakeSpec(place);
+  spec.server_program = CopyOfServer(place);
+  const auto cache = MakeMemoryLayerCache();
+  BuildContext context{.blobs = place.blobs(), .cache = *cache};
+  const auto first = Build(spec, context);
+  ASSERT_TRUE(first.has_value()) << first.error().message;
+  CopyOfServer(place);
+  const auto same = Build(spec, context);
+  ASSERT_TRUE(same.has_value()) << same.error().message;
+  EXPECT_EQ(same->manifest.digest, first->manifest.digest);
+  std::string other = testing::Slurp(spec.server_program);
+  other.back() = static_cast<char>(other.back() ^ 1);
+  place.Write("server", other);
+  const auto changed = Build(spec, context);
+  ASSERT_TRUE(changed.has_value()) << changed.error().message;
+  EXPECT_NE(changed->layers.front().diff_id, first->layers.front().diff_id);
+  EXPECT_EQ(changed->layers.back(), first->layers.back());
+}
+
 TEST(Build, NamesTheSourceThatIsNotThere) {
   BlobFixture place;
   BuildSpec spec = MakeSpec(place);

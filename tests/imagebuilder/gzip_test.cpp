@@ -73,6 +73,23 @@ TEST(Gzip, DependsOnTheBytesAloneNotOnThePieces) {
   EXPECT_EQ(pieces, whole);
 }
 
+TEST(Gzip, DoesNotDependOnTheNumberOfThreads) {
+  const std::string text = RandomText(9'300'000, 7, 6);
+  const std::string whole = Gzip(text);
+  for (const std::size_t members_max : {1U, 2U, 7U, 64U}) {
+    std::string compressed;
+    GzipWriter writer(
+        [&](std::span<const std::byte> bytes) -> Result<void> {
+          compressed.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+          return {};
+        },
+        members_max);
+    ASSERT_TRUE(writer.Write(std::as_bytes(std::span(text))).has_value());
+    ASSERT_TRUE(writer.Finish().has_value());
+    EXPECT_TRUE(compressed == whole) << members_max;
+  }
+}
+
 TEST(Gzip, HeaderHasNoTimeAndNoName) {
   const std::string bytes = Gzip("text");
   ASSERT_GT(bytes.size(), 10U);
