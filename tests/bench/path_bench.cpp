@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Times the path of templates/digits from a file to a scored answer, with the programs of this
 /// build and a state folder of its own.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -19,6 +21,7 @@
 #include "base/limits.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "tests/bench/phase_watch.h"
 #include "tests/bench/report.h"
 #include "workspace/api.h"
 
@@ -58,6 +61,9 @@ class Bench {
     environment_ = {"SLIPWAY_STATE=" + state_.string(), "HOME=" + folder_.string(),
                     "PATH=/usr/bin:/bin"};
   }
+
+  /// What the deploys did when, for people.
+  const std::string& phases() const { return phases_; }
 
   Result<std::vector<Figure>> Run() {
     TRY(ColdStart());
@@ -158,6 +164,7 @@ class Bench {
 
   Result<void> Deploy(const std::string& name, const std::string& what) {
     const std::string body = TRY(Sample(7));
+    PhaseWatch watch({.address = base_, .authorization = "Bearer " + token_}, Now);
     const double begin = Now();
     TRY(Slipway({"deploy", (Digits() / "digits.onnx").string(), "--name", name, "-q"}));
     const Json service = TRY(Call("GET", "/api/v1/workspaces/default/services/" + name));
@@ -165,6 +172,10 @@ class Bench {
     const bool right = TRY(Score(uri_, body, 7));
     if (!right) return Wrong("a wrong digit");
     figures_.push_back({what, "s", (Now() - begin) / 1000, 1});
+    phases_ += "\n" + what + ", its phases and when they began:\n";
+    for (const PhaseWatch::Phase& phase : watch.Finish()) {
+      phases_ += fmt::format("{:>8.3f} s  {}\n", (phase.at - begin) / 1000, phase.text);
+    }
     return {};
   }
 
@@ -239,16 +250,18 @@ class Bench {
   const fs::path folder_, state_;
   std::vector<std::string> environment_;
   std::unique_ptr<http::Client> client_ = http::MakeClient({});
-  std::string base_, token_, uri_;
+  std::string base_, token_, uri_, phases_;
   std::vector<Figure> figures_;
 };
 
 Result<int> Main(const fs::path& report) {
   const fs::path folder = TRY(MakeTempFolder(fs::temp_directory_path(), "slipway-bench-"));
-  auto figures = Bench(folder).Run();
+  Bench bench(folder);
+  auto figures = bench.Run();
   TRY(RemoveTree(folder));
   if (!figures) return figures.error();
   std::fputs(Table(*figures).c_str(), stdout);
+  std::fputs(bench.phases().c_str(), stdout);
   TRY(WriteReport(report, *figures));
   std::printf("\nwritten to %s\n", report.c_str());
   for (const Figure& figure : *figures) {
