@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/http/eagerness.h"
 
 namespace slipway::http {
 namespace {
@@ -45,9 +46,9 @@ class IoLoopTest : public ::testing::Test {
     return made.get();
   }
   /// Answers as many requests of the connection, each right behind the other, as make it one to
-  /// look at.
+  /// look at, even after a look that was disturbed.
   void TakeTurns(const void* connection) {
-    for (int i = 0; i < 40; ++i) const IoLoop::Turn turn(loop_, connection);
+    for (int i = 0; i <= Eagerness::kMost; ++i) const IoLoop::Turn turn(loop_, connection);
   }
   /// What a look brings when the connection has had the last turns. Where the machine keeps the
   /// thread from running for too long nobody looks, so it is tried again.
