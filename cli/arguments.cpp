@@ -140,6 +140,10 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
                   "every node")
       .capture_default_str();
   options
+      .add_option("--precision", session.precision,
+                  "fp32, or what products of weights are computed in where that gains: bf16, int8")
+      .capture_default_str();
+  options
       .add_option("--memory-limit", session.memory_limit,
                   "Most memory for weights, working memory and values, such as 512M or 2G; by "
                   "default what this process may use")
@@ -161,11 +165,13 @@ void AddSessionOptions(Options& options, SessionArguments& session) {
 Result<runtime::SessionOptions> ReadSession(const SessionArguments& session) {
   const runtime::Device device = TRY(runtime::DeviceFromName(session.device));
   const runtime::Accuracy accuracy = TRY(runtime::AccuracyFromName(session.accuracy));
+  const runtime::Precision precision = TRY(runtime::PrecisionFromName(session.precision));
   runtime::SessionOptions options{.device = device,
                                   .threads = session.threads,
                                   .passes = !session.no_passes,
                                   .reference = session.reference,
-                                  .accuracy = accuracy};
+                                  .accuracy = accuracy,
+                                  .precision = precision};
   if (!session.memory_limit.empty()) {
     Result<std::int64_t> bytes = ParseBytes("--memory-limit", session.memory_limit);
     if (!bytes) {

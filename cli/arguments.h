@@ -66,7 +66,7 @@ void AddVersionedName(Options& options, const std::string& kind, std::string& na
 
 /// `--device`, `--threads` and the rest of how a model file is run.
 struct SessionArguments {
-  std::string device = "cpu", accuracy = "standard";
+  std::string device = "cpu", accuracy = "standard", precision = "fp32";
   int threads = 0;
   bool reference = false, no_passes = false, deterministic = false;
   std::string memory_limit, choices;

@@ -65,6 +65,21 @@ Result<void> SetLimit(const char* name, int64_t given, std::int64_t& limit) {
   return {};
 }
 
+Result<Precision> PrecisionOf(std::int32_t given) {
+  switch (given) {
+    case SLIPWAY_PRECISION_FP32:
+      return Precision::kFloat32;
+    case SLIPWAY_PRECISION_BF16:
+      return Precision::kBfloat16;
+    case SLIPWAY_PRECISION_INT8:
+      return Precision::kInt8;
+    default:
+      return Error{.code = Code::kInvalidArgument,
+                   .message = "options: precision " + std::to_string(given) + " is not known",
+                   .id = "Usage"};
+  }
+}
+
 Result<SessionOptions> MakeOptions(const slipway_session_options& known) {
   SessionOptions options;
   if (known.device != SLIPWAY_CPU && known.device != SLIPWAY_CUDA) {
@@ -78,6 +93,7 @@ Result<SessionOptions> MakeOptions(const slipway_session_options& known) {
   options.reference = known.reference != 0;
   options.profile = known.profile != 0;
   options.accuracy = known.strict_accuracy != 0 ? Accuracy::kStrict : Accuracy::kStandard;
+  options.precision = TRY(PrecisionOf(known.precision));
   TRY(SetLimit("memory_bytes", known.memory_bytes, options.limits.memory_bytes));
   TRY(SetLimit("tensor_bytes", known.tensor_bytes, options.limits.tensor_bytes));
   TRY(SetLimit("string_bytes", known.string_bytes, options.limits.string_bytes));
@@ -158,7 +174,9 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
                             " outputs, the model has " + std::to_string(all)};
   }
   if (output_count == 0) return {};
-  auto values = TRY(RunInto(*session.session, feeds, names, memory, limits));
+  std::vector<Value> values(memory.begin(), memory.end());
+  values.resize(output_count);
+  TRY(RunInto(*session.session, feeds, names, values, limits));
   std::vector<std::unique_ptr<slipway_value>> made(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!memory.empty() && !memory[i].is_none()) continue;

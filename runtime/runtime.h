@@ -94,6 +94,25 @@ enum class Accuracy : std::uint8_t {
 /// `standard` or `strict`; kInvalidArgument naming them for another.
 Result<Accuracy> AccuracyFromName(std::string_view name);
 
+/// In what the products of weights (Conv, MatMul, Gemm) are computed, where that gains; inputs,
+/// outputs and all else stay as they are. Their errors are those of rounding what is multiplied:
+/// weights once, and what they are multiplied by at each run.
+enum class Precision : std::uint8_t {
+  kFloat32,
+  kBfloat16,  ///< to bfloat16; sums are of float32
+  /// To 8 bits of the largest number of a weight's output channel, of a row or of an image, with a
+  /// sign; sums are exact.
+  kInt8,
+};
+/// `fp32`, `bf16`, `int8`
+std::string_view PrecisionName(Precision precision);
+/// kInvalidArgument naming these for another.
+Result<Precision> PrecisionFromName(std::string_view name);
+/// Whether this processor has instructions for it; where it has none, products are float32.
+bool HasPrecision(Precision precision);
+/// One line that says so where it has none, else empty.
+std::string PrecisionWarning(Precision precision);
+
 struct SessionOptions {
   Device device = Device::kCpu;
   int threads = 0;         ///< for one run; 0: one per core this process may use
@@ -101,6 +120,7 @@ struct SessionOptions {
   bool reference = false;  ///< only reference kernels, for comparison
   bool profile = false;    ///< keep the time each node took
   Accuracy accuracy = Accuracy::kStandard;
+  Precision precision = Precision::kFloat32;
   SessionLimits limits = {};
 };
 

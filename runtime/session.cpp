@@ -10,6 +10,7 @@
 
 #include "runtime/bounds.h"
 #include "runtime/device/device.h"
+#include "runtime/graph/emptied.h"
 #include "runtime/graph/error_text.h"
 #include "runtime/graph/explain.h"
 #include "runtime/graph/feeds.h"
@@ -25,10 +26,11 @@ namespace slipway::runtime {
 namespace {
 
 constexpr std::size_t kVariantsKept = 8;
+constexpr std::size_t kCallsKept = 16;
 
 /// The model optimised for one set of initialisers that are fed instead.
 struct Variant {
-  Optimized optimized;
+  std::map<std::string, std::int64_t> changes;  ///< per pass
   std::unique_ptr<GraphRunner> runner;
 };
 
@@ -49,6 +51,24 @@ SessionOptions Settled(SessionOptions options, const Model& model) {
     limits.memory_bytes = UsableMemoryBytes() + model.info().parameter_bytes;
   }
   return options;
+}
+
+Result<void> CheckPrecision(const SessionOptions& options) {
+  if (options.accuracy != Accuracy::kStrict || options.precision == Precision::kFloat32) return {};
+  return Error{.code = Code::kInvalidArgument,
+               .message = fmt::format("precision {} rounds more than strict accuracy lets it",
+                                      PrecisionName(options.precision)),
+               .id = "Usage",
+               .fix = "leave one of them out"};
+}
+
+/// What Explain says of a precision other than that of the model.
+std::string PrecisionText(Precision precision) {
+  if (precision == Precision::kFloat32) return "";
+  const std::string warning = PrecisionWarning(precision);
+  if (!warning.empty()) return warning + '\n';
+  return fmt::format("precision {}: of nodes whose kernels are named so\n",
+                     PrecisionName(precision));
 }
 
 Result<void> CheckLimits(const SessionLimits& limits) {
@@ -103,6 +123,15 @@ Result<Value> Owned(Value value) {
   return value;
 }
 
+/// What a run works with; kept between runs, used by one at a time. Per output of the model:
+/// whether it is wanted, memory for it (no items where no output has any), and what was made.
+struct Call {
+  std::vector<bool> wanted;
+  std::vector<Value> memory = {};
+  std::vector<Value> inputs = {};
+  std::vector<Value> made = {};
+};
+
 class GraphSession final : public Session {
  public:
   /// `tuner` may be null.
@@ -120,10 +149,12 @@ class GraphSession final : public Session {
 
   Result<std::vector<Value>> Run(const Feeds& feeds, std::span<const std::string> outputs,
                                  const RunLimits& limits) override {
-    return RunInto(feeds, outputs, {}, limits);
+    std::vector<Value> values(outputs.empty() ? model_.outputs().size() : outputs.size());
+    TRY(RunInto(feeds, outputs, values, limits));
+    return values;
   }
-  Result<std::vector<Value>> RunInto(const Feeds& feeds, std::span<const std::string> outputs,
-                                     std::span<const Value> memory, const RunLimits& limits);
+  Result<void> RunInto(const Feeds& feeds, std::span<const std::string> outputs,
+                       std::span<Value> values, const RunLimits& limits);
   const Model& model() const override { return model_; }
   Result<std::string> Explain(const Feeds& feeds) override;
   std::vector<NodeProfile> Profile() const override;
@@ -134,18 +165,14 @@ class GraphSession final : public Session {
   Result<std::shared_ptr<const Plan>> PlanFor(const Feeds& feeds, std::shared_ptr<Variant>& used);
 
  private:
-  /// What is wanted of a run: of each of the model's outputs whether, and the memory for it; no
-  /// memory at all is none for any.
-  struct Wanted {
-    std::vector<bool> outputs;
-    std::vector<Value> memory = {};
-  };
-  Result<Wanted> WantedOf(std::span<const std::string> outputs,
-                          std::span<const Value> memory) const;
-  Result<std::vector<Value>> RunOnce(const Feeds& feeds, const Wanted& wanted);
-  Result<std::vector<Value>> RunVariant(const Variant& variant, const Feeds& feeds,
-                                        const Wanted& wanted);
-  Result<void> Deliver(const Wanted& wanted, std::span<Value> made) const;
+  Result<void> RunCall(const Feeds& feeds, std::span<const std::string> outputs,
+                       std::span<const Value> memory, Call& call);
+  Result<void> SetMemory(std::span<const std::string> outputs, std::span<const Value> memory,
+                         Call& call) const;
+  Result<void> RunOnce(const Feeds& feeds, Call& call);
+  Result<void> Deliver(Call& call) const;
+  Call TakeCall();
+  void GiveBack(Call call);
   Result<std::shared_ptr<const Plan>> PlanOf(const Variant& variant, const Feeds& feeds);
   /// Whether a variant had let go of the graph that was needed; the next ones will not.
   bool MustKeepGraph(const Error& error);
@@ -156,8 +183,9 @@ class GraphSession final : public Session {
   std::shared_ptr<DeviceContext> device_;
   std::shared_ptr<KernelTuner> tuner_;
   std::shared_ptr<MemoryBudget> memory_;
-  mutable std::mutex mutex_;  // guards variants_ and fixed_
+  mutable std::mutex mutex_;  // guards variants_, fixed_ and idle_
   bool fixed_;                ///< one plan will do
+  std::vector<Call> idle_;
   std::map<std::set<std::string>, std::shared_ptr<Variant>> variants_;
 };
 
@@ -169,16 +197,18 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
   const KernelChoice choice{.device = options_.device,
                             .reference = options_.reference,
                             .strict = options_.accuracy == Accuracy::kStrict,
+                            .precision = options_.precision,
                             .tuner = tuner_};
   auto variant = std::make_shared<Variant>();
   const PassOptions passes{.enabled = options_.passes, .without = {}, .choice = choice};
-  variant->optimized = TRY(Optimize(*model_.graph(), overridden, passes, *device_));
+  Optimized optimized = TRY(Optimize(*model_.graph(), overridden, passes, *device_));
   // Passes that were cut short are not to be kept.
   TRY(MayGoOn());
   variant->runner = std::make_unique<GraphRunner>(
-      std::move(variant->optimized.graph), device_,
+      optimized.graph, device_,
       GraphRunner::Options{
           .passes = passes, .profile = options_.profile, .fixed = fixed_ && overridden.empty()});
+  variant->changes = std::move(optimized.changes);
   if (variants_.size() >= kVariantsKept) variants_.erase(std::prev(variants_.end()));
   variants_.emplace(overridden, variant);
   return variant;
@@ -210,98 +240,108 @@ bool GraphSession::MustKeepGraph(const Error& error) {
   return true;
 }
 
-Result<std::vector<Value>> GraphSession::RunVariant(const Variant& variant, const Feeds& feeds,
-                                                    const Wanted& wanted) {
-  const auto inputs = TRY(InputValues(variant.runner->graph().input_infos, feeds));
-  return variant.runner->Run(inputs, wanted.outputs, wanted.memory);
+Call GraphSession::TakeCall() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return {};
+  Call call = std::move(idle_.back());
+  idle_.pop_back();
+  return call;
 }
 
-Result<GraphSession::Wanted> GraphSession::WantedOf(std::span<const std::string> outputs,
-                                                    std::span<const Value> memory) const {
-  Wanted wanted;
-  wanted.outputs = TRY(WantedOutputs(model_, outputs));
-  if (memory.empty()) return wanted;
+void GraphSession::GiveBack(Call call) {
+  for (auto* values : {&call.memory, &call.inputs, &call.made})
+    std::ranges::for_each(*values, Empty);
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kCallsKept) idle_.push_back(std::move(call));
+}
+
+Result<void> GraphSession::SetMemory(std::span<const std::string> outputs,
+                                     std::span<const Value> memory, Call& call) const {
   const auto infos = model_.outputs();
   const std::size_t count = outputs.empty() ? infos.size() : outputs.size();
   if (memory.size() != count) {
     return WrongMemory(
         fmt::format("there is memory for {} outputs, wanted are {}", memory.size(), count));
   }
-  wanted.memory.resize(infos.size());
+  const bool any = !std::ranges::all_of(memory, &Value::is_none);
+  call.memory.resize(any ? infos.size() : 0);
+  if (!any) return {};
+  if (!outputs.empty()) std::ranges::fill(call.memory, Value());
   for (std::size_t i = 0; i < count; ++i) {
     if (outputs.empty()) {
-      wanted.memory[i] = memory[i];
+      call.memory[i] = memory[i];
       continue;
     }
     if (!memory[i].is_none() && std::ranges::count(outputs, outputs[i]) > 1) {
       return WrongMemory(fmt::format("output '{}' is wanted twice, and has memory", outputs[i]));
     }
     const auto at = std::ranges::find(infos, outputs[i], &ValueInfo::name) - infos.begin();
-    wanted.memory[static_cast<std::size_t>(at)] = memory[i];
+    call.memory[static_cast<std::size_t>(at)] = memory[i];
   }
-  TRY(CheckMemory(infos, wanted.memory));
-  return wanted;
+  return CheckMemory(infos, call.memory);
 }
 
 /// Outputs where they are wanted, or else the caller's own.
-Result<void> GraphSession::Deliver(const Wanted& wanted, std::span<Value> made) const {
-  std::vector<ValueInfo> infos;
-  std::vector<Value> memory;
-  for (std::size_t i = 0; i < wanted.outputs.size() && !wanted.memory.empty(); ++i) {
-    if (!wanted.outputs[i]) continue;
-    infos.push_back(model_.outputs()[i]);
-    memory.push_back(wanted.memory[i]);
+Result<void> GraphSession::Deliver(Call& call) const {
+  for (std::size_t i = 0; i < call.made.size(); ++i) {
+    if (!call.wanted[i] || (!call.memory.empty() && !call.memory[i].is_none())) continue;
+    call.made[i] = TRY(Owned(std::move(call.made[i])));
+    HandOver(call.made[i]);
   }
-  for (std::size_t i = 0; i < made.size(); ++i) {
-    if (!memory.empty() && !memory[i].is_none()) continue;
-    made[i] = TRY(Owned(std::move(made[i])));
-    HandOver(made[i]);
-  }
-  return DeliverOutputs(infos, memory, made);
+  return DeliverOutputs(model_.outputs(), call.memory, call.made);
 }
 
-Result<std::vector<Value>> GraphSession::RunOnce(const Feeds& feeds, const Wanted& wanted) {
+Result<void> GraphSession::RunOnce(const Feeds& feeds, Call& call) {
   const auto overridden = TRY(OverriddenNames(model_, feeds));
-  auto variant = TRY(VariantFor(overridden));
-  auto made = RunVariant(*variant, feeds, wanted);
-  if (!made && MustKeepGraph(made.error())) {
-    variant = TRY(VariantFor(overridden));
-    made = RunVariant(*variant, feeds, wanted);
-  }
-  if (!made) return made;
-  TRY(Deliver(wanted, *made));
-  return made;
+  const auto run = [&]() -> Result<void> {
+    const auto variant = TRY(VariantFor(overridden));
+    TRY(InputValues(variant->runner->graph().input_infos, feeds, call.inputs));
+    return variant->runner->RunInto(call.inputs, call.wanted, call.memory, call.made);
+  };
+  auto done = run();
+  if (!done && MustKeepGraph(done.error())) done = run();
+  TRY(std::move(done));
+  return Deliver(call);
 }
 
-Result<std::vector<Value>> GraphSession::RunInto(const Feeds& feeds,
-                                                 std::span<const std::string> outputs,
-                                                 std::span<const Value> memory,
-                                                 const RunLimits& limits) {
-  const Wanted wanted = TRY(Readable(WantedOf(outputs, memory)));
+Result<void> GraphSession::RunCall(const Feeds& feeds, std::span<const std::string> outputs,
+                                   std::span<const Value> memory, Call& call) {
+  TRY(WantedOutputs(model_, outputs, call.wanted));
+  TRY(SetMemory(outputs, memory, call));
+  call.made.resize(model_.outputs().size());
+  auto done = Held([&] { return RunOnce(feeds, call); });
+  if (done || done.error().id != "Run.MemoryLimit") return done;
+  // What is kept for the next runs of other shapes may be what there was no room for.
+  DropIdle();
+  std::ranges::for_each(call.made, Empty);
+  return Held([&] { return RunOnce(feeds, call); });
+}
+
+Result<void> GraphSession::RunInto(const Feeds& feeds, std::span<const std::string> outputs,
+                                   std::span<Value> values, const RunLimits& limits) {
   const ThreadScope threads(device_->threads());
   Bounds bounds(memory_, limits);
   const BoundsScope scope(&bounds);
-  auto made = Held([&] { return RunOnce(feeds, wanted); });
-  if (!made && made.error().id == "Run.MemoryLimit") {
-    // What is kept for the next runs of other shapes may be what there was no room for.
-    DropIdle();
-    made = Held([&] { return RunOnce(feeds, wanted); });
+  Call call = TakeCall();
+  TRY(Readable(RunCall(feeds, outputs, values, call)));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].is_none()) continue;
+    if (outputs.empty()) {
+      values[i] = std::move(call.made[i]);
+      continue;
+    }
+    const auto infos = model_.outputs();
+    const auto at = std::ranges::find(infos, outputs[i], &ValueInfo::name) - infos.begin();
+    values[i] = call.made[static_cast<std::size_t>(at)];
   }
-  if (!made) return Readable(std::move(made));
-  if (outputs.empty()) return made;
-  std::vector<Value> ordered;
-  for (const std::string& name : outputs) {
-    std::size_t at = 0;
-    for (std::size_t i = 0; model_.outputs()[i].name != name; ++i) at += wanted.outputs[i] ? 1 : 0;
-    const bool again = std::ranges::count(outputs, name) > 1;
-    ordered.push_back(again ? (*made)[at] : std::move((*made)[at]));
-  }
-  return ordered;
+  GiveBack(std::move(call));
+  return {};
 }
 
 Result<std::shared_ptr<const Plan>> GraphSession::PlanOf(const Variant& variant,
                                                          const Feeds& feeds) {
-  const auto inputs = TRY(InputValues(variant.runner->graph().input_infos, feeds));
+  std::vector<Value> inputs;
+  TRY(InputValues(variant.runner->graph().input_infos, feeds, inputs));
   return variant.runner->PlanFor(inputs, std::vector<bool>(model_.outputs().size(), true));
 }
 
@@ -323,9 +363,9 @@ Result<std::shared_ptr<const Plan>> GraphSession::PlanFor(const Feeds& feeds,
 Result<std::string> GraphSession::Explain(const Feeds& feeds) {
   std::shared_ptr<Variant> variant;
   const auto plan = TRY(Readable(PlanFor(feeds, variant)));
-  auto changes = variant->optimized.changes;
+  auto changes = variant->changes;
   for (const auto& [pass, count] : plan->changes) changes[pass] += count;
-  return ExplainPlan(*plan, changes);
+  return PrecisionText(options_.precision) + ExplainPlan(*plan, changes);
 }
 
 Result<std::int64_t> GraphSession::WorkingBytes(const Feeds& feeds) {
@@ -344,12 +384,11 @@ std::vector<NodeProfile> GraphSession::Profile() const {
 
 }  // namespace
 
-Result<std::vector<Value>> RunInto(Session& session, const Feeds& feeds,
-                                   std::span<const std::string> outputs,
-                                   std::span<const Value> memory, const RunLimits& limits) {
+Result<void> RunInto(Session& session, const Feeds& feeds, std::span<const std::string> outputs,
+                     std::span<Value> values, const RunLimits& limits) {
   auto* own = dynamic_cast<GraphSession*>(&session);
   SLIPWAY_CHECK(own != nullptr);
-  return own->RunInto(feeds, outputs, memory, limits);
+  return own->RunInto(feeds, outputs, values, limits);
 }
 
 Result<std::int64_t> SessionFlops(Session& session, const Feeds& feeds) {
@@ -368,6 +407,7 @@ Result<std::unique_ptr<Session>> Session::Create(const Model& model, const Sessi
 Result<std::unique_ptr<Session>> CreateSession(const Model& model, const SessionOptions& options,
                                                const Tuning& tuning, const RunLimits& limits) {
   TRY(CheckLimits(options.limits));
+  TRY(CheckPrecision(options));
   auto device = TRY(MakeDeviceContext(options.device, options.threads));
   ShareWeights(*device, model.graph()->packed);
   const bool tunes = tuning.measured && (tuning.budget.count() > 0 || tuning.measured->size() > 0);

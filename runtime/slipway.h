@@ -322,6 +322,14 @@ SLIPWAY_API void slipway_cancel_release(slipway_cancel *cancel);
 
 typedef enum slipway_device { SLIPWAY_CPU = 0, SLIPWAY_CUDA = 1 } slipway_device;
 
+/** What numbers are rounded to before they are multiplied. */
+typedef enum slipway_precision {
+  SLIPWAY_PRECISION_FP32 = 0,
+  SLIPWAY_PRECISION_BF16 = 1, /**< sums are of float32 */
+  /** 8 bits of the largest number of an output channel, a row or an image; sums are exact. */
+  SLIPWAY_PRECISION_INT8 = 2
+} slipway_precision;
+
 typedef struct slipway_session_options {
   size_t struct_size; /**< sizeof(slipway_session_options) of the caller */
   int32_t device;     /**< slipway_device; SLIPWAY_CPU */
@@ -358,6 +366,12 @@ typedef struct slipway_session_options {
    * when inputs of other shapes come; 0: none. What is measured is added to choices_file.
    */
   int64_t tune_ms;
+  /**
+   * slipway_precision: in what products of weights (Conv, MatMul, Gemm) are computed, where that
+   * gains and the processor has instructions for it: slipway_session_warning tells where it has
+   * none. Inputs and outputs stay as they are.
+   */
+  int32_t precision;
 } slipway_session_options;
 
 /** Sets the size and all defaults. */

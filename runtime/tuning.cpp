@@ -182,6 +182,7 @@ Result<TunedSession> OpenTuned(const Model& model, const std::filesystem::path& 
                                const SessionOptions& options, const TuneOptions& tune,
                                const RunLimits& limits) {
   TunedSession tuned;
+  tuned.warning = PrecisionWarning(options.precision);
   if (!tune.deterministic) {
     tuned.file = tune.file.empty() && !model_file.empty() ? ChoicesFileOf(model_file) : tune.file;
     tuned.measured = std::make_shared<MeasuredKernels>();

@@ -32,7 +32,7 @@ struct Arguments {
   std::string model, script, name, python, conda;
   std::vector<std::string> keep;
   bool fresh = false;
-  std::string memory_limit;
+  std::string memory_limit, precision;
   double time_limit = 0, tune_seconds = 0;
   bool deterministic = false;
   int port = 5001, threads = 0;
@@ -130,6 +130,9 @@ void AddLimits(const Arguments& arguments, std::vector<std::string>& words) {
   }
   if (arguments.tune_seconds > 0) {
     words.insert(words.end(), {"--tune", fmt::format("{}", arguments.tune_seconds)});
+  }
+  if (!arguments.precision.empty()) {
+    words.insert(words.end(), {"--precision", arguments.precision});
   }
   if (arguments.deterministic) words.emplace_back("--deterministic");
 }
@@ -287,6 +290,10 @@ Body Bind(Options& options) {
                   "choices beside the model")
       .type_name("SECONDS")
       .within(0.0, 3600.0);
+  options
+      .add_option("--precision", arguments->precision,
+                  "fp32, or what products of weights are computed in where that gains: bf16, int8")
+      .type_name("NAME");
   options.add_flag("--deterministic", arguments->deterministic,
                    "Kernels by rule alone, whatever choices lie beside the model");
   options.add_option("--port", arguments->port, "Port on 127.0.0.1")

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <set>
 
+#include "runtime/stored_bytes.h"
+
 namespace slipway::runtime {
 
 Tensor PackedWeights::Entry::Take() const {
@@ -35,11 +37,12 @@ Result<Tensor> PackedWeights::Get(const Tensor& source, const std::string& layou
     Tensor known = entry->second.Take();
     if (known.dtype() != DType::kUndefined) return known;
   }
+  const Tensor there = TRY(StoredWeights::Keep(source));
   Tensor packed = TRY(make());
   if (Tensor other = FindEqual(packed, layout, user); other.dtype() != DType::kUndefined) {
     packed = std::move(other);
   }
-  packed_.emplace(layout, Entry{.source = source.owner(),
+  packed_.emplace(layout, Entry{.source = StoredWeights::Identity(source),
                                 .packed = packed.owner(),
                                 .dtype = packed.dtype(),
                                 .shape = packed.shape(),

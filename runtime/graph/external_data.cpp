@@ -25,7 +25,7 @@ bool IsInside(const fs::path& folder, const fs::path& file) {
 
 }  // namespace
 
-Result<std::shared_ptr<const MappedFile>> ExternalData::Open(const std::string& location) {
+Result<std::shared_ptr<StoredBytes>> ExternalData::Open(const std::string& location) {
   if (auto known = files_.find(location); known != files_.end()) return known->second;
   if (location.find('\0') != std::string::npos) return Refused("", "has a zero byte in its name");
   const fs::path relative(location);
@@ -45,9 +45,9 @@ Result<std::shared_ptr<const MappedFile>> ExternalData::Open(const std::string& 
   }
   if (!IsInside(folder, file)) return Refused(location, "leaves the model's folder");
   if (!fs::is_regular_file(file, error)) return Refused(location, "is no regular file");
-  auto mapped = TRY(MappedFile::Open(file));
-  files_.emplace(location, mapped);
-  return mapped;
+  auto stored = StoredBytes::Of(file, TRY(MappedFile::Open(file)));
+  files_.emplace(location, stored);
+  return stored;
 }
 
 Result<Tensor> ExternalData::Read(DType dtype, const Shape& shape, const std::string& location,
@@ -58,11 +58,11 @@ Result<Tensor> ExternalData::Read(DType dtype, const Shape& shape, const std::st
     return Refused(
         location, fmt::format("has {} bytes; {} at offset {} are asked for", size, length, offset));
   }
-  const std::byte* at = file->bytes().data() + offset;
+  std::byte* const at = file->bytes().data() + offset;
   const auto alignment = static_cast<std::uintptr_t>(std::clamp(DTypeBits(dtype) / 8, 1, 8));
   const bool aligned = reinterpret_cast<std::uintptr_t>(at) % alignment == 0;
   if (aligned && dtype != DType::kBool && length > 0) {
-    return Tensor::Wrap(dtype, shape, file, const_cast<std::byte*>(at));
+    return file->View(dtype, shape, at, offset);
   }
   Tensor copy = TRY(Tensor::Make(dtype, shape));
   if (length > 0) std::memcpy(copy.raw(), at, static_cast<std::size_t>(length));

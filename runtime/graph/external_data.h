@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
 #include "base/result.h"
+#include "runtime/stored_bytes.h"
 #include "runtime/tensor.h"
 
 namespace slipway::runtime {
@@ -26,10 +26,10 @@ class ExternalData {
                       std::int64_t offset, std::int64_t length);
 
  private:
-  Result<std::shared_ptr<const MappedFile>> Open(const std::string& location);
+  Result<std::shared_ptr<StoredBytes>> Open(const std::string& location);
 
   std::filesystem::path folder_;
-  std::map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::map<std::string, std::shared_ptr<StoredBytes>> files_;
 };
 
 }  // namespace slipway::runtime

@@ -122,28 +122,30 @@ Result<std::set<std::string>> OverriddenNames(const Model& model, const Feeds& f
   return names;
 }
 
-Result<std::vector<Value>> InputValues(std::span<const ValueInfo> inputs, const Feeds& feeds) {
-  std::vector<Value> values;
-  values.reserve(inputs.size());
+Result<void> InputValues(std::span<const ValueInfo> inputs, const Feeds& feeds,
+                         std::vector<Value>& values) {
+  values.resize(inputs.size());
+  auto value = values.begin();
   for (const ValueInfo& info : inputs) {
     const auto fed = std::ranges::find(feeds, info.name, &Feeds::value_type::first);
     if (fed == feeds.end()) {
       if (info.type.kind == TypeInfo::Kind::kOptional) {
-        values.emplace_back();
+        *value++ = {};
         continue;
       }
       return Wrong("Input.Missing",
                    fmt::format("input '{}' ({}) is missing", info.name, ShapedTypeText(info.type)));
     }
     TRY(CheckInput(info, fed->second));
-    values.push_back(fed->second);
+    *value++ = fed->second;
   }
-  return values;
+  return {};
 }
 
-Result<std::vector<bool>> WantedOutputs(const Model& model, std::span<const std::string> names) {
+Result<void> WantedOutputs(const Model& model, std::span<const std::string> names,
+                           std::vector<bool>& wanted) {
   const auto outputs = model.outputs();
-  std::vector<bool> wanted(outputs.size(), names.empty());
+  wanted.assign(outputs.size(), names.empty());
   for (const std::string& name : names) {
     const auto found = std::ranges::find(outputs, name, &ValueInfo::name);
     if (found == outputs.end()) {
@@ -153,7 +155,7 @@ Result<std::vector<bool>> WantedOutputs(const Model& model, std::span<const std:
     }
     wanted[static_cast<std::size_t>(found - outputs.begin())] = true;
   }
-  return wanted;
+  return {};
 }
 
 Result<Feeds> ZeroFeeds(const Model& model, std::int64_t dimension) {

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "runtime/attributes.h"
 #include "runtime/runtime.h"
+#include "runtime/stored_bytes.h"
 
 /// The messages of onnx.proto as plain values. Text is a view into the serialised bytes.
 /// Read here rather than by protobuf so that weights need not be copied, newer fields are known,
@@ -71,6 +72,8 @@ struct Model {
 struct Source {
   /// Keeps the serialised bytes alive and may be written to; null: tensors are copied out.
   std::shared_ptr<const void> owner = nullptr;
+  /// The file that `owner` holds; null where the bytes are no file's.
+  std::shared_ptr<StoredBytes> stored = nullptr;
   /// Gives the bytes that a tensor keeps outside; null: refused.
   std::function<Result<Tensor>(DType dtype, const Shape& shape, const std::string& location,
                                std::int64_t offset, std::int64_t length)>

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/graph/onnx_reader.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <map>
 #include <set>
 
-#include "base/file.h"
 #include "base/limits.h"
 #include "runtime/graph/error_text.h"
 #include "runtime/graph/external_data.h"
 #include "runtime/graph/graph_builder.h"
 #include "runtime/graph/onnx_proto.h"
 #include "runtime/kernels/library.h"
+#include "runtime/stored_bytes.h"
 
 namespace slipway::runtime {
 namespace {
@@ -96,48 +92,10 @@ Result<std::shared_ptr<const GraphData>> Build(proto::Source& source, std::span<
   return std::shared_ptr<const GraphData>(std::move(graph));
 }
 
-struct FileBytes {
-  std::shared_ptr<void> owner;
-  std::span<std::byte> bytes;
-};
-
-Result<void> ReadAll(int fd, std::span<std::byte> into, const std::string& name) {
-  std::size_t done = 0;
-  while (done < into.size()) {
-    const ssize_t count = ::read(fd, into.data() + done, into.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(name, errno);
-    if (count == 0) return Invalid("it became shorter while it was read");
-    done += static_cast<std::size_t>(count);
-  }
-  return {};
-}
-
-Result<FileBytes> ReadWhole(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return SystemError(path.string(), errno);
-  struct stat status = {};
-  if (::fstat(fd.get(), &status) != 0) return SystemError(path.string(), errno);
-  if (!S_ISREG(status.st_mode)) {
-    return Error{.code = Code::kInvalidArgument,
-                 .message = fmt::format("{} is no regular file", path.string()),
-                 .id = "Model.Invalid"};
-  }
-  Tensor buffer = TRY(Tensor::Make(DType::kUint8, {status.st_size}));
-  FileBytes file{
-      .owner = std::const_pointer_cast<void>(buffer.owner()),
-      .bytes = {static_cast<std::byte*>(buffer.raw()), static_cast<std::size_t>(status.st_size)}};
-  TRY(ReadAll(fd.get(), file.bytes, path.string()));
-  return file;
-}
-
-}  // namespace
-
-Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
-                                                  std::span<std::byte> bytes,
-                                                  const ReaderOptions& options) {
+Result<std::shared_ptr<const GraphData>> ReadBytes(proto::Source source, std::span<std::byte> bytes,
+                                                   const ReaderOptions& options) {
   ExternalData external(options.folder);
-  proto::Source source{.owner = std::move(owner), .limits = options.limits};
+  source.limits = options.limits;
   if (!options.folder.empty()) {
     source.external = [&external](DType dtype, const Shape& shape, const std::string& location,
                                   std::int64_t offset, std::int64_t length) {
@@ -145,22 +103,34 @@ Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
     };
   }
   auto graph = Build(source, bytes, options);
-  if (graph) return graph;
+  if (graph) {
+    StoredWeights::LetGoUnkept(**graph);
+    return graph;
+  }
   Error error = std::move(graph).error();
   if (error.id.empty() && error.code == Code::kInvalidArgument) error.id = "Model.Invalid";
   return Readable(std::move(error));
 }
 
+}  // namespace
+
+Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
+                                                  std::span<std::byte> bytes,
+                                                  const ReaderOptions& options) {
+  return ReadBytes({.owner = std::move(owner)}, bytes, options);
+}
+
 Result<std::shared_ptr<const GraphData>> ReadOnnxFile(const std::filesystem::path& path,
                                                       ReaderOptions options) {
-  auto file = ReadWhole(path);
+  auto file = StoredBytes::Read(path);
   if (!file) {
     Error error = std::move(file).error();
     if (error.code == Code::kNotFound) error.id = "Model.FileNotFound";
     return Within("loading the model", std::move(error));
   }
   options.folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  auto graph = ReadOnnx(std::move(file->owner), file->bytes, options);
+  const std::span<std::byte> bytes = (*file)->bytes();
+  auto graph = ReadBytes({.owner = *file, .stored = *file}, bytes, options);
   if (!graph) return Within(path.string(), std::move(graph).error());
   return graph;
 }

@@ -25,7 +25,8 @@ Result<std::shared_ptr<const GraphData>> ReadOnnx(std::shared_ptr<void> owner,
                                                   std::span<std::byte> bytes,
                                                   const ReaderOptions& options);
 
-/// Reads a file into memory once, and ReadOnnx on it with the file's folder.
+/// Reads a file into memory, and ReadOnnx on it with the file's folder. Weights that no session
+/// keeps once one has kept them are let go of, and read again for the next (StoredBytes).
 Result<std::shared_ptr<const GraphData>> ReadOnnxFile(const std::filesystem::path& path,
                                                       ReaderOptions options);
 

@@ -116,7 +116,10 @@ std::optional<Tensor> Adopt(const Raw& raw, DType dtype, const Source& source) {
   const std::size_t off = reinterpret_cast<std::uintptr_t>(at) % AlignmentOf(dtype);
   if (off > raw.raw_header) return std::nullopt;
   if (off > 0) std::memmove(at - off, at, raw.raw.size());
-  return Tensor::Wrap(dtype, raw.dims, source.owner, at - off);
+  if (source.stored == nullptr || dtype == DType::kBool) {
+    return Tensor::Wrap(dtype, raw.dims, source.owner, at - off);
+  }
+  return source.stored->View(dtype, raw.dims, at - off, at - source.stored->bytes().data());
 }
 
 bool IsSixBit(DType dtype) { return dtype == DType::kFloat6E2M3 || dtype == DType::kFloat6E3M2; }

@@ -6,6 +6,7 @@
 
 #include "runtime/graph/rewriter.h"
 #include "runtime/pass.h"
+#include "runtime/stored_bytes.h"
 
 namespace slipway::runtime {
 namespace {
@@ -127,6 +128,9 @@ Result<Optimized> Optimize(const GraphData& graph, const std::set<std::string>& 
                            const PassOptions& options, DeviceContext& device) {
   auto copy = std::make_shared<GraphData>(graph);
   Override(*copy, overridden);
+  for (GraphValue& value : copy->values) {
+    value.constant = TRY(StoredWeights::Keep(value.constant));
+  }
   Optimizer optimizer(options, device);
   TRY(optimizer.Run(*copy));
   return Optimized{.graph = std::move(copy), .changes = optimizer.TakeChanges()};

@@ -6,15 +6,16 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <utility>
 
+#include "runtime/graph/emptied.h"
 #include "runtime/graph/feeds.h"
+#include "runtime/graph/plan.h"
 #include "runtime/kernels/in_place.h"
 
 namespace slipway::runtime {
 namespace {
 
-bool Fits(const Tensor& memory, DType dtype, const std::optional<Shape>& shape) {
+bool Fits(const Tensor& memory, DType dtype, const Shape& shape) {
   return memory.dtype() == dtype && memory.shape() == shape;
 }
 
@@ -45,38 +46,57 @@ Error WrongMemory(std::string message) {
           .fix = "give each output memory of its type and shape, or none"};
 }
 
-OutputPlaces::OutputPlaces(const Plan& plan, std::span<const Value> inputs,
-                           std::span<const Value> memory) {
-  if (memory.empty()) return;
+bool OutputPlaces::MeetsInputs(const GraphData& graph, std::span<const Value> inputs,
+                               const Tensor& memory, Wish& wish) {
+  wish.under = kNoValue;
+  wish.apart = true;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor* input = inputs[i].tensor();
+    if (input == nullptr || !Overlap(memory, *input)) continue;
+    const bool same = input->raw() == memory.raw() && input->bytes() == memory.bytes();
+    const std::size_t own = graph.inputs.size();
+    const ValueId id = i < own ? graph.inputs[i] : graph.captures[i - own];
+    wish.under = same && wish.apart ? id : kNoValue;
+    wish.apart = false;
+  }
+  return !wish.apart;
+}
+
+void OutputPlaces::Choose(const Plan& plan, std::span<const Value> inputs,
+                          std::span<const Value> memory) {
   const GraphData& graph = *plan.graph;
-  std::vector<ValueId> ids = graph.inputs;
-  ids.insert(ids.end(), graph.captures.begin(), graph.captures.end());
   bool shared = false;
+  wishes_.resize(memory.size());
   for (std::size_t i = 0; i < memory.size(); ++i) {
+    Wish& wish = wishes_[i];
+    wish.root = kNoValue;
     const Tensor* tensor = memory[i].tensor();
     if (tensor == nullptr || !plan.key.wanted[i]) continue;
-    Wish wish{.root = graph.outputs[i], .memory = *tensor};
-    const PlannedValue& value = plan.values[static_cast<std::size_t>(wish.root)];
+    const PlannedValue& value = plan.values[static_cast<std::size_t>(graph.outputs[i])];
+    ValueId root = graph.outputs[i];
+    const Shape* shape = &tensor->shape();
     if (value.place != Place::kLate) {
-      if (value.place != Place::kOwn || !Fits(*tensor, value.facts.dtype, value.facts.shape)) {
+      if (value.place != Place::kOwn || !Fits(*tensor, value.facts.dtype, *value.facts.shape)) {
         continue;
       }
       const ValueFacts& whole = plan.values[static_cast<std::size_t>(value.root)].facts;
       if (whole.dtype != tensor->dtype() || CountOf(*whole.shape) != tensor->size()) continue;
-      wish.root = value.root;
-      wish.memory = tensor->Reshaped(*whole.shape);
+      root = value.root;
+      shape = &*whole.shape;
     }
-    for (std::size_t j = 0; j < inputs.size(); ++j) {
-      const Tensor* input = inputs[j].tensor();
-      if (input == nullptr || !Overlap(*tensor, *input)) continue;
-      const bool same = input->raw() == tensor->raw() && input->bytes() == tensor->bytes();
-      wish.under = same && wish.apart ? ids[j] : kNoValue;
-      wish.apart = false;
-      shared = true;
+    wish.root = root;
+    if (*shape == tensor->shape()) {
+      wish.memory = memory[i];
+    } else {
+      wish.memory = Value(tensor->Reshaped(*shape));
     }
-    wishes_.push_back(std::move(wish));
+    shared = MeetsInputs(graph, inputs, *tensor, wish) || shared;
   }
   if (shared) CountReaders(plan);
+}
+
+void OutputPlaces::Forget() {
+  for (Wish& wish : wishes_) Empty(wish.memory);
 }
 
 void OutputPlaces::CountReaders(const Plan& plan) {
@@ -102,16 +122,19 @@ bool OutputPlaces::MayOverwrite(const Step& step, const PreparedNode& node, std:
          readers_[static_cast<std::size_t>(under)] == 1;
 }
 
-Result<Tensor> OutputPlaces::Make(const Step& step, const PreparedNode& node, ValueId id) const {
+Result<void> OutputPlaces::Make(const Step& step, const PreparedNode& node, ValueId id,
+                                Value& made) const {
   const auto& outputs = step.node->outputs;
   const auto index = static_cast<std::size_t>(std::ranges::find(outputs, id) - outputs.begin());
   const ValueFacts& facts = node.facts.outputs[index];
   const auto wish = std::ranges::find(wishes_, id, &Wish::root);
-  if (wish != wishes_.end() && Fits(wish->memory, facts.dtype, facts.shape) &&
+  if (wish != wishes_.end() && Fits(*wish->memory.tensor(), facts.dtype, *facts.shape) &&
       (wish->apart || MayOverwrite(step, node, index, wish->under))) {
-    return wish->memory;
+    made = wish->memory;
+  } else {
+    made = Value(TRY(Tensor::Make(facts.dtype, *facts.shape)));
   }
-  return Tensor::Make(facts.dtype, *facts.shape);
+  return {};
 }
 
 Result<void> CheckMemory(std::span<const ValueInfo> outputs, std::span<const Value> memory) {
@@ -134,7 +157,7 @@ Result<void> CheckMemory(std::span<const ValueInfo> outputs, std::span<const Val
   return {};
 }
 
-Result<void> DeliverOutputs(std::span<const ValueInfo> infos, std::span<const Value> memory,
+Result<void> DeliverOutputs(std::span<const ValueInfo> infos, std::span<Value> memory,
                             std::span<Value> outputs) {
   for (std::size_t i = 0; i < memory.size(); ++i) {
     const Tensor* place = memory[i].tensor();
@@ -153,9 +176,8 @@ Result<void> DeliverOutputs(std::span<const ValueInfo> infos, std::span<const Va
   }
   for (std::size_t i = 0; i < memory.size(); ++i) {
     if (memory[i].is_none()) continue;
-    const Value made = std::exchange(outputs[i], memory[i]);
-    const Tensor& from = *made.tensor();
-    Tensor& to = *outputs[i].tensor();
+    const Tensor& from = *outputs[i].tensor();
+    Tensor& to = *memory[i].tensor();
     if (from.raw() == to.raw() || from.bytes() == 0) continue;
     std::memcpy(to.raw(), from.raw(), static_cast<std::size_t>(from.bytes()));
   }

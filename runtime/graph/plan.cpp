@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/graph/plan.h"
 
+#include "runtime/graph/emptied.h"
+
 namespace slipway::runtime {
 namespace {
 
@@ -51,8 +53,13 @@ void Plan::GiveBack(std::unique_ptr<Frame> frame) const {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Place place = values[i].place;
     if (place == Place::kConstant || place == Place::kArena || place == Place::kNone) continue;
-    frame->values[i] = {};
+    if (place == Place::kLate) {
+      frame->values[i] = {};
+    } else {
+      Empty(frame->values[i]);
+    }
   }
+  frame->places.Forget();
   const std::lock_guard lock(mutex_);
   if (frames_.size() < kFramesKept) frames_.push_back(std::move(frame));
 }

@@ -14,6 +14,7 @@
 #include "runtime/graph/late_node.h"
 #include "runtime/graph/memory_plan.h"
 #include "runtime/graph/optimize.h"
+#include "runtime/graph/output_places.h"
 #include "runtime/graph/prepare.h"
 
 namespace slipway::runtime {
@@ -63,6 +64,7 @@ struct PlanKey {
 struct Frame {
   Tensor arena;
   std::vector<Value> values;
+  OutputPlaces places;
   std::vector<std::vector<const Value*>> inputs;  ///< per step
   std::vector<std::vector<Value*>> outputs;       ///< per step
 };
@@ -92,9 +94,10 @@ class Plan {
   mutable std::vector<std::unique_ptr<Frame>> frames_;
 };
 
-/// Plans `graph` for `key`. Errors name the node. With `only`, no other plan is made of the graph:
-/// constants are let go of as soon as kernels have them in forms of their own.
-Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const GraphData> graph, PlanKey key,
+/// Plans `graph` for `key`. Errors name the node. Constants that kernels have in forms of their own
+/// are let go of on the way. With `only`, no other plan is made of the graph: all of them; else
+/// those that can be had again, which `graph` only names from then on (StoredWeights).
+Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<GraphData> graph, PlanKey key,
                                              const PassOptions& options, DeviceContext& device,
                                              bool only = false);
 

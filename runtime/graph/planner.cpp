@@ -6,6 +6,7 @@
 #include "runtime/graph/part_places.h"
 #include "runtime/graph/plan.h"
 #include "runtime/kernels/holds_weights.h"
+#include "runtime/stored_bytes.h"
 
 namespace slipway::runtime {
 namespace {
@@ -18,9 +19,10 @@ constexpr int kMostRenewals = 16;
 /// Builds one plan: facts forward through the nodes, then kernels, places and offsets.
 class Planner {
  public:
-  /// `own`: the plan's graph, where its constants may be let go of; else null.
-  Planner(Plan& plan, const KernelChoice& choice, DeviceContext& device, GraphData* own = nullptr)
-      : plan_(plan), graph_(*plan.graph), own_(own), choice_(choice), device_(device) {}
+  /// `own`: the plan's graph. `source`: of which other plans may be made; else null.
+  Planner(Plan& plan, const KernelChoice& choice, DeviceContext& device, GraphData& own,
+          GraphData* source)
+      : plan_(plan), graph_(own), own_(own), source_(source), choice_(choice), device_(device) {}
 
   /// Facts of all values; nodes that follow from constants are evaluated.
   Result<void> Infer();
@@ -36,12 +38,14 @@ class Planner {
   Result<bool> FoldShape(const NodeData& node, const NodeFacts& facts);
   bool MayFold(const NodeData& node, const NodeFacts& facts) const;
   Result<void> SetConstant(ValueId id, Tensor tensor, bool from_weights);
-  void AddLate(std::size_t index, const std::vector<ValueFacts>& outputs);
+  Result<void> AddLate(std::size_t index, const std::vector<ValueFacts>& outputs);
   Result<void> AddKernel(std::size_t index, NodeFacts facts);
   void SetOutputs(const NodeData& node, const std::vector<ValueFacts>& outputs, bool late);
   bool MayShare(const Step& step) const;
   void Pin(ValueId id);
+  Result<void> Keep(ValueId id);
   void CountReaders();
+  Result<void> PrepareStep(Step& step);
   void LetGoOfWeights(const Step& step);
   void ChoosePlaces();
   Result<void> ChooseOffsets();
@@ -49,11 +53,13 @@ class Planner {
 
   Plan& plan_;
   const GraphData& graph_;
-  GraphData* own_;
+  GraphData& own_;
+  GraphData* source_;
   KernelChoice choice_;
   DeviceContext& device_;
   std::vector<bool> from_weights_;     ///< values that follow from initialisers alone
-  std::vector<std::int64_t> readers_;  ///< steps that read a value and do not hold it
+  std::vector<std::int64_t> readers_;  ///< of this plan, steps that read a value and do not hold it
+  std::vector<std::int64_t> source_readers_;  ///< of the source, nodes beyond those that hold it
 };
 
 Result<void> Planner::Infer() {
@@ -71,37 +77,74 @@ Result<void> Planner::Settle() {
   OverwriteSums(plan_);
   CountReaders();
   // From here on no step moves: kernels keep references to their node's facts.
-  if (choice_.tuner != nullptr) MeasureKernels(plan_, choice_, device_);
+  if (choice_.tuner != nullptr && choice_.tuner->left() > KernelTuner::Duration::zero()) {
+    for (std::size_t i = 0; i < plan_.values.size(); ++i) TRY(Keep(static_cast<ValueId>(i)));
+    MeasureKernels(plan_, choice_, device_);
+  }
   for (Step& step : plan_.steps) {
-    if (step.kind != Step::Kind::kKernel) continue;
-    TRY(ChooseKernel(*step.node, choice_, device_, step.prepared));
-    if (own_ != nullptr) LetGoOfWeights(step);
+    if (step.kind == Step::Kind::kKernel) TRY(PrepareStep(step));
   }
   TRY(ChooseOffsets());
   ChooseReleases();
   return {};
 }
 
+/// Has a constant of the graph there, for this plan.
+Result<void> Planner::Keep(ValueId id) {
+  if (id == kNoValue) return {};
+  Tensor& constant = own_.values[static_cast<std::size_t>(id)].constant;
+  if (At(id).facts.constant == &constant) constant = TRY(StoredWeights::Keep(constant));
+  return {};
+}
+
 void Planner::CountReaders() {
-  readers_.assign(plan_.values.size(), 0);
-  const auto count = [&](const std::vector<ValueId>& ids) {
+  const auto count = [](const std::vector<ValueId>& ids, std::vector<std::int64_t>& readers) {
     for (ValueId id : ids) {
-      if (id != kNoValue) ++readers_[static_cast<std::size_t>(id)];
+      if (id != kNoValue) ++readers[static_cast<std::size_t>(id)];
     }
   };
-  count(graph_.outputs);
+  readers_.assign(plan_.values.size(), 0);
+  count(graph_.outputs, readers_);
   for (const Step& step : plan_.steps) {
-    count(step.node->inputs);
-    count(step.node->captures);
+    count(step.node->inputs, readers_);
+    count(step.node->captures, readers_);
+  }
+  if (source_ == nullptr) return;
+  source_readers_.assign(source_->values.size(), 0);
+  count(source_->outputs, source_readers_);
+  for (const NodeData& node : source_->nodes) {
+    count(node.inputs, source_readers_);
+    count(node.captures, source_readers_);
   }
 }
 
-void Planner::LetGoOfWeights(const Step& step) {
+/// What kernels hold in forms of their own they look up, or make, without a plan's help; all else
+/// that they are given has to be there.
+Result<void> Planner::PrepareStep(Step& step) {
+  const std::vector<ValueId>& inputs = step.node->inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (i != 1) TRY(Keep(inputs[i]));
+  }
+  TRY(ChooseKernel(*step.node, choice_, device_, step.prepared));
   const auto* holder = dynamic_cast<const HoldsWeights*>(step.prepared.executable.get());
-  if (holder == nullptr || !holder->holds_weights()) return;
+  if (holder != nullptr && holder->holds_weights()) {
+    LetGoOfWeights(step);
+  } else if (inputs.size() > 1) {
+    TRY(Keep(inputs[1]));
+  }
+  return {};
+}
+
+void Planner::LetGoOfWeights(const Step& step) {
   const ValueId id = step.node->inputs[1];
-  Tensor& weights = own_->values[static_cast<std::size_t>(id)].constant;
-  if (--readers_[static_cast<std::size_t>(id)] > 0 || At(id).facts.constant != &weights) return;
+  const auto at = static_cast<std::size_t>(id);
+  Tensor& weights = own_.values[at].constant;
+  if (At(id).facts.constant != &weights) return;
+  if (at < source_readers_.size() && --source_readers_[at] == 0) {
+    Tensor& named = source_->values[at].constant;
+    named = StoredWeights::Name(named);
+  }
+  if (--readers_[at] > 0) return;
   weights = {};
   At(id).facts.constant = nullptr;
   At(id).place = Place::kNone;
@@ -163,8 +206,7 @@ Result<void> Planner::AddNode(std::size_t index) {
   }
   NodeFacts facts = MakeFacts(node, std::move(inputs));
   if (late) {
-    AddLate(index, TRY(OutputsFromSignature(node, facts)));
-    return {};
+    return AddLate(index, TRY(OutputsFromSignature(node, facts)));
   }
   facts.outputs = TRY(InferOutputs(node, facts));
   if (TRY(FoldShape(node, facts))) return {};
@@ -174,10 +216,7 @@ Result<void> Planner::AddNode(std::size_t index) {
     if (node.outputs[i] == kNoValue || output.kind != TypeInfo::Kind::kTensor) continue;
     late = late || !output.shape || output.dtype == DType::kUndefined;
   }
-  if (late) {
-    AddLate(index, facts.outputs);
-    return {};
-  }
+  if (late) return AddLate(index, facts.outputs);
   return AddKernel(index, std::move(facts));
 }
 
@@ -227,6 +266,7 @@ Result<bool> Planner::Fold(const NodeData& node, const NodeFacts& facts) {
     from_weights =
         from_weights && (absent || from_weights_[static_cast<std::size_t>(node.inputs[i])]);
   }
+  for (ValueId id : node.inputs) TRY(Keep(id));
   auto outputs = TRY(EvaluateNode(node, inputs, choice_, device_));
   const bool all_tensors = std::ranges::all_of(
       outputs, [](const Value& value) { return value.is_none() || value.tensor() != nullptr; });
@@ -252,10 +292,11 @@ void Planner::SetOutputs(const NodeData& node, const std::vector<ValueFacts>& ou
   }
 }
 
-void Planner::AddLate(std::size_t index, const std::vector<ValueFacts>& outputs) {
+Result<void> Planner::AddLate(std::size_t index, const std::vector<ValueFacts>& outputs) {
   const NodeData& node = graph_.nodes[index];
   std::vector<const Tensor*> known;
   for (ValueId id : node.inputs) {
+    TRY(Keep(id));
     known.push_back(id == kNoValue ? nullptr : At(id).facts.constant);
   }
   SetOutputs(node, outputs, true);
@@ -264,6 +305,7 @@ void Planner::AddLate(std::size_t index, const std::vector<ValueFacts>& outputs)
        .index = index,
        .kind = Step::Kind::kLate,
        .late = std::make_unique<LateNode>(node, choice_, device_, std::move(known))});
+  return {};
 }
 
 Result<void> Planner::AddKernel(std::size_t index, NodeFacts facts) {
@@ -385,42 +427,37 @@ void Planner::ChooseReleases() {
 
 }  // namespace
 
-Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const GraphData> graph, PlanKey key,
+Result<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<GraphData> graph, PlanKey key,
                                              const PassOptions& options, DeviceContext& device,
                                              bool only) {
+  GraphData* const source = only ? nullptr : graph.get();
+  auto own = only ? std::move(graph) : std::make_shared<GraphData>(*graph);
   auto plan = std::make_shared<Plan>();
-  plan->graph = std::move(graph);
   plan->key = std::move(key);
-  std::shared_ptr<GraphData> own;
+  bool unfinished = true;
   for (int renewals = 0;; ++renewals) {
-    auto better = std::make_shared<Plan>();
-    bool unfinished = false;
-    {
-      Planner first(*plan, options.choice, device);
-      TRY(first.Infer());
-      std::vector<ValueFacts> facts;
-      for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
-      const bool may_renew = renewals < kMostRenewals;
-      auto special = TRY(Specialise(plan->graph, facts, options, device, may_renew));
-      for (const auto& [pass, count] : special.changes) plan->changes[pass] += count;
-      if (!only && special.graph == plan->graph) {
-        TRY(first.Settle());
-        return std::shared_ptr<const Plan>(std::move(plan));
-      }
-      unfinished = special.unfinished;
-      if (only && !unfinished) own = std::make_shared<GraphData>(*special.graph);
-      better->graph = own != nullptr ? own : std::move(special.graph);
+    plan->graph = own;
+    Planner planner(*plan, options.choice, device, *own, source);
+    TRY(planner.Infer());
+    std::vector<ValueFacts> facts;
+    for (const PlannedValue& value : plan->values) facts.push_back(value.facts);
+    Optimized special{.graph = own, .changes = {}};
+    if (unfinished) {
+      special = TRY(Specialise(own, facts, options, device, renewals < kMostRenewals));
     }
+    for (const auto& [pass, count] : special.changes) plan->changes[pass] += count;
+    if (special.graph == own) {
+      TRY(planner.Settle());
+      return std::shared_ptr<const Plan>(std::move(plan));
+    }
+    unfinished = special.unfinished;
+    auto better = std::make_shared<Plan>();
     better->changes = std::move(plan->changes);
     better->key = std::move(plan->key);
     better->folded = plan->folded;
+    own = std::make_shared<GraphData>(*special.graph);
     plan = std::move(better);
-    if (!unfinished) break;
   }
-  Planner second(*plan, options.choice, device, own.get());
-  TRY(second.Infer());
-  TRY(second.Settle());
-  return std::shared_ptr<const Plan>(std::move(plan));
 }
 
 }  // namespace slipway::runtime

@@ -20,6 +20,7 @@ struct KernelChoice {
   Device device = Device::kCpu;
   bool reference = false;  ///< only the last of each ladder
   bool strict = false;     ///< nothing whose rounding errors are larger than those of sums
+  Precision precision = Precision::kFloat32;  ///< that products of weights may be rounded to
   /// Knows which kernels were measured as the quickest; null: the first of a ladder that serves.
   std::shared_ptr<KernelTuner> tuner = nullptr;
 };

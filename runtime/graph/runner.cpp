@@ -84,10 +84,10 @@ class GraphRunner::Links final : public SubgraphRunner {
   const Frame& frame_;
 };
 
-GraphRunner::GraphRunner(std::shared_ptr<const GraphData> graph,
+GraphRunner::GraphRunner(const std::shared_ptr<const GraphData>& graph,
                          std::shared_ptr<DeviceContext> device, const Options& options)
-    : graph_(options.fixed ? WithoutConstants(*graph) : graph),
-      whole_(std::move(graph)),
+    : graph_(WithoutConstants(*graph)),
+      whole_(std::make_shared<GraphData>(*graph)),
       device_(std::move(device)),
       options_(options) {
   AddSubgraphs(*graph_, subgraphs_);
@@ -173,48 +173,67 @@ void GraphRunner::DropIdle() {
 }
 
 Result<std::vector<Value>> GraphRunner::Run(std::span<const Value> inputs,
-                                            const std::vector<bool>& wanted,
-                                            std::span<const Value> memory) {
+                                            const std::vector<bool>& wanted) {
+  std::vector<Value> outputs(wanted.size());
+  TRY(RunInto(inputs, wanted, {}, outputs));
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i]) std::swap(outputs[count++], outputs[i]);
+  }
+  outputs.resize(count);
+  return outputs;
+}
+
+Result<void> GraphRunner::RunInto(std::span<const Value> inputs, const std::vector<bool>& wanted,
+                                  std::span<const Value> memory, std::span<Value> outputs) {
   TRY(MayGoOn());
   const auto planned = TRY(FindOrPlan(inputs, wanted));
   const Plan& plan = *planned->plan;
-  const OutputPlaces places(plan, inputs, memory);
   auto frame = TRY(plan.TakeFrame());
+  frame->places.Choose(plan, inputs, memory);
   std::size_t index = 0;
   for (const auto* ids : {&graph_->inputs, &graph_->captures}) {
     for (ValueId id : *ids) frame->values[static_cast<std::size_t>(id)] = inputs[index++];
   }
-  auto outputs = RunFrame(*planned, places, *frame);
+  auto done = RunFrame(*planned, *frame);
+  if (done) TakeOutputs(plan, *frame, memory, outputs);
   plan.GiveBack(std::move(frame));
-  return outputs;
+  return done;
 }
 
-Result<std::vector<Value>> GraphRunner::RunFrame(const Planned& planned, const OutputPlaces& places,
-                                                 Frame& frame) {
-  const Plan& plan = *planned.plan;
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) TRY(RunStep(planned, i, places, frame));
-  std::vector<Value> outputs;
-  outputs.reserve(graph_->outputs.size());
-  for (auto id = graph_->outputs.begin(); id != graph_->outputs.end(); ++id) {
-    if (!plan.key.wanted[static_cast<std::size_t>(id - graph_->outputs.begin())]) continue;
-    Value& value = frame.values[static_cast<std::size_t>(*id)];
-    const Place place = plan.values[static_cast<std::size_t>(*id)].place;
+Result<void> GraphRunner::RunFrame(const Planned& planned, Frame& frame) {
+  for (std::size_t i = 0; i < planned.plan->steps.size(); ++i) TRY(RunStep(planned, i, frame));
+  return {};
+}
+
+void GraphRunner::TakeOutputs(const Plan& plan, Frame& frame, std::span<const Value> memory,
+                              std::span<Value> outputs) const {
+  const auto& ids = graph_->outputs;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!plan.key.wanted[i]) continue;
+    Value& value = frame.values[static_cast<std::size_t>(ids[i])];
+    const Place place = plan.values[static_cast<std::size_t>(ids[i])].place;
     const bool made = place == Place::kOwn || place == Place::kLate;
+    const bool has_memory = !memory.empty() && !memory[i].is_none();
     // What the run made is given away, the last time that it is an output.
-    const bool last = std::find(id + 1, graph_->outputs.end(), *id) == graph_->outputs.end();
-    outputs.push_back(made && last ? std::move(value) : value);
+    const auto after = ids.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+    const bool last = std::find(after, ids.end(), ids[i]) == ids.end();
+    if (made && last && !has_memory) {
+      outputs[i] = std::move(value);
+    } else {
+      outputs[i] = value;
+    }
   }
-  return outputs;
 }
 
-Result<void> GraphRunner::RunStep(const Planned& planned, std::size_t index,
-                                  const OutputPlaces& places, Frame& frame) {
+Result<void> GraphRunner::RunStep(const Planned& planned, std::size_t index, Frame& frame) {
   const Plan& plan = *planned.plan;
   const Step& step = plan.steps[index];
   const auto start =
       options_.profile ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
   for (ValueId id : step.allocate) {
-    frame.values[static_cast<std::size_t>(id)] = Value(TRY(places.Make(step, step.prepared, id)));
+    Value& made = frame.values[static_cast<std::size_t>(id)];
+    TRY(frame.places.Make(step, step.prepared, id, made));
   }
   Links links(subgraphs_, planned.subgraphs, frame);
   NodeContext::Setup setup{
@@ -240,7 +259,7 @@ Result<void> GraphRunner::RunStep(const Planned& planned, std::size_t index,
       break;
     }
     case Step::Kind::kLate:
-      done = RunLate(step, places, setup);
+      done = RunLate(step, frame.places, setup);
       break;
   }
   if (done) done = CountText(setup.outputs);
@@ -265,7 +284,7 @@ Result<void> GraphRunner::RunLate(const Step& step, const OutputPlaces& places,
         facts.dtype == DType::kUndefined || node.kernel == nullptr) {
       continue;
     }
-    *setup.outputs[i] = Value(TRY(places.Make(step, node, step.node->outputs[i])));
+    TRY(places.Make(step, node, step.node->outputs[i], *setup.outputs[i]));
   }
   if (node.kernel == nullptr) {
     const Tensor& from = *setup.inputs[0]->tensor();

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "runtime/graph/node_context.h"
-#include "runtime/graph/output_places.h"
 #include "runtime/graph/plan.h"
 #include "runtime/runtime.h"
 
@@ -30,16 +29,19 @@ class GraphRunner {
     bool fixed = false;
   };
   static constexpr std::string_view kPlanGone = "Plan.Gone";
-  GraphRunner(std::shared_ptr<const GraphData> graph, std::shared_ptr<DeviceContext> device,
+  GraphRunner(const std::shared_ptr<const GraphData>& graph, std::shared_ptr<DeviceContext> device,
               const Options& options);
 
   const GraphData& graph() const { return *graph_; }
 
-  /// `inputs`: the graph's inputs, then its captures. Gives the wanted outputs, in order; they
-  /// may share memory with inputs and constants. Errors as Session::Run. `memory`, one item for
-  /// each output of the graph or none at all: tensors in which outputs may be made.
-  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted,
-                                 std::span<const Value> memory = {});
+  /// `inputs`: the graph's inputs, then its captures. `outputs`, one for each output of the graph:
+  /// those wanted are made; they may share memory with inputs and constants. Errors as
+  /// Session::Run. `memory`, one item for each output or none at all: tensors in which outputs may
+  /// be made.
+  Result<void> RunInto(std::span<const Value> inputs, const std::vector<bool>& wanted,
+                       std::span<const Value> memory, std::span<Value> outputs);
+  /// The same for those wanted alone, in order.
+  Result<std::vector<Value>> Run(std::span<const Value> inputs, const std::vector<bool>& wanted);
 
   /// The plan for inputs like these.
   Result<std::shared_ptr<const Plan>> PlanFor(std::span<const Value> inputs,
@@ -68,17 +70,17 @@ class GraphRunner {
   void AddSubgraphs(const GraphData& graph, std::vector<Subgraph>& subgraphs) const;
   Result<std::shared_ptr<const Planned>> FindOrPlan(std::span<const Value> inputs,
                                                     const std::vector<bool>& wanted);
-  Result<std::vector<Value>> RunFrame(const Planned& planned, const OutputPlaces& places,
-                                      Frame& frame);
-  Result<void> RunStep(const Planned& planned, std::size_t index, const OutputPlaces& places,
-                       Frame& frame);
+  Result<void> RunFrame(const Planned& planned, Frame& frame);
+  void TakeOutputs(const Plan& plan, Frame& frame, std::span<const Value> memory,
+                   std::span<Value> outputs) const;
+  Result<void> RunStep(const Planned& planned, std::size_t index, Frame& frame);
   Result<void> RunLate(const Step& step, const OutputPlaces& places, NodeContext::Setup setup);
   void Record(const Step& step, const Kernel* kernel, std::chrono::steady_clock::time_point start);
   std::shared_ptr<const Planned> Find(std::span<const Value> inputs,
                                       const std::vector<bool>& wanted);
 
-  std::shared_ptr<const GraphData> graph_;  ///< without its constants where shapes are fixed
-  std::shared_ptr<const GraphData> whole_;  ///< null once a plan was made where shapes are fixed
+  std::shared_ptr<const GraphData> graph_;  ///< without its constants
+  std::shared_ptr<GraphData> whole_;        ///< null once a plan was made where shapes are fixed
   std::shared_ptr<DeviceContext> device_;
   Options options_;
   std::vector<Subgraph> subgraphs_;                  ///< of all nodes

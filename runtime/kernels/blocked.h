@@ -39,6 +39,9 @@ bool HasBlockedLrn(const NodeFacts& node, std::int64_t block, DeviceContext& dev
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device);
+/// The same in bfloat16 or in bytes, for what DeclineConvBf16 and DeclineConvInt8 let be.
+Result<std::unique_ptr<Executable>> PrepareBlockedConvLow(const NodeFacts& node,
+                                                          DeviceContext& device);
 /// The same by Winograd's way, for what DeclineConvWinograd and DeclineConvMeasuredWinograd let be.
 Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
                                                            DeviceContext& device);
@@ -47,6 +50,17 @@ std::string DeclineConvNarrow(const NodeFacts& node);
 /// What that kernel cannot do, wherever the weights stay.
 std::string DeclineConvMeasuredNarrow(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvNarrow(const NodeFacts& node, DeviceContext& device);
+/// Convolutions, pools and changes of layout by loops of our own, where these are done before
+/// oneDNN would have begun.
+std::string DeclineConvSmall(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvSmall(const NodeFacts& node, DeviceContext& device);
+std::string DeclineSmallPool(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareSmallPool(const NodeFacts& node, DeviceContext& device);
+std::string DeclineSmallReorder(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareSmallToBlocks(const NodeFacts& node,
+                                                         DeviceContext& device);
+Result<std::unique_ptr<Executable>> PrepareSmallFromBlocks(const NodeFacts& node,
+                                                           DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
                                                        DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedLrn(const NodeFacts& node, DeviceContext& device);

@@ -49,6 +49,14 @@ bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
 std::string DeclineConvDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, DeviceContext& device);
 
+/// The same with what is multiplied in bfloat16 or in bytes, as attribute `precision` of the fused
+/// operator asks; bytes have a scale for each image and for each channel of the output.
+std::string DeclineConvBf16(const NodeFacts& node);
+std::string DeclineConvInt8(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvLow(const NodeFacts& node, DeviceContext& device);
+/// Whether the convolution would be quicker so, as follows from shapes and the processor's kind.
+bool GainsByLowConv(const NodeFacts& node, Precision precision, DeviceContext& device);
+
 /// The same by Winograd's way. Attribute `algorithm` of the fused operator asks for it (`winograd`)
 /// or allows it where it was measured as quicker (`any`).
 std::string DeclineConvWinograd(const NodeFacts& node);

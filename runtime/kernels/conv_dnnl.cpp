@@ -7,11 +7,14 @@
 
 #include "runtime/bounds.h"
 #include "runtime/kernels/blocked.h"
+#include "runtime/kernels/byte_rows_simd.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/conv_part.h"
 #include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/holds_weights.h"
+#include "runtime/kernels/low_precision.h"
+#include "runtime/kernels/quantize_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -25,6 +28,8 @@ constexpr std::size_t kMostScratch = 256 << 20;
 /// Rows and columns of an output whose tiles are mostly whole, and that has some tiles.
 constexpr std::int64_t kLeastWinograd = 12, kLeastTiles = 4;
 constexpr std::int64_t kFewPositions = 256;
+/// Channels in times channels out, from which on weights in Winograd's form take much room.
+constexpr std::int64_t kManyWeights = 1 << 17;
 
 /// How input and output lie in memory: channels in a block, 0 row by row.
 struct ConvLayout {
@@ -32,6 +37,9 @@ struct ConvLayout {
   /// Whether the primitive works on just these, rather than on what it likes best.
   bool fixed = false;
   bool winograd = false;
+  Precision precision = Precision::kFloat32;
+
+  bool in_bytes() const { return precision == Precision::kInt8; }
 };
 
 /// Weights [M, C / g, ...] as [g, M / g, C / g, ...] where there are groups.
@@ -68,12 +76,12 @@ double WorkOf(const ConvShape& shape) {
          static_cast<double>(shape.window.output_size());
 }
 
-/// The whole in parts short enough to end between them. Nothing where a part would lie in the
-/// padding alone.
-std::optional<std::vector<ConvPart>> PartsOf(const ConvShape& shape) {
+/// The whole in parts short enough to end between them, of one image each where `apart`. Nothing
+/// where a part would lie in the padding alone.
+std::optional<std::vector<ConvPart>> PartsOf(const ConvShape& shape, bool apart = false) {
   const Window& window = shape.window;
   const double image = WorkOf(shape);
-  const std::int64_t items = StepsOf(shape.batch, image);
+  const std::int64_t items = apart ? 1 : StepsOf(shape.batch, image);
   const std::int64_t all_rows = window.output[0];
   const std::int64_t rows =
       items > 1 ? all_rows : StepsOf(all_rows, image / static_cast<double>(all_rows));
@@ -99,10 +107,12 @@ memory::desc PartDesc(const Shape& shape, std::int64_t block, std::int64_t items
   return RowMajorPart(shape, part);
 }
 
-/// What the primitive for such a part is asked to work on.
-memory::desc WorkDesc(const Shape& part, std::int64_t block, bool fixed) {
+/// What the primitive for such a part is asked to work on. oneDNN has no good kernels for bytes in
+/// blocks of channels.
+memory::desc WorkDesc(const Shape& part, std::int64_t block, const ConvLayout& layout) {
+  if (layout.in_bytes()) return AnyDesc(part);
   if (block > 0) return BlockedDesc(part, block);
-  return fixed ? PlainDesc(part) : AnyDesc(part);
+  return layout.fixed ? PlainDesc(part) : AnyDesc(part);
 }
 
 /// Where it begins, in elements.
@@ -116,7 +126,14 @@ std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t ite
 /// kernels add to what the output holds, as others do where that is the tensor.
 bool AddsInPlace(const NodeFacts& node, const ConvPart& part, const ConvLayout& layout) {
   return node.Has(3) && node.overwrites != 3 && layout.y_block > 0 && !layout.winograd &&
-         part.rows == (*node.outputs[0].shape)[2];
+         !layout.in_bytes() && part.rows == (*node.outputs[0].shape)[2];
+}
+
+/// [1, M, 1, …] of one number for each channel of the output.
+memory::desc PerChannelDesc(const NodeFacts& node) {
+  Shape shape(node.shape(1).size(), 1);
+  shape[1] = node.shape(1)[0];
+  return PlainDesc(shape);
 }
 
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
@@ -136,15 +153,21 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   }
   pads_begin[0] = part.pad_begin;
   pads_end[0] = part.pad_end;
-  const bool has_bias = node.Has(2);
-  const memory::desc x =
-      WorkDesc(PartShape(node.shape(0), part.items, part.input_rows), layout.x_block, layout.fixed);
-  const memory::desc w = AnyDesc(WeightDims(shape, node.shape(1)));
-  const memory::desc y = WorkDesc(PartShape(*node.outputs[0].shape, part.items, part.rows),
-                                  layout.y_block, layout.fixed);
+  const bool has_bias = node.Has(2) && !layout.in_bytes();
+  const memory::data_type type = DnnlTypeOf(layout.precision);
+  const memory::desc x = WithType(
+      WorkDesc(PartShape(node.shape(0), part.items, part.input_rows), layout.x_block, layout),
+      type);
+  const memory::desc w = WithType(AnyDesc(WeightDims(shape, node.shape(1))), type);
+  const memory::desc y =
+      WorkDesc(PartShape(*node.outputs[0].shape, part.items, part.rows), layout.y_block, layout);
   const memory::desc b = has_bias ? PlainDesc(node.shape(2)) : memory::desc();
   dnnl::primitive_attr attributes = UserScratchpad();
   dnnl::post_ops ops;
+  if (layout.in_bytes()) {
+    ops.append_binary(algorithm::binary_mul, PerChannelDesc(node));
+    if (node.Has(2)) ops.append_binary(algorithm::binary_add, PerChannelDesc(node));
+  }
   if (node.Has(3)) {
     if (AddsInPlace(node, part, layout)) {
       ops.append_binary(algorithm::binary_add, y);
@@ -162,24 +185,33 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   return {desc, attributes, engine};
 }
 
+/// Weights as the primitive wants them.
+struct PackedConv {
+  std::optional<Tensor> weights = {};  ///< nothing where they are not constant
+  Tensor scales = {};                  ///< of bytes
+};
+
 /// The primitive of all parts that are alike, and where it works.
 class PartKernel {
  public:
   PartKernel(const NodeFacts& node, const ConvShape& shape, const ConvPart& part,
              const ConvLayout& layout, const convolution_forward::primitive_desc& desc,
-             std::optional<Tensor> packed, const dnnl::engine& engine)
+             PackedConv packed, const dnnl::engine& engine)
       : engine_(engine),
         part_(part),
         desc_(desc),
+        in_bytes_(layout.in_bytes()),
         has_bias_(node.Has(2)),
         adds_in_place_(AddsInPlace(node, part, layout)),
         has_sum_(node.Has(3) && !adds_in_place_),
+        channels_(PerChannelDesc(node)),
         call_(convolution_forward(desc), engine, Arguments()),
         y_(PartDesc(*node.outputs[0].shape, layout.y_block, part.items, part.rows)),
         x_change_(PartDesc(node.shape(0), layout.x_block, part.items, part.input_rows),
-                  desc.src_desc(), engine),
+                  desc.src_desc(), engine, in_bytes_),
         y_change_(desc.dst_desc(), y_, engine),
-        packed_(std::move(packed)) {
+        packed_(std::move(packed.weights)),
+        scales_(std::move(packed.scales)) {
     if (!packed_) {
       w_change_.emplace(PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc(), engine);
     }
@@ -187,17 +219,23 @@ class PartKernel {
     w_at_ = scratch_.Add(w_change_ ? w_change_->room_bytes() : 0);
     y_at_ = scratch_.Add(y_change_.needed() ? desc_.dst_desc().get_size() : 0);
     pad_at_ = scratch_.Add(desc_.scratchpad_desc().get_size());
+    factors_at_ = scratch_.Add(in_bytes_ ? channels_.get_size() : 0);
   }
 
   const ConvPart& part() const { return part_; }
   bool is_packed() const { return packed_.has_value(); }
+  bool in_bytes() const { return in_bytes_; }
   std::int64_t scratch_bytes() const { return scratch_.bytes(); }
 
-  /// `x_offset`, `y_offset`: where the part lies in input and output, in elements.
-  void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
+  /// `x_offset`, `y_offset`: where the part lies in input and output, in elements. `x_scale`: of
+  /// the input's bytes.
+  void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset,
+               float x_scale) const {
     std::byte* room = context.scratch().data();
     const float* from = context.input(0)->data<float>().data() + x_offset;
-    const void* x = x_change_.Bring(from, room + x_at_);
+    const float step = x_scale > 0 ? 1 / x_scale : 0;
+    const void* x = in_bytes_ ? x_change_.BringScaled(from, &step, room + x_at_)
+                              : x_change_.Bring(from, room + x_at_);
     const void* w =
         packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_);
     float* out = context.output(0).data<float>().data() + y_offset;
@@ -211,6 +249,7 @@ class PartKernel {
     }
     std::array<const void*, 6> data = {x, w, y, room + pad_at_};
     std::size_t count = 4;
+    if (in_bytes_) data[count++] = Factors(x_scale, reinterpret_cast<float*>(room + factors_at_));
     if (has_bias_) data[count++] = context.input(2)->raw();
     if (adds_in_place_) data[count++] = context.input(3)->data<float>().data() + y_offset;
     call_.Run(std::span(data).first(count));
@@ -219,24 +258,37 @@ class PartKernel {
 
  private:
   std::vector<DnnlCall::Argument> Arguments() const {
-    auto arguments = ConvolutionArguments(desc_, has_bias_);
+    auto arguments = ConvolutionArguments(desc_, has_bias_ && !in_bytes_);
+    for (int operation = 0; in_bytes_ && operation < (has_bias_ ? 2 : 1); ++operation) {
+      const int which = DNNL_ARG_ATTR_MULTIPLE_POST_OP(operation) | DNNL_ARG_SRC_1;
+      arguments.push_back({which, channels_});
+    }
     if (adds_in_place_) {
       arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, desc_.dst_desc()});
     }
     return arguments;
   }
 
+  /// What sums of bytes are multiplied by, channel by channel.
+  const float* Factors(float x_scale, float* factors) const {
+    const auto scales = scales_.data<float>();
+    for (std::size_t i = 0; i < scales.size(); ++i) factors[i] = x_scale * scales[i];
+    return factors;
+  }
+
   dnnl::engine engine_;
   ConvPart part_;
   convolution_forward::primitive_desc desc_;
-  bool has_bias_, adds_in_place_, has_sum_;
+  bool in_bytes_, has_bias_, adds_in_place_, has_sum_;
+  memory::desc channels_;  ///< of one number each
   DnnlCall call_;
   memory::desc y_;
   LayoutChange x_change_, y_change_;
   std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
   std::optional<Tensor> packed_;
+  Tensor scales_;  // of weights that are bytes
   ScratchLayout scratch_;
-  std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0;
+  std::int64_t x_at_ = 0, w_at_ = 0, y_at_ = 0, pad_at_ = 0, factors_at_ = 0;
 };
 
 class ConvExecutable final : public Executable, public HoldsWeights {
@@ -244,6 +296,7 @@ class ConvExecutable final : public Executable, public HoldsWeights {
   /// A call of one of the kernels.
   struct Call {
     std::size_t kernel = 0;
+    std::int64_t item = 0;
     std::int64_t x_offset = 0, y_offset = 0;
   };
   ConvExecutable(std::vector<PartKernel> kernels, std::vector<Call> calls, int threads)
@@ -262,9 +315,16 @@ class ConvExecutable final : public Executable, public HoldsWeights {
   Result<void> Run(KernelContext& context) const override {
     const ThreadScope threads(threads_);
     try {
+      std::int64_t item = -1;
+      float scale = 0;
       for (const Call& call : calls_) {
         if (calls_.size() > 1 && MustStop()) break;
-        kernels_[call.kernel].Execute(context, call.x_offset, call.y_offset);
+        const PartKernel& kernel = kernels_[call.kernel];
+        if (kernel.in_bytes() && call.item != item) {
+          item = call.item;
+          scale = ScaleOfImage(context, item);
+        }
+        kernel.Execute(context, call.x_offset, call.y_offset, scale);
       }
     } catch (const dnnl::error& error) {
       return DnnlError("convolution", error);
@@ -273,6 +333,22 @@ class ConvExecutable final : public Executable, public HoldsWeights {
   }
 
  private:
+  /// Of its bytes: an image does not depend on those that come with it.
+  static float ScaleOfImage(KernelContext& context, std::int64_t item) {
+    constexpr std::int64_t kPiece = 16 << 10;
+    const Tensor& x = *context.input(0);
+    const std::int64_t size = x.size() / x.dim(0);
+    const auto image = x.data<float>().subspan(At(item * size), At(size));
+    CountedVector<float> most(At((size + kPiece - 1) / kPiece));
+    context.ParallelFor(std::ssize(most), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t count = std::min(kPiece, size - i * kPiece);
+        most[At(i)] = LargestMagnitude(image.subspan(At(i * kPiece), At(count)));
+      }
+    });
+    return ByteScaleOf(LargestMagnitude(most));
+  }
+
   std::vector<PartKernel> kernels_;
   std::vector<Call> calls_;
   int threads_;
@@ -283,10 +359,15 @@ Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActiva
                        const ConvPart& part, const ConvLayout& layout, CpuContext& cpu,
                        std::vector<PartKernel>& kernels) {
   const auto desc = MakeDesc(node, shape, activation, part, layout, cpu.engine());
-  std::optional<Tensor> packed;
-  if (const Tensor* weights = node.inputs[1].constant) {
-    packed = TRY(
-        PackedFor(cpu, *weights, PlainDesc(WeightDims(shape, node.shape(1))), desc.weights_desc()));
+  PackedConv packed;
+  const memory::desc have = PlainDesc(WeightDims(shape, node.shape(1)));
+  if (const Tensor* weights = node.inputs[1].constant; weights != nullptr && layout.in_bytes()) {
+    const ByteWeights bytes{*weights, shape.out_channels, true};
+    packed.scales = TRY(ScalesOf(cpu, bytes));
+    packed.weights = TRY(PackedBytesOf(cpu, bytes, packed.scales,
+                                       WithType(have, memory::data_type::s8), desc.weights_desc()));
+  } else if (weights != nullptr) {
+    packed.weights = TRY(PackedFor(cpu, *weights, have, desc.weights_desc()));
   }
   kernels.emplace_back(node, shape, part, layout, desc, std::move(packed), cpu.engine());
   return {};
@@ -323,7 +404,8 @@ Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvSha
     if (which == kernels.size()) {
       TRY(AddKernel(node, shape, activation, part, layout, cpu, kernels));
     }
-    calls.push_back({which, PartOffset(node.shape(0), layout.x_block, part.item, part.input_row),
+    calls.push_back({which, part.item,
+                     PartOffset(node.shape(0), layout.x_block, part.item, part.input_row),
                      PartOffset(*node.outputs[0].shape, layout.y_block, part.item, part.row)});
   }
   return std::unique_ptr<Executable>(
@@ -334,7 +416,7 @@ Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, const Con
                                                 DeviceContext& device) {
   const ConvShape shape = TRY(ConvShapeOf(node));
   const ConvActivation activation = TRY(ConvActivationOf(node));
-  const auto parts = PartsOf(shape);
+  const auto parts = PartsOf(shape, layout.in_bytes());
   if (!parts) {
     return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
   }
@@ -369,7 +451,8 @@ bool HasWinogradKernels(const NodeFacts& node, const ConvShape& shape, DeviceCon
          HasKernels(node, shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
 }
 
-/// Whether Winograd's way of a convolution of 3x3 is quicker than sums.
+/// Whether Winograd's way of a convolution of 3x3 is quicker than sums, and by enough for weights
+/// that take four times the room.
 bool IsQuickerByWinograd(const ConvShape& shape) {
   const Window& window = shape.window;
   if (std::ranges::min(window.output) < kLeastWinograd) return false;
@@ -383,7 +466,13 @@ bool IsQuickerByWinograd(const ConvShape& shape) {
   // Few positions of many channels that come of fewer are cut badly.
   const bool spreads =
       window.output_size() <= kFewPositions && shape.out_channels > 192 && shape.in_channels < 256;
-  return (wide || deep || broad) && !spreads;
+  const bool heavy = window.output_size() <= kFewPositions &&
+                     shape.in_channels * shape.out_channels >= kManyWeights;
+  return (wide || deep || broad) && !spreads && !heavy;
+}
+
+Error NoConstant() {
+  return {.code = Code::kUnimplemented, .message = "the weights are not constant"};
 }
 
 /// Whether oneDNN has compiled code for it, not the loops that serve what nothing else does.
@@ -422,6 +511,45 @@ Result<std::unique_ptr<Executable>> PrepareConvDnnl(const NodeFacts& node, Devic
   return PrepareWith(node, {}, device);
 }
 
+std::string DeclineConvBf16(const NodeFacts& node) {
+  std::string why = DeclineUnlessAsked(node, Precision::kBfloat16);
+  return why.empty() ? DeclineConvDnnl(node) : why;
+}
+
+std::string DeclineConvInt8(const NodeFacts& node) {
+  std::string why = DeclineUnlessAsked(node, Precision::kInt8);
+  return why.empty() ? DeclineConvDnnl(node) : why;
+}
+
+Result<std::unique_ptr<Executable>> PrepareConvLow(const NodeFacts& node, DeviceContext& device) {
+  if (node.inputs[1].constant == nullptr) return NoConstant();
+  return PrepareWith(node, {.precision = PrecisionOf(node)}, device);
+}
+
+bool GainsByLowConv(const NodeFacts& node, Precision precision, DeviceContext& device) {
+  constexpr std::int64_t kChannels = 16;
+  const auto shape = ConvShapeOf(node);
+  const auto activation = ConvActivationOf(node);
+  if (!shape || !activation || !DeclineConvDnnl(node).empty()) return false;
+  if (shape->groups != 1 || shape->in_channels % kChannels != 0) return false;
+  if (shape->out_channels < kChannels) return false;
+  const Window& window = shape->window;
+  const std::int64_t kernel = window.kernel_size();
+  const double sums = static_cast<double>(shape->batch * shape->out_channels) *
+                      static_cast<double>(window.output_size());
+  const double uses = static_cast<double>(shape->out_channels * kernel) *
+                      static_cast<double>(window.output_size()) /
+                      static_cast<double>(window.input_size());
+  // Bytes are brought into another order as they are made.
+  const double least_uses = precision == Precision::kInt8 ? 128 : 64;
+  if (!GainsByPrecision(sums, shape->in_channels * kernel, uses, least_uses)) return false;
+  // That saves as many products as bfloat16, and no numbers are converted for it.
+  if (precision == Precision::kBfloat16 && GainsByWinograd(node, device)) return false;
+  const auto parts = PartsOf(*shape, precision == Precision::kInt8);
+  return parts && HasGoodKernel(node, *shape, *activation, parts->front(), {.precision = precision},
+                                Cpu(device).engine());
+}
+
 std::string DeclineConvWinograd(const NodeFacts& node) {
   const bool asked = node.attributes.String("algorithm", "") == "winograd";
   return asked ? DeclineConvDnnl(node) : "sums are quicker, or they are asked for";
@@ -451,9 +579,11 @@ BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceConte
   const auto shape = ConvShapeOf(node);
   const auto activation = ConvActivationOf(node);
   if (!shape || !activation || !DeclineConvDnnl(node).empty()) return BlockedConv::kNone;
-  const auto parts = PartsOf(*shape);
+  const Precision precision = PrecisionOf(node);
+  const auto parts = PartsOf(*shape, precision == Precision::kInt8);
   if (!parts) return BlockedConv::kNone;
-  const auto good = [&](const ConvLayout& layout) {
+  const auto good = [&](ConvLayout layout) {
+    layout.precision = precision;
     return HasGoodKernel(node, *shape, *activation, parts->front(), layout, Cpu(device).engine());
   };
   if (shape->groups == 1 && shape->in_channels < block && good({0, block, true})) {
@@ -465,25 +595,34 @@ BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceConte
 namespace {
 
 Result<std::unique_ptr<Executable>> PrepareOnBlocks(const NodeFacts& node, bool winograd,
-                                                    DeviceContext& device) {
+                                                    Precision precision, DeviceContext& device) {
   const std::int64_t block = node.outputs[0].shape->back();
   const bool plain_input = node.shape(0).size() == 4;
-  return PrepareWith(
-      PlainConvFacts(node),
-      {.x_block = plain_input ? 0 : block, .y_block = block, .fixed = true, .winograd = winograd},
-      device);
+  return PrepareWith(PlainConvFacts(node),
+                     {.x_block = plain_input ? 0 : block,
+                      .y_block = block,
+                      .fixed = true,
+                      .winograd = winograd,
+                      .precision = precision},
+                     device);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device) {
-  return PrepareOnBlocks(node, false, device);
+  return PrepareOnBlocks(node, false, Precision::kFloat32, device);
 }
 
 Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
                                                            DeviceContext& device) {
-  return PrepareOnBlocks(node, true, device);
+  return PrepareOnBlocks(node, true, Precision::kFloat32, device);
+}
+
+Result<std::unique_ptr<Executable>> PrepareBlockedConvLow(const NodeFacts& node,
+                                                          DeviceContext& device) {
+  if (node.inputs[1].constant == nullptr) return NoConstant();
+  return PrepareOnBlocks(node, false, PrecisionOf(node), device);
 }
 
 }  // namespace slipway::runtime

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "runtime/stored_bytes.h"
 
 namespace slipway::runtime {
 
@@ -63,7 +64,7 @@ Error DnnlError(std::string_view doing, const dnnl::error& error) {
 
 Result<Tensor> PackedFor(CpuContext& cpu, const Tensor& constant, const dnnl::memory::desc& have,
                          const dnnl::memory::desc& want) {
-  if (have == want) return constant;
+  if (have == want) return StoredWeights::Keep(constant);
   std::string key(reinterpret_cast<const char*>(&want.data), sizeof(want.data));
   key.append(reinterpret_cast<const char*>(&have.data), sizeof(have.data));
   return cpu.Packed(constant, key, [&]() -> Result<Tensor> {
@@ -154,13 +155,24 @@ Result<void> DnnlMapExecutable::Run(KernelContext& context) const {
 }
 
 LayoutChange::LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
-                           const dnnl::engine& engine)
-    : engine_(engine), have_(have), want_(want), needed_(have != want) {
+                           const dnnl::engine& engine, bool scaled)
+    : engine_(engine), have_(have), want_(want), needed_(scaled || have != want) {
   if (!needed_) return;
-  const dnnl::reorder::primitive_desc desc(engine, have, engine, want, UserScratchpad());
-  if (desc.scratchpad_desc().get_size() > 0) return;
-  reorder_.emplace(dnnl::reorder(desc), engine,
-                   std::vector<DnnlCall::Argument>{{DNNL_ARG_FROM, have}, {DNNL_ARG_TO, want}});
+  dnnl::primitive_attr attributes = UserScratchpad();
+  if (scaled) attributes.set_output_scales(0, {DNNL_RUNTIME_F32_VAL});
+  const dnnl::reorder::primitive_desc desc(engine, have, engine, want, attributes);
+  if (desc.scratchpad_desc().get_size() > 0) {
+    if (scaled) throw dnnl::error(dnnl_unimplemented, "the change of layout has no scale");
+    return;
+  }
+  std::vector<DnnlCall::Argument> arguments{{DNNL_ARG_FROM, have}, {DNNL_ARG_TO, want}};
+  if (scaled) arguments.push_back({DNNL_ARG_ATTR_OUTPUT_SCALES, PlainDesc({1})});
+  reorder_.emplace(dnnl::reorder(desc), engine, std::move(arguments));
+}
+
+const void* LayoutChange::BringScaled(const void* data, const float* factor, void* room) const {
+  reorder_->Run({data, room, factor});
+  return room;
 }
 
 const void* LayoutChange::Bring(const void* data, void* room) const {

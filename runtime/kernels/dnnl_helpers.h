@@ -143,17 +143,20 @@ class DnnlMapExecutable final : public Executable {
   std::string_view what_;
 };
 
-/// From one layout to another. Thread-safe.
+/// From one layout or element type to another. Thread-safe.
 class LayoutChange {
  public:
+  /// `scaled`: numbers are multiplied by one that comes with them.
   LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
-               const dnnl::engine& engine);
+               const dnnl::engine& engine, bool scaled = false);
   bool needed() const { return needed_; }
   /// What the data takes in the layout wanted; 0 where the layouts agree.
   std::size_t room_bytes() const { return needed() ? want_.get_size() : 0; }
   /// Where `data` is in the layout wanted: where it was if the layouts agree, else brought into
   /// `room`.
   const void* Bring(const void* data, void* room) const;
+  /// The same of numbers that are multiplied by `*factor`.
+  const void* BringScaled(const void* data, const float* factor, void* room) const;
 
  private:
   dnnl::engine engine_;

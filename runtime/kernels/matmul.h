@@ -46,6 +46,20 @@ Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node, Dev
 Result<std::unique_ptr<Executable>> PrepareFusedMatMulDnnl(const NodeFacts& node,
                                                            DeviceContext& device);
 
+/// The same with what is multiplied in bfloat16 or in bytes, as attribute `precision` asks.
+std::string DeclineMatMulBf16(const NodeFacts& node);
+std::string DeclineMatMulInt8(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareMatMulLow(const NodeFacts& node, DeviceContext& device);
+/// Whether `slipway.MatMul` would be quicker so, as follows from shapes and the processor's kind.
+bool GainsByLowMatMul(const NodeFacts& node, Precision precision, DeviceContext& device);
+
+/// MatMul, Gemm as DeclineGemmDnnl has it, and `slipway.MatMul` of a few rows and a small matrix
+/// that is known, by loops of our own: done before oneDNN would have begun.
+std::string DeclineMatMulSmall(const NodeFacts& node);
+std::string DeclineGemmSmall(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareMatMulSmall(const NodeFacts& node,
+                                                       DeviceContext& device);
+
 /// Gemm by oneDNN where alpha and beta are 1 and C is a row or absent.
 std::string DeclineGemmDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareGemmDnnl(const NodeFacts& node, DeviceContext& device);

@@ -10,6 +10,7 @@
 #include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/sgemm.h"
+#include "runtime/stored_bytes.h"
 #include "runtime/work.h"
 
 namespace slipway::runtime {
@@ -203,13 +204,15 @@ class MatMulExecutable final : public Executable, public HoldsWeights {
 Result<std::vector<Tensor>> PackColumns(CpuContext& cpu, const Tensor& constant, const Parts& parts,
                                         const memory::desc& want) {
   const memory::desc plain = parts.descs().b;
+  Tensor whole = constant;
   std::vector<Tensor> packed;
   for (const std::int64_t column : parts.columns()) {
     const std::int64_t offset = column * parts.column_step();
-    float* from = static_cast<float*>(const_cast<void*>(constant.raw())) + offset;
-    const Tensor rest =
-        Tensor::Wrap(DType::kFloat32, {constant.size() - offset}, constant.owner(), from);
+    float* from = static_cast<float*>(const_cast<void*>(whole.raw())) + offset;
+    const Tensor rest = Tensor::Wrap(DType::kFloat32, {whole.size() - offset}, whole.owner(), from);
     packed.push_back(TRY(PackedFor(cpu, rest, plain, want)));
+    // Where nothing else has these columns, they were read just now: not again for each part.
+    if (packed.back().owner().use_count() == 1) whole = TRY(StoredWeights::Keep(whole));
   }
   return packed;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 
 namespace slipway::runtime {
@@ -42,6 +43,14 @@ Result<Examples> ExamplesOf(const Shape& shape) {
   if (shape.size() == 2) return Examples{shape[0], shape[1]};
   if (shape.size() == 1) return Examples{1, shape[0]};
   return Invalid("input of ", shape, " is neither [N, F] nor [F]");
+}
+
+void ReadExample(const Tensor& x, std::int64_t row, std::span<double> to) {
+  (void)Dispatch(TypeList<float, double, std::int64_t, std::int32_t>{}, x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = x.data<T>().data() + At(row) * to.size();
+    for (double& feature : to) feature = static_cast<double>(*from++);
+  });
 }
 
 Result<PostTransform> PostTransformOf(std::string_view name) {

@@ -18,6 +18,10 @@ struct Examples {
 };
 /// kInvalidArgument naming a shape that is neither.
 Result<Examples> ExamplesOf(const Shape& shape);
+/// The features of one example, of a type that such inputs have, as double: all of `to`.
+void ReadExample(const Tensor& x, std::int64_t row, std::span<double> to);
+/// What of that, or of scores, is on the stack.
+inline constexpr std::size_t kFewFeatures = 64;
 
 enum class PostTransform : std::uint8_t { kNone, kSoftmax, kLogistic, kSoftmaxZero, kProbit };
 /// kInvalidArgument naming an unknown one.

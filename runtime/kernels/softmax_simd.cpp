@@ -69,8 +69,9 @@ float LargestOf(const float* x, std::int64_t count) {
   return hn::AllFalse(tag, is_odd) ? hn::GetLane(hn::MaxOfLanes(tag, most)) : kNan;
 }
 
-/// The last vector laps over the one before: what both have is the same, and counts once.
-void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
+/// Of at least a vector. The last one laps over the one before: what both have is the same, and
+/// counts once.
+void SoftmaxOfVectors(const float* x, std::int64_t count, bool log, float* y) {
   const Tag tag;
   const float most = LargestOf(x, count);
   if (!std::isfinite(most)) {
@@ -98,6 +99,15 @@ void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
     hn::StoreU(finish(hn::LoadU(tag, y + i)), tag, y + i);
   }
   hn::StoreU(finish(log ? end : end_weight), tag, y + last);
+}
+
+void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
+  if (count >= kLanes) return SoftmaxOfVectors(x, count, log, y);
+  float vector[kLanes];
+  std::fill(std::copy_n(x, count, vector), vector + kLanes,
+            -std::numeric_limits<float>::infinity());
+  SoftmaxOfVectors(vector, kLanes, log, vector);
+  std::copy_n(vector, count, y);
 }
 
 void SoftmaxOfRows(const SoftmaxBlock& block, const float* x, float* y, float* room) {

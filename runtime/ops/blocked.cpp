@@ -187,12 +187,19 @@ Result<void> RunAffine(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-constexpr Kernel kToBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareToBlocks}};
-constexpr Kernel kFromBlocks[] = {{.name = "reorder_dnnl", .prepare = PrepareFromBlocks}};
+constexpr Kernel kToBlocks[] = {
+    {.name = "reorder_small", .declines = DeclineSmallReorder, .prepare = PrepareSmallToBlocks},
+    {.name = "reorder_dnnl", .prepare = PrepareToBlocks}};
+constexpr Kernel kFromBlocks[] = {
+    {.name = "reorder_small", .declines = DeclineSmallReorder, .prepare = PrepareSmallFromBlocks},
+    {.name = "reorder_dnnl", .prepare = PrepareFromBlocks}};
 std::string ServesAll(const NodeFacts&) { return ""; }
 
 // What follows the first kernel that serves all is for those who measure.
 constexpr Kernel kConv[] = {
+    {.name = "conv_blocked_bf16", .declines = DeclineConvBf16, .prepare = PrepareBlockedConvLow},
+    {.name = "conv_blocked_int8", .declines = DeclineConvInt8, .prepare = PrepareBlockedConvLow},
+    {.name = "conv_small", .declines = DeclineConvSmall, .prepare = PrepareConvSmall},
     {.name = "conv_narrow", .declines = DeclineConvNarrow, .prepare = PrepareConvNarrow},
     {.name = "conv_blocked_winograd",
      .declines = DeclineConvWinograd,
@@ -203,7 +210,9 @@ constexpr Kernel kConv[] = {
      .prepare = PrepareBlockedWinograd},
     {.name = "conv_narrow", .declines = DeclineConvMeasuredNarrow, .prepare = PrepareConvNarrow},
     {.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};
-constexpr Kernel kPool[] = {{.name = "pool_blocked_dnnl", .prepare = PrepareBlockedPool}};
+constexpr Kernel kPool[] = {
+    {.name = "pool_small", .declines = DeclineSmallPool, .prepare = PrepareSmallPool},
+    {.name = "pool_blocked_dnnl", .prepare = PrepareBlockedPool}};
 constexpr Kernel kGlobalAverage[] = {{.name = "pool_blocked", .run = RunGlobalPool<true>}};
 constexpr Kernel kGlobalMax[] = {{.name = "pool_blocked", .run = RunGlobalPool<false>}};
 constexpr Kernel kAffine[] = {{.name = "affine_blocked", .run = RunAffine}};
@@ -212,7 +221,7 @@ constexpr Kernel kLrn[] = {{.name = "lrn_blocked_dnnl", .prepare = PrepareBlocke
 constexpr std::string_view kConvAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "
     "strides:ints, activation:string, activation_alpha:float, activation_beta:float, "
-    "algorithm:string, block!:int";
+    "algorithm:string, block!:int, precision:string";
 constexpr std::string_view kPoolAttributes =
     "auto_pad:string=NOTSET, ceil_mode:int=0, count_include_pad:int=0, dilations:ints, "
     "kernel_shape!:ints, pads:ints, storage_order:int=0, strides:ints";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv (opsets 1, 11, 22) over any number of spatial dimensions, and the fused `slipway.Conv`:
-// activation(Conv(X, W, B) + Z), its channels shuffled where it says so.
+// activation(Conv(X, W, B) + Z), its channels shuffled where it says so, X and W rounded as
+// `precision` lets them be.
 // Spec: https://onnx.ai/onnx/operators/onnx__Conv.html
 #include "runtime/kernels/conv.h"
 
@@ -99,6 +100,8 @@ Result<void> RunReference(const NodeFacts& node, KernelContext& context) {
 
 // What follows conv_dnnl serves in float32 where it was measured as quicker.
 constexpr Kernel kKernels[] = {
+    {.name = "conv_bf16", .declines = DeclineConvBf16, .prepare = PrepareConvLow},
+    {.name = "conv_int8", .declines = DeclineConvInt8, .prepare = PrepareConvLow},
     {.name = "conv_grouped", .declines = DeclineConvGrouped, .prepare = PrepareConvGrouped},
     {.name = "conv_depthwise", .declines = DeclineConvDepthwise, .prepare = PrepareConvDepthwise},
     {.name = "conv_few", .declines = DeclineConvFew, .prepare = PrepareConvFew},
@@ -124,7 +127,7 @@ constexpr std::string_view kAttributes =
 constexpr std::string_view kFusedAttributes =
     "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, "
     "strides:ints, activation:string, activation_alpha:float, activation_beta:float, "
-    "algorithm:string, shuffle:int";
+    "algorithm:string, precision:string, shuffle:int";
 
 consteval OpDef Row(int since, std::span<const TypeRule> types) {
   return {.type = "Conv",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// slipway.MatMul: activation(A x B + C), C one row or absent. The pass `fuse_matmul` puts it into
-// plans; models cannot name its domain.
+// slipway.MatMul: activation(A x B + C), C one row or absent, A and B rounded as `precision` lets
+// them be. The passes `fuse_matmul`, `products_bf16` and `products_int8` put it into plans; models
+// cannot name its domain.
 #include <utility>
 
 #include "runtime/kernels/delegate.h"
@@ -41,6 +42,9 @@ Result<std::unique_ptr<Executable>> PrepareReference(const NodeFacts& node, Devi
 }
 
 constexpr Kernel kKernels[] = {
+    {.name = "matmul_bf16", .declines = DeclineMatMulBf16, .prepare = PrepareMatMulLow},
+    {.name = "matmul_int8", .declines = DeclineMatMulInt8, .prepare = PrepareMatMulLow},
+    {.name = "matmul_small", .declines = DeclineMatMulSmall, .prepare = PrepareMatMulSmall},
     {.name = "matmul_fused_dnnl", .declines = DeclineMatMulDnnl, .prepare = PrepareFusedMatMulDnnl},
     {.name = "matmul_fused_reference", .prepare = PrepareReference}};
 
@@ -53,7 +57,7 @@ OpList ops_fused_matmul() {
             .signature = "A:T, B:T, C?:T -> Y:T",
             .types = kT<kFloatTypes>,
             .attributes = "activation:string, activation_alpha:float, activation_beta:float, "
-                          "transB:int=0",
+                          "precision:string, transB:int=0",
             .infer = Infer,
             .kernels = kKernels},
   });

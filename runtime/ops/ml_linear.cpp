@@ -7,6 +7,7 @@
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/ml_scores.h"
 #include "runtime/kernels/numbers.h"
+#include "runtime/kernels/small_room.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -86,26 +87,89 @@ std::int64_t Finish(PostTransform transform, bool binary, std::span<double> scor
   return label;
 }
 
-Result<void> RunClassifier(const NodeFacts& node, KernelContext& context) {
+/// Scores of examples; kept from run to run, as models of this kind take less time than reading
+/// attributes.
+class LinearModel : public Executable {
+ public:
+  LinearModel(Linear linear, Examples examples, std::int64_t scores, PostTransform transform)
+      : linear_(std::move(linear)),
+        examples_(examples),
+        scores_(At(scores)),
+        transform_(transform) {}
+
+  Result<void> Run(KernelContext& context) const override {
+    if (examples_.rows == 0) return {};
+    SmallRoom<double, kFewFeatures> features(At(examples_.features)), room(scores_);
+    const std::span row(features.data(), At(examples_.features));
+    const std::span scores(room.data(), scores_);
+    Pause pause;
+    for (std::int64_t i = 0; i < examples_.rows; ++i) {
+      if (pause.MustStop(64 + examples_.features * static_cast<std::int64_t>(scores_))) return {};
+      ReadExample(*context.input(0), i, row);
+      Scores(linear_, row.data(), examples_.features, scores);
+      Store(context, i, scores);
+    }
+    return {};
+  }
+
+ protected:
+  PostTransform transform() const { return transform_; }
+
+ private:
+  /// Writes the outputs of one example.
+  virtual void Store(KernelContext& context, std::int64_t row, std::span<double> scores) const = 0;
+
+  Linear linear_;
+  Examples examples_;
+  std::size_t scores_;
+  PostTransform transform_;
+};
+
+void StoreScores(std::span<const double> scores, std::int64_t row, Tensor& to) {
+  float* out = to.data<float>().data() + At(row) * scores.size();
+  for (const double score : scores) *out++ = static_cast<float>(score);
+}
+
+class Classifier final : public LinearModel {
+ public:
+  Classifier(const NodeFacts& node, Linear linear, Examples examples, ClassLabels labels,
+             PostTransform transform, bool binary)
+      : LinearModel(std::move(linear), examples, labels.size(), transform),
+        labels_(std::move(labels)),
+        binary_(binary),
+        wants_label_(Wanted(node, 0)),
+        wants_scores_(Wanted(node, 1)) {}
+
+ private:
+  void Store(KernelContext& context, std::int64_t row, std::span<double> scores) const override {
+    const std::int64_t label = Finish(transform(), binary_, scores);
+    if (wants_label_) labels_.Store(context.output(0), row, label);
+    if (wants_scores_) StoreScores(scores, row, context.output(1));
+  }
+
+  ClassLabels labels_;
+  bool binary_, wants_label_, wants_scores_;
+};
+
+class Regressor final : public LinearModel {
+ public:
+  using LinearModel::LinearModel;
+
+ private:
+  void Store(KernelContext& context, std::int64_t row, std::span<double> scores) const override {
+    Transform(transform(), scores);
+    StoreScores(scores, row, context.output(0));
+  }
+};
+
+Result<std::unique_ptr<Executable>> PrepareClassifier(const NodeFacts& node, DeviceContext&) {
   const Examples examples = TRY(ExamplesOf(node.shape(0)));
-  const ClassLabels labels = TRY(LabelsOf(node));
+  ClassLabels labels = TRY(LabelsOf(node));
   const PostTransform transform = TRY(PostTransformOf(node));
   const bool binary = IsBinary(node, labels, examples.features);
-  const Linear linear = TRY(LinearOf(node, binary ? 1 : labels.size(), examples.features));
-  const Doubles x = DoublesOf(context.input(0));
-  Doubles scores(At(labels.size()));
-  Pause pause;
-  for (std::int64_t row = 0; row < examples.rows; ++row) {
-    if (pause.MustStop(64 + examples.features * static_cast<std::int64_t>(scores.size())))
-      return {};
-    Scores(linear, x.data() + row * examples.features, examples.features, scores);
-    const std::int64_t label = Finish(transform, binary, scores);
-    if (Wanted(node, 0)) labels.Store(context.output(0), row, label);
-    if (!Wanted(node, 1)) continue;
-    float* out = context.output(1).data<float>().data() + At(row) * scores.size();
-    for (std::size_t i = 0; i < scores.size(); ++i) out[i] = static_cast<float>(scores[i]);
-  }
-  return {};
+  Linear linear = TRY(LinearOf(node, binary ? 1 : labels.size(), examples.features));
+  return std::unique_ptr<Executable>(
+      new Classifier(node, std::move(linear), examples, std::move(labels), transform, binary));
 }
 
 Result<Facts> InferRegressor(const NodeFacts& node) {
@@ -117,27 +181,19 @@ Result<Facts> InferRegressor(const NodeFacts& node) {
   return Facts{TensorFacts(DType::kFloat32, {examples.rows, targets})};
 }
 
-Result<void> RunRegressor(const NodeFacts& node, KernelContext& context) {
+Result<std::unique_ptr<Executable>> PrepareRegressor(const NodeFacts& node, DeviceContext&) {
   const Examples examples = TRY(ExamplesOf(node.shape(0)));
   const std::int64_t targets = node.attributes.Int("targets", 1);
   const PostTransform transform = TRY(PostTransformOf(node));
-  const Linear linear = TRY(LinearOf(node, targets, examples.features));
-  const Doubles x = DoublesOf(context.input(0));
-  Doubles scores(examples.rows == 0 ? 0 : At(targets));
-  float* out = context.output(0).data<float>().data();
-  Pause pause;
-  for (std::int64_t row = 0; row < examples.rows; ++row) {
-    if (pause.MustStop(64 + examples.features * static_cast<std::int64_t>(scores.size())))
-      return {};
-    Scores(linear, x.data() + row * examples.features, examples.features, scores);
-    Transform(transform, scores);
-    for (const double score : scores) *out++ = static_cast<float>(score);
-  }
-  return {};
+  Linear linear = TRY(LinearOf(node, targets, examples.features));
+  return std::unique_ptr<Executable>(
+      new Regressor(std::move(linear), examples, targets, transform));
 }
 
-constexpr Kernel kClassifier[] = {{.name = "linear_classifier_reference", .run = RunClassifier}};
-constexpr Kernel kRegressor[] = {{.name = "linear_regressor_reference", .run = RunRegressor}};
+constexpr Kernel kClassifier[] = {
+    {.name = "linear_classifier_reference", .prepare = PrepareClassifier}};
+constexpr Kernel kRegressor[] = {
+    {.name = "linear_regressor_reference", .prepare = PrepareRegressor}};
 
 constexpr DTypeSet kFeatures =
     Types({DType::kFloat32, DType::kFloat64, DType::kInt64, DType::kInt32});

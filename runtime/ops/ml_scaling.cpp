@@ -9,7 +9,7 @@
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/ml_scores.h"
-#include "runtime/kernels/numbers.h"
+#include "runtime/kernels/small_room.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -81,10 +81,11 @@ double NormOfRow(Norm norm, std::span<const double> row) {
 Result<void> RunNormalizer(const NodeFacts& node, KernelContext& context) {
   const Norm norm = TRY(NormOf(node));
   const Examples examples = TRY(ExamplesOf(node.shape(0)));
-  const Doubles x = DoublesOf(context.input(0));
+  SmallRoom<double, kFewFeatures> room(At(examples.features));
+  const std::span row(room.data(), At(examples.features));
   float* y = context.output(0).data<float>().data();
   for (std::int64_t r = 0; r < examples.rows; ++r) {
-    const std::span<const double> row(x.data() + r * examples.features, At(examples.features));
+    ReadExample(*context.input(0), r, row);
     const double length = NormOfRow(norm, row);
     for (const double value : row) *y++ = static_cast<float>(length == 0 ? value : value / length);
   }

@@ -8,6 +8,7 @@
 
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/small_room.h"
 #include "runtime/kernels/tree_ensemble.h"
 #include "runtime/kernels/types.h"
 
@@ -15,6 +16,7 @@ namespace slipway::runtime {
 namespace {
 
 constexpr std::int64_t kRowGrain = 64;
+constexpr std::size_t kFewScores = 64;
 
 Result<PostTransform> TransformOf(const NodeFacts& node) {
   if (node.op->type != "TreeEnsemble") return PostTransformOf(node);
@@ -62,7 +64,7 @@ class TreeEnsemble : public Executable {
     Prepare(context);
     const Tensor& x = *context.input(0);
     context.ParallelFor(examples_.rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> scores(At((end - begin) * targets_));
+      SmallRoom<double, kFewScores> scores(At((end - begin) * targets_));
       scorer_->Score(x, begin, end, scores.data());
       for (std::int64_t row = begin; row < end; ++row) {
         Store(context, row, {scores.data() + (row - begin) * targets_, At(targets_)});

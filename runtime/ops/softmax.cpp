@@ -8,9 +8,9 @@
 #include <cmath>
 #include <limits>
 
-#include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/small_room.h"
 #include "runtime/kernels/softmax_simd.h"
 #include "runtime/kernels/types.h"
 #include "runtime/kernels/widened.h"
@@ -120,6 +120,9 @@ std::string DeclineSimd(const NodeFacts& node) {
   return shape->count * shape->outer * shape->inner == 0 ? "the input is empty" : "";
 }
 
+/// Of a block of short rows.
+constexpr std::size_t kFewNumbers = (kLeastInARow - 1) * kSoftmaxRows;
+
 /// Long rows one by one, others many at a time.
 template <bool log>
 class Simd final : public Executable {
@@ -127,10 +130,9 @@ class Simd final : public Executable {
   explicit Simd(const SoftmaxShape& shape) : shape_(shape) {}
 
   Result<void> Run(KernelContext& context) const override {
-    constexpr std::int64_t kFewInARow = 16;
     const float* x = context.input(0)->data<float>().data();
     float* y = context.output(0).data<float>().data();
-    if (shape_.inner == 1 && shape_.count > kFewInARow) {
+    if (shape_.inner == 1 && shape_.count >= kLeastInARow) {
       RunRows(context, x, y);
     } else {
       RunBlocks(context, x, y);
@@ -157,7 +159,7 @@ class Simd final : public Executable {
     const std::int64_t blocks = (rows + kSoftmaxRows - 1) / kSoftmaxRows;
     context.ParallelFor(blocks, Grain(kSoftmaxRows),
                         [=, this](std::int64_t begin, std::int64_t end) {
-                          CountedVector<float> room(At(shape_.count * kSoftmaxRows));
+                          SmallRoom<float, kFewNumbers> room(At(shape_.count * kSoftmaxRows));
                           for (std::int64_t i = begin; i < end; ++i) {
                             const std::int64_t first = i * kSoftmaxRows;
                             SoftmaxOfRows({.shape = shape_,

@@ -12,7 +12,8 @@ namespace {
 bool IsOpen(const NodeData& node) {
   if (node.type != "Conv") return false;
   if (node.domain.empty()) return true;
-  return node.domain == "slipway" && node.attributes.String("algorithm", "").empty();
+  return node.domain == "slipway" && node.attributes.String("algorithm", "").empty() &&
+         node.attributes.String("precision", "").empty();
 }
 
 Result<int> Run(Rewriter& graph) {

@@ -124,9 +124,16 @@ Result<void> ReadLimits(const Json& json, ServeConfig& config) {
   return error;
 }
 
+/// `what` names where it is called so.
+Result<runtime::Precision> PrecisionCalled(std::string_view what, std::string_view name) {
+  auto precision = runtime::PrecisionFromName(name);
+  if (!precision) return Bad(fmt::format("{}: {}", what, precision.error().message));
+  return precision;
+}
+
 Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::path& root) {
-  TRY(OnlyKnownFields(json,
-                      {"models", "port", "script", "memory_limit", "time_limit", "deterministic"}));
+  TRY(OnlyKnownFields(json, {"models", "port", "script", "memory_limit", "time_limit",
+                             "deterministic", "precision"}));
   ServeConfig config;
   const std::int64_t port = TRY(GetIntOr(json, "port", config.port));
   if (port < 0 || port > 65535) return Bad(fmt::format("port {} is not in [0, 65535]", port));
@@ -138,6 +145,8 @@ Result<ServeConfig> FromJson(const Json& json, const fs::path& base, const fs::p
   }
   TRY(ReadLimits(json, config));
   config.deterministic = TRY(GetBoolOr(json, "deterministic", false));
+  const std::string precision = TRY(GetStringOr(json, "precision", "fp32"));
+  config.precision = TRY(PrecisionCalled("member 'precision'", precision));
   const auto models = json.find("models");
   const bool listed = models != json.end() && models->is_array();
   if (listed) config.models = TRY(ReadModels(*models, base, root));
@@ -306,6 +315,9 @@ Result<Environment> ReadEnvironment(const GetVariable& get) {
   environment.stop_delay = TRY(StopDelay(read("SLIPWAY_STOP_DELAY_MS")));
   environment.model_memory_bytes = TRY(ModelMemory(read("SLIPWAY_MODEL_MEMORY_MB")));
   environment.deterministic = TRY(Truth("SLIPWAY_DETERMINISTIC", read("SLIPWAY_DETERMINISTIC")));
+  if (const std::string precision = read("SLIPWAY_PRECISION"); !precision.empty()) {
+    environment.precision = TRY(PrecisionCalled("SLIPWAY_PRECISION", precision));
+  }
   const std::string timeout = read("SCORING_TIMEOUT_MS");
   if (timeout.empty()) return environment;
   return WithTimeout(std::move(environment), timeout);

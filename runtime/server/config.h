@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/runtime.h"
 
 namespace slipway::server {
 
@@ -41,13 +42,14 @@ struct ScriptConfig {
 /// "source_directory": …, "python": …, "python_path": […], "library_path": […], "loader": …}`.
 /// Models may be bounded: `"memory_limit": "2G"` (or a number of bytes), `"time_limit": 0.5`
 /// (seconds); a script has bounds of its own. `"deterministic": true` leaves out choices of kernels
-/// that lie beside them.
+/// that lie beside them; `"precision": "bf16"` or `"int8"` has their products computed so.
 struct ServeConfig {
   std::vector<ModelConfig> models;
   int port = 5001;
   std::int64_t memory_bytes = 0;  ///< of each model; 0: what the process may use
   std::optional<std::chrono::milliseconds> time_limit = {};  ///< of one run; nothing: no bound
   bool deterministic = false;  ///< runtime::TuneOptions::deterministic
+  runtime::Precision precision = runtime::Precision::kFloat32;  ///< of each model's products
   std::optional<ScriptConfig> script = {};
 };
 
@@ -78,8 +80,9 @@ struct Environment {
   std::filesystem::path model_folder = {};
   std::string cors_origins = {};
   std::optional<std::chrono::milliseconds> scoring_timeout = {};
-  std::int64_t model_memory_bytes = 0;  ///< of each model; 0: it does not say
-  bool deterministic = false;           ///< kernels by rule alone
+  std::int64_t model_memory_bytes = 0;               ///< of each model; 0: it does not say
+  bool deterministic = false;                        ///< kernels by rule alone
+  std::optional<runtime::Precision> precision = {};  ///< of each model's products
   /// How long it goes on serving after it was told to stop, until whoever sends requests has heard.
   std::chrono::milliseconds stop_delay{0};
 };

@@ -53,12 +53,25 @@ auto Shown(T value) {
   }
 }
 
+/// The largest finite magnitude of `count` numbers.
+template <class T>
+double Largest(const T* numbers, std::int64_t count) {
+  double largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double magnitude = std::fabs(Wide(numbers[i]));
+    if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
+  }
+  return largest;
+}
+
 template <class T>
 Result<void> AgreeFloats(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
   const auto* g = static_cast<const T*>(got.raw());
   const auto* w = static_cast<const T*>(want.raw());
+  Tolerance near = tolerance;
+  near.absolute += near.of_largest * Largest(w, want.size());
   for (std::int64_t i = 0; i < want.size(); ++i) {
-    if (!Close(Wide(g[i]), Wide(w[i]), tolerance)) {
+    if (!Close(Wide(g[i]), Wide(w[i]), near)) {
       return Differs(fmt::format("element {} is {}, expected {}", i, Shown(g[i]), Shown(w[i])));
     }
   }
@@ -128,7 +141,7 @@ bool HoldsTensors(const fs::path& folder) {
          !fs::exists(folder / "request.json", error);
 }
 
-Result<void> CheckSet(const ServedModel& model, const fs::path& folder,
+Result<void> CheckSet(const ServedModel& model, const fs::path& folder, const Tolerance& tolerance,
                       const std::optional<std::chrono::milliseconds>& time_limit) {
   std::error_code error;
   runtime::Feeds feeds;
@@ -146,7 +159,7 @@ Result<void> CheckSet(const ServedModel& model, const fs::path& folder,
     const fs::path file = folder / fmt::format("output_{}.pb", i);
     if (!fs::exists(file, error)) continue;
     const Value want = TRY(ReadSample(file, output.type));
-    if (auto agreed = Agree(got[i], want); !agreed) {
+    if (auto agreed = Agree(got[i], want, tolerance); !agreed) {
       return Within(fmt::format("output '{}'", output.name), std::move(agreed).error());
     }
   }
@@ -154,6 +167,18 @@ Result<void> CheckSet(const ServedModel& model, const fs::path& folder,
 }
 
 }  // namespace
+
+Tolerance ToleranceOf(runtime::Precision precision) {
+  switch (precision) {
+    case runtime::Precision::kFloat32:
+      return {};
+    case runtime::Precision::kBfloat16:
+      return {.of_largest = 0.02};
+    case runtime::Precision::kInt8:
+      return {.of_largest = 0.1};
+  }
+  return {};
+}
 
 Result<void> Agree(const Value& got, const Value& want, const Tolerance& tolerance) {
   if (const Tensor* tensor = want.tensor()) {
@@ -174,7 +199,8 @@ Result<void> Agree(const Value& got, const Value& want, const Tolerance& toleran
 }
 
 Result<std::int64_t> CheckGoldenSamples(
-    const ServedModel& model, const std::optional<std::chrono::milliseconds>& time_limit) {
+    const ServedModel& model, const Tolerance& tolerance,
+    const std::optional<std::chrono::milliseconds>& time_limit) {
   std::vector<fs::path> sets;
   std::error_code error;
   for (auto it = fs::directory_iterator(model.file.parent_path(), error);
@@ -185,7 +211,7 @@ Result<std::int64_t> CheckGoldenSamples(
   }
   std::sort(sets.begin(), sets.end());
   for (const fs::path& folder : sets) {
-    if (auto checked = CheckSet(model, folder, time_limit); !checked) {
+    if (auto checked = CheckSet(model, folder, tolerance, time_limit); !checked) {
       Error failed =
           Within("golden sample " + folder.filename().string(), std::move(checked).error());
       failed.id = "Model.WrongAnswer";

@@ -26,7 +26,7 @@ struct Arguments {
   std::string model, config, root, name, version = "1";
   std::string script, python = "/usr/bin/python3", model_dir;
   std::vector<std::string> listen, health_listen, python_path;
-  std::string memory_limit;
+  std::string memory_limit, precision;
   double time_limit = 0, tune_seconds = 0;
   bool deterministic = false;
   int port = -1, threads = 0;
@@ -68,6 +68,9 @@ void Describe(CommandLine& line, Arguments& arguments) {
       .within(0.0, 3600.0);
   app.add_flag("--deterministic", arguments.deterministic,
                "Kernels by rule alone, whatever choices lie beside the model");
+  app.add_option("--precision", arguments.precision,
+                 "fp32, or what products of weights are computed in where that gains: bf16, int8")
+      .type_name("NAME");
   app.add_flag("--access-log", arguments.access_log, "Log each request");
   line.footer(
       "Examples:\n"
@@ -206,6 +209,22 @@ Result<runtime::TuneOptions> TuningOf(const Arguments& arguments, bool determini
   return tune;
 }
 
+/// An argument comes before the environment, that before the file.
+Result<runtime::Precision> PrecisionOf(const Arguments& arguments, const ServeConfig& config,
+                                       const Environment& environment) {
+  if (arguments.precision.empty()) return environment.precision.value_or(config.precision);
+  if (config.script) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "--precision is of models, and a script answers"};
+  }
+  auto precision = runtime::PrecisionFromName(arguments.precision);
+  if (!precision) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = "--precision: " + precision.error().message};
+  }
+  return precision;
+}
+
 Result<ServeOptions> OptionsOf(const Arguments& arguments) {
   ServeOptions options;
   TRY(ApplyConfigFile(arguments.root));
@@ -226,6 +245,7 @@ Result<ServeOptions> OptionsOf(const Arguments& arguments) {
                     .timeout = environment.scoring_timeout,
                     .environment = environment};
   TRY(SetLimits(arguments, config, options.scorer));
+  options.scorer.precision = TRY(PrecisionOf(arguments, config, environment));
   options.scorer.tune = TRY(TuningOf(arguments, config.deterministic || environment.deterministic));
   return options;
 }

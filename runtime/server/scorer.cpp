@@ -77,6 +77,7 @@ Result<void> Scorer::LoadOne(const ModelConfig& config) {
       TRY(runtime::Model::Load(file, {.memory_bytes = options_.memory_bytes}));
   runtime::SessionOptions options{.threads = slots_};
   options.limits.memory_bytes = options_.memory_bytes;
+  options.precision = options_.precision;
   auto tuned = TRY(runtime::OpenTuned(model, file, options, options_.tune));
   if (!tuned.warning.empty()) log::Warn(tuned.warning, {{"model", config.name}});
   models_.push_back({.name = config.name,
@@ -105,7 +106,7 @@ Result<void> Scorer::Load() {
 Result<void> Scorer::CheckGolden() {
   std::int64_t reproduced = 0;
   for (const ServedModel& model : models_) {
-    auto checked = CheckGoldenSamples(model, options_.time_limit);
+    auto checked = CheckGoldenSamples(model, ToleranceOf(options_.precision), options_.time_limit);
     if (!checked) {
       Error error =
           Within(fmt::format("model {}:{}", model.name, model.version), std::move(checked).error());

@@ -48,7 +48,8 @@ struct ScorerOptions {
   /// Of each model, its weights and all runs at a time (runtime::SessionLimits::memory_bytes); 0:
   /// what this process may use.
   std::int64_t memory_bytes = 0;
-  runtime::TuneOptions tune = {};  ///< choices lie beside each model
+  runtime::Precision precision = runtime::Precision::kFloat32;  ///< of each model's products
+  runtime::TuneOptions tune = {};                               ///< choices lie beside each model
   Environment environment = {};
 };
 

@@ -138,6 +138,11 @@ static void test_memory(const char *path) {
          "a model larger than it may be is refused");
   expect(slipway_model_load(path, &model) == NULL, "the model loads");
   slipway_session_options_init(&options);
+  options.precision = 3;
+  expect(
+      refused(slipway_session_create(model, &options, &session), SLIPWAY_INVALID_ARGUMENT, "Usage"),
+      "a precision that is not known is refused");
+  options.precision = SLIPWAY_PRECISION_INT8;
   options.memory_bytes = 1 << 20;
   expect(slipway_session_create(model, &options, &session) == NULL, "a session of little memory");
   slipway_value *fits = tensor(SLIPWAY_FLOAT32, small, 2);

@@ -36,6 +36,13 @@ Value Over(std::vector<float>& memory, Shape shape, std::size_t first = 0) {
   return Value(Tensor::Wrap(DType::kFloat32, std::move(shape), nullptr, memory.data() + first));
 }
 
+/// A run with memory for some outputs.
+Result<std::vector<Value>> RunOver(Session& session, const Feeds& feeds,
+                                   std::span<const std::string> names, std::vector<Value> memory) {
+  TRY(RunInto(session, feeds, names, memory));
+  return memory;
+}
+
 std::vector<Value> Must(Result<std::vector<Value>> run) {
   if (run) return *std::move(run);
   ADD_FAILURE() << run.error().message;
@@ -49,7 +56,7 @@ TEST(RunInto, WritesOutputsWhereTheyAreWanted) {
     const std::vector<std::string> names = {"s", "x", "r"};
     std::vector<float> s(2, 9), x(2, 9);
     const std::vector<Value> memory = {Over(s, {2}), Over(x, {2}), Value()};
-    const auto outputs = Must(RunInto(*session, feeds, names, memory));
+    const auto outputs = Must(RunOver(*session, feeds, names, memory));
     ASSERT_EQ(outputs.size(), 3U);
     EXPECT_EQ(outputs[0].tensor()->raw(), s.data());
     EXPECT_EQ(outputs[1].tensor()->raw(), x.data());
@@ -76,7 +83,7 @@ TEST(RunInto, MakesNoMemoryOfItsOwnForThem) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().id, "Run.MemoryLimit");
   const std::vector<Value> memory = {Over(n, {kMiB}), Over(e, {kMiB}), Over(u, {1, kMiB})};
-  Must(RunInto(*session, feeds, {}, memory));
+  Must(RunOver(*session, feeds, {}, memory));
   EXPECT_THAT(n, Each(-2));
   EXPECT_THAT(e, Each(7));
   EXPECT_THAT(u, Each(2));
@@ -90,7 +97,7 @@ TEST(RunInto, MemoryOfAnInputIsReadBeforeItIsWritten) {
       const auto session = MakeSession(model, {.passes = passes});
       std::vector<float> all = {1, 2, 3, 4, 5};
       const std::vector<Value> memory = {Over(all, {4}, shift), Value(), Value()};
-      const auto outputs = Must(RunInto(*session, {{"a", Over(all, {4})}}, {}, memory));
+      const auto outputs = Must(RunOver(*session, {{"a", Over(all, {4})}}, {}, memory));
       ASSERT_EQ(outputs.size(), 3U);
       EXPECT_THAT(FloatsOf(outputs[0]), ElementsAre(-1, -2, -3, -4));
       EXPECT_THAT(FloatsOf(outputs[1]), ElementsAre(1, 2, 3, 4));
@@ -105,7 +112,7 @@ TEST(RunInto, OutputsMayChangePlaces) {
   const auto session = MakeSession(model);
   std::vector<float> a = {1, 2}, b = {3, 4};
   const Feeds feeds = {{"a", Over(a, {2})}, {"b", Over(b, {2})}};
-  Must(RunInto(*session, feeds, {}, std::vector<Value>{Over(b, {2}), Over(a, {2})}));
+  Must(RunOver(*session, feeds, {}, {Over(b, {2}), Over(a, {2})}));
   EXPECT_THAT(a, ElementsAre(3, 4));
   EXPECT_THAT(b, ElementsAre(1, 2));
 }
@@ -117,7 +124,7 @@ TEST(RunInto, WrongMemoryIsNamed) {
   std::vector<float> all(8);
   const std::vector<std::string> twice = {"n", "n"};
   const auto refused = [&](std::vector<Value> memory, std::span<const std::string> names = {}) {
-    const auto run = RunInto(*session, {{"a", Floats({2}, {1, 2})}}, names, memory);
+    const auto run = RunOver(*session, {{"a", Floats({2}, {1, 2})}}, names, memory);
     EXPECT_FALSE(run);
     if (run) return std::string();
     EXPECT_EQ(run.error().id, "Output.WrongMemory");
@@ -138,7 +145,7 @@ TEST(RunInto, WrongMemoryIsNamed) {
       HasSubstr("is of text"));
   EXPECT_THAT(refused({Value(std::make_shared<const Sequence>()), Value()}),
               HasSubstr("is no tensor"));
-  EXPECT_TRUE(RunInto(*session, {{"a", Floats({2}, {1, 2})}}, {},
+  EXPECT_TRUE(RunOver(*session, {{"a", Floats({2}, {1, 2})}}, {},
                       std::vector<Value>{Over(all, {2}), Over(all, {2}, 2)}));
 }
 
@@ -205,7 +212,7 @@ TEST(RunInto, AttentionAddsToItsCacheInPlace) {
       EXPECT_EQ(copied.error().id, "Run.MemoryLimit");
       const std::vector<Value> memory = {Value(), Over(cached.keys, cached.kCache),
                                          Over(cached.values, cached.kCache)};
-      const auto outputs = Must(RunInto(*session, feeds, {}, memory));
+      const auto outputs = Must(RunOver(*session, feeds, {}, memory));
       ASSERT_EQ(outputs.size(), 3U);
       EXPECT_EQ(FloatsOf(outputs[0]), FloatsOf(expected[0]));
       EXPECT_EQ(cached.keys, FloatsOf(expected[1]));
@@ -233,7 +240,7 @@ TEST(RunInto, ACacheThatOthersReadIsNotChangedUnderThem) {
                                        Value(),
                                        Value(),
                                        Value()};
-    const auto outputs = Must(RunInto(*session, feeds, {}, memory));
+    const auto outputs = Must(RunOver(*session, feeds, {}, memory));
     ASSERT_EQ(outputs.size(), 6U);
     for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(FloatsOf(outputs[i]), FloatsOf(expected[i])) << i;
     EXPECT_NE(FloatsOf(outputs[1]), FloatsOf(outputs[5]));
@@ -251,7 +258,7 @@ TEST(RunInto, TensorScatterWritesIntoItsCache) {
                        {"update", Floats({1, 2, 1}, {5, 6})},
                        {"at", Int64s({1}, {kMiB - 1})}};
   ASSERT_FALSE(session->Run(feeds));
-  Must(RunInto(*session, feeds, {}, std::vector<Value>{Over(cache, shape)}));
+  Must(RunOver(*session, feeds, {}, {Over(cache, shape)}));
   EXPECT_EQ(cache.front(), 6);
   EXPECT_EQ(cache.back(), 5);
   EXPECT_EQ(std::accumulate(cache.begin(), cache.end(), 0.0), kMiB + 9);

@@ -87,6 +87,16 @@ TEST_F(ConfigTest, ReadsWhatBoundsTheModels) {
   EXPECT_FALSE(with("")->deterministic);
   EXPECT_TRUE(with(R"(, "deterministic": true)")->deterministic);
   EXPECT_FALSE(with(R"(, "deterministic": "yes")"));
+  EXPECT_EQ(with("")->precision, runtime::Precision::kFloat32);
+  EXPECT_EQ(with(R"(, "precision": "int8")")->precision, runtime::Precision::kInt8);
+  const auto unknown = with(R"(, "precision": "fp16")");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().id, "Config.Invalid");
+  EXPECT_NE(unknown.error().message.find(
+                "member 'precision': precision 'fp16' is none of fp32, bf16, int8"),
+            std::string::npos)
+      << unknown.error().message;
+  EXPECT_FALSE(with(R"(, "precision": 8)"));
   const auto misspelt = with(R"(, "memory_limits": 1)");
   ASSERT_FALSE(misspelt);
   EXPECT_NE(misspelt.error().fix.find("memory_limit"), std::string::npos) << misspelt.error().fix;

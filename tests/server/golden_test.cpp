@@ -64,6 +64,14 @@ TEST(AgreeTest, FloatsWithinTolerance) {
   EXPECT_TRUE(Agree(Floats({1000.9F}), Floats({1000})));
   EXPECT_FALSE(Agree(Floats({1001.1F}), Floats({1000})));
   EXPECT_TRUE(Agree(Floats({0.9e-5F}), Floats({0})));
+  for (const auto precision : {runtime::Precision::kBfloat16, runtime::Precision::kInt8}) {
+    const Tolerance tolerance = ToleranceOf(precision);
+    EXPECT_GT(tolerance.of_largest, 0);
+    const auto off = static_cast<float>(100 * tolerance.of_largest);
+    EXPECT_TRUE(Agree(Floats({-100, 0.99F * off}), Floats({-100, 0}), tolerance));
+    EXPECT_FALSE(Agree(Floats({-100, 1.01F * off}), Floats({-100, 0}), tolerance));
+    EXPECT_FALSE(Agree(Floats({-100, 0.99F * off}), Floats({-100, 0})));
+  }
   EXPECT_FALSE(Agree(Floats({1.1e-5F}), Floats({0})));
   EXPECT_TRUE(Agree(Floats({nan, infinity, -infinity}), Floats({nan, infinity, -infinity})));
   EXPECT_FALSE(Agree(Floats({nan}), Floats({1})));

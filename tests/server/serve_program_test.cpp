@@ -11,6 +11,7 @@
 #include "base/http/client.h"
 #include "base/http/server.h"
 #include "base/process.h"
+#include "runtime/runtime.h"
 #include "tests/support/tempdir.h"
 #include "tests/support/tiny_onnx.h"
 
@@ -122,6 +123,25 @@ TEST_F(ServeProgramTest, BoundsOfModelsAreRefusedWithAScript) {
   EXPECT_EQ(Ends(Run({"--script", script, "--memory-limit", "1G"})), 2);
   EXPECT_NE(Log().find("SLIPWAY_WORKER_MEMORY_MB"), std::string::npos) << Log();
   EXPECT_EQ(Ends(Run({(folder_ / "tiny.onnx").string(), "--memory-limit", "much"})), 2);
+}
+
+TEST_F(ServeProgramTest, PrecisionIsOfTheOptionTheEnvironmentOrTheFile) {
+  const std::string model = (folder_ / "tiny.onnx").string();
+  EXPECT_EQ(Ends(Run({model, "--precision", "fp16"})), 2);
+  EXPECT_NE(Log().find("--precision: precision 'fp16' is none of fp32, bf16, int8"),
+            std::string::npos)
+      << Log();
+  EXPECT_EQ(Ends(Run({model}, {"SLIPWAY_PRECISION=fp16"})), 3);
+  EXPECT_NE(Log().find("SLIPWAY_PRECISION: precision 'fp16'"), std::string::npos) << Log();
+  Write("score.py", "def init():\n  pass\ndef run(data):\n  return data\n");
+  const std::string script = (folder_ / "score.py").string();
+  EXPECT_EQ(Ends(Run({"--script", script, "--precision", "int8"})), 2);
+  const ProcessId id =
+      Run({model, "--precision", "int8", "--listen", "127.0.0.1:0"}, {"SLIPWAY_PRECISION=bf16"});
+  EXPECT_EQ(Score(Address()), R"({"output":[[2.0,4.0]]})") << Log();
+  const bool says = Log().find("precision int8: this processor has no") != std::string::npos;
+  EXPECT_EQ(says, !runtime::HasPrecision(runtime::Precision::kInt8)) << Log();
+  EXPECT_TRUE(Terminate(id, milliseconds(20'000)));
 }
 
 TEST_F(ServeProgramTest, ChoicesOfKernelsLieBesideTheModel) {

@@ -44,6 +44,7 @@ class Options(Structure):
         ("cancel", c_void_p),
         ("choices_file", c_char_p),
         ("tune_ms", c_int64),
+        ("precision", c_int32),
     ]
 
 

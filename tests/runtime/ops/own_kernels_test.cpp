@@ -263,6 +263,41 @@ TEST(OwnKernels, OneRowTimesAMatrix) {
   }
 }
 
+TEST(OwnKernels, AFewRowsTimesASmallMatrix) {
+  struct Product {
+    Shape x;
+    std::int64_t depth, width;
+  };
+  const Product cases[] = {{{4, 64}, 64, 32}, {{2, 1, 7}, 7, 65}, {{3, 2, 100}, 100, 16},
+                           {{9, 1}, 1, 1},    {{5, 33}, 33, 81},  {{2, 130}, 130, 10},
+                           {{8, 5}, 5, 128},  {{7, 70}, 70, 3}};
+  std::uint32_t seed = 1;
+  for (const Product& c : cases) {
+    SCOPED_TRACE(seed);
+    const Feeds feeds = {{"x", Random(c.x, seed)}};
+    for (const char* then : {"", "Relu", "Tanh"}) {
+      Net net(seed);
+      const std::string w = net.Weights({c.depth, c.width}, -1, 1);
+      std::string y = net.Add("MatMul", {"x", w});
+      if (seed % 2 == 0) y = net.Add("Add", {y, net.Weights({c.width}, -1, 1)});
+      if (then[0] != '\0') y = net.Add(then, {y});
+      ExpectServed(ParseModel(net.Model({y})), feeds, "matmul_small");
+    }
+    for (const bool turned : {false, true}) {
+      if (c.x.size() != 2) continue;
+      Net net(seed);
+      tiny::Texts inputs = {
+          "x",
+          net.Weights(turned ? tiny::Ints{c.width, c.depth} : tiny::Ints{c.depth, c.width}, -1, 1)};
+      if (seed % 2 == 1) inputs.push_back(net.Weights({c.width}, -1, 1));
+      const std::string y = net.Add("Gemm", inputs, {{"transB", std::int64_t{turned}}});
+      ExpectServed(ParseModel(net.Model({y})), feeds, "gemm_small");
+      ExpectServed(ParseModel(net.Model({net.Add("Relu", {y})})), feeds, "matmul_small");
+    }
+    ++seed;
+  }
+}
+
 TEST(OwnKernels, MatricesThatComeAtRunTime) {
   const std::string graph = tiny::GraphOf({{"MatMul", {"x", "w"}, {"y"}}}, {{"x"}, {"w"}}, {{"y"}});
   const Model model = ParseModel(tiny::ModelOf(graph));

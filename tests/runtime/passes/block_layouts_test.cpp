@@ -61,7 +61,7 @@ TEST_F(BlockLayouts, ChangeAtTheBordersOfARegionAlone) {
   v = net.Add("Relu", {net.Add("Add", {branch, v})});
   v = net.Convolve(v, {.in = 32, .out = 48, .kernel = 1, .pad = 0});
   const Model model = ParseModel(net.Model({v}));
-  const Feeds feeds = {{"x", Random({1, 32, 12, 10}, 1)}};
+  const Feeds feeds = {{"x", Random({1, 32, 13, 11}, 1)}};
   const Ran ran = ExpectSameAnswers(model, feeds);
   EXPECT_EQ(ran.changes.at("block_layouts"), 4);
   const std::string text = Explained(model, feeds);
@@ -109,7 +109,7 @@ TEST_F(BlockLayouts, NoFunctionIsOpenAtZeroInAChannelThatIsNot) {
   v = net.Add("Log", {net.Add("Softplus", {v})});
   v = net.Add("Reciprocal", {net.Add("Softsign", {v})});
   v = net.Convolve(v, {.in = 20, .out = 20});
-  ExpectSameAnswers(ParseModel(net.Model({v})), {{"x", Random({1, 3, 9, 11}, 4)}});
+  ExpectSameAnswers(ParseModel(net.Model({v})), {{"x", Random({1, 3, 19, 21}, 4)}});
 }
 
 TEST_F(BlockLayouts, InfinitiesAndNotNumbersStayInTheirPlaces) {
@@ -238,6 +238,17 @@ TEST(Winograd, IsWithinItsClassAndLeftOutWhereAccuracyIsStrict) {
   ASSERT_TRUE(answers);
   EXPECT_EQ(FloatsOf((*answers)[0]), FloatsOf(strict.outputs[0]));
   EXPECT_EQ(all.changes.at("choose_winograd"), ChannelBlock() == 16 ? 2 : 0);
+}
+
+TEST(Winograd, IsLeftOutWhereManyWeightsServeFewPositions) {
+  Net net(9);
+  const Model model = ParseModel(net.Model({net.Convolve("x", {.in = 256, .out = 512})}));
+  const auto chosen = [&](std::int64_t side) {
+    const Feeds feeds = {{"x", Random({1, 256, side, side}, 4)}};
+    return RunWith(model, feeds, {}).changes.at("choose_winograd");
+  };
+  EXPECT_EQ(chosen(16), 0);
+  EXPECT_EQ(chosen(18), ChannelBlock() == 16 ? 1 : 0);
 }
 
 }  // namespace

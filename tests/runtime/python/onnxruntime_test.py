@@ -783,6 +783,32 @@ class Options(unittest.TestCase):
         with self.assertRaises(InvalidArgument):
             options.add_session_config_entry("slipway.memory_limit_bytes", "1G")
 
+    def test_precision(self):
+        weights = np.random.default_rng(1).standard_normal((512, 640)).astype(np.float32)
+        model = t.model(
+            [t.node("MatMul", ["x", "w"], ["y"])],
+            [t.value("x", t.tensor_type(t.FLOAT, [2, 512]))],
+            [t.value("y", t.tensor_type(t.FLOAT, [2, 640]))],
+            [t.tensor("w", t.FLOAT, [512, 640], weights.tobytes())],
+        )
+        x = {"x": np.linspace(-1, 1, 1024, dtype=np.float32).reshape(2, 512)}
+        # Of what is rounded to 8 binary digits, or to half a step of 127 to the largest number.
+        large = np.abs(x["x"]).max(1, keepdims=True) / 254, np.abs(weights).max(0) / 254
+        size = np.abs(x["x"]) @ np.abs(weights)
+        bytes_off = np.abs(x["x"]).sum(1, keepdims=True) * large[1]
+        bytes_off = bytes_off + np.abs(weights).sum(0) * large[0] + 512 * large[0] * large[1]
+        (exact,) = rt.InferenceSession(model).run(None, x)
+        for name, bound in (("fp32", 0), ("bf16", size * 2**-7.9), ("int8", bytes_off * 1.01)):
+            options = rt.SessionOptions()
+            options.add_session_config_entry("slipway.precision", name)
+            (y,) = rt.InferenceSession(model, options).run(None, x)
+            self.assertTrue((np.abs(y - exact) <= bound).all(), name)
+        options.add_session_config_entry("slipway.strict_accuracy", "1")
+        with self.assertRaisesRegex(InvalidArgument, "precision int8 rounds more"):
+            rt.InferenceSession(model, options)
+        with self.assertRaisesRegex(InvalidArgument, "'fp16' is none of fp32, bf16, int8"):
+            options.add_session_config_entry("slipway.precision", "fp16")
+
     def test_kernels_are_measured_and_kept(self):
         weights = np.random.default_rng(1).standard_normal((512, 300)).astype(np.float32)
         model = t.model(
