@@ -72,7 +72,7 @@ bool TakeLock(int fd, const std::filesystem::path& state) {
 std::string WhoHasIt(const std::filesystem::path& state) {
   const ProcessId holder = HolderOf(state);
   if (!IsRunning(holder)) return "another slipwayd";
-  const std::string who = fmt::format("slipwayd with process id {}", holder.pid);
+  std::string who = fmt::format("slipwayd with process id {}", holder.pid);
   const Result<std::string> text = ReadFile(EndpointFile(state), kSmallFileBytesMax);
   if (!text) return who;
   const Result<Json> endpoint = ParseJson(*text);
