@@ -15,12 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 using tiny::Net;
 
-Model ParseModel(const std::string& bytes) {
-  auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  if (!model) ADD_FAILURE() << model.error().message;
-  return *std::move(model);
-}
-
 /// Runs on one thread and on three, which agree to the bit.
 std::vector<Value> RunOnThreads(const Model& model, const Feeds& feeds) {
   const auto one = MakeSession(model, {.threads = 1})->Run(feeds);

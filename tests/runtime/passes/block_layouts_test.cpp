@@ -15,12 +15,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using tiny::Net;
 
-Model ParseModel(const std::string& bytes) {
-  auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  if (!model) ADD_FAILURE() << model.error().message;
-  return *std::move(model);
-}
-
 /// Runs without passes, with all but this one, and with all: the answers agree.
 Ran ExpectSameAnswers(const Model& model, const Feeds& feeds, float error = 2e-5F) {
   const Ran plain = RunWith(model, feeds, {.enabled = false});

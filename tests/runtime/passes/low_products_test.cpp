@@ -17,12 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 using tiny::Net;
 
-Model ParseModel(const std::string& bytes) {
-  auto model = Model::Parse(std::as_bytes(std::span(bytes)));
-  if (!model) ADD_FAILURE() << model.error().message;
-  return *std::move(model);
-}
-
 std::vector<float> Numbers(std::int64_t count, std::uint32_t seed) {
   return FloatsOf(Random({count}, seed));
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@
 #include "tests/runtime/model_files.h"
 
 namespace slipway::runtime {
+
+inline Model ParseModel(const std::string& bytes) {
+  auto model = Model::Parse(std::as_bytes(std::span(bytes)));
+  if (!model) ADD_FAILURE() << model.error().message;
+  return *std::move(model);
+}
 
 /// What a run with some passes gave, and how many places each changed.
 struct Ran {
