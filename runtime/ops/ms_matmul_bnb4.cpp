@@ -10,8 +10,8 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
-#include "runtime/kernels/sgemm.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/unpacked_product.h"
 
 namespace slipway::runtime {
 namespace {
@@ -116,34 +116,19 @@ std::string DeclineBlas(const NodeFacts& node) {
   return node.attributes.Int("transB", 1) == 0 ? "B is not transposed" : "";
 }
 
-/// Unpacks a panel of B at a time and multiplies it by BLAS.
 Result<void> RunBlas(const NodeFacts& node, KernelContext& context) {
-  constexpr std::int64_t kPanel = 64;
   const Packing p = TRY(PackingOf(node));
   const std::uint8_t* bytes = context.input(kB)->data<std::uint8_t>().data();
   const Doubles magnitudes = DoublesOf(context.input(kMagnitudes));
-  const Tensor& a = *context.input(kA);
-  float* y = context.output(0).data<float>().data();
-  CountedVector<float> panel(At(kPanel * p.k));
-  for (std::int64_t first = 0; first < p.n; first += kPanel) {
-    const std::int64_t count = std::min(kPanel, p.n - first);
-    context.ParallelFor(count, 8, [&](std::int64_t begin, std::int64_t end) {
-      Unpack(p, bytes, magnitudes, (first + begin) * p.k, (end - begin) * p.k,
-             panel.data() + begin * p.k);
-    });
-    TRY(Sgemm({.a = a.data<float>().data(),
-               .b = panel.data(),
-               .y = y + first,
-               .m = a.size() / p.k,
-               .n = count,
-               .k = p.k,
-               .lda = p.k,
-               .ldb = p.k,
-               .ldy = p.n,
-               .trans_b = true,
-               .beta = 0}));
-  }
-  return {};
+  const auto unpack = [&](std::int64_t first, std::int64_t count, float* to) {
+    Unpack(p, bytes, magnitudes, first * p.k, count * p.k, to);
+  };
+  return RunUnpackedProduct({.a = *context.input(kA),
+                             .n = p.n,
+                             .k = p.k,
+                             .y = context.output(0).data<float>().data(),
+                             .unpack = unpack},
+                            context);
 }
 
 constexpr Kernel kKernels[] = {

@@ -13,8 +13,8 @@
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
-#include "runtime/kernels/sgemm.h"
 #include "runtime/kernels/types.h"
+#include "runtime/kernels/unpacked_product.h"
 
 namespace slipway::runtime {
 namespace {
@@ -213,40 +213,23 @@ std::string DeclineBlas(const NodeFacts& node) {
   return node.dtype(kA) == DType::kFloat32 ? "" : "A is not float32";
 }
 
-/// Unpacks a panel of B at a time and multiplies it by BLAS.
 Result<void> RunBlas(const NodeFacts& node, KernelContext& context) {
-  constexpr std::int64_t kPanel = 64;
   const Packing p = TRY(PackingOf(node));
   const Weights weights(node, context, p, TRY(GroupsOf(node, context, p)));
-  const Tensor& a = *context.input(kA);
-  float* y = context.output(0).data<float>().data();
-  const std::int64_t rows = a.size() / p.k;
-  const float* bias = node.Has(kBias) ? context.input(kBias)->data<float>().data() : nullptr;
-  CountedVector<float> panel(At(kPanel * p.k));
-  for (std::int64_t first = 0; first < p.n; first += kPanel) {
-    const std::int64_t count = std::min(kPanel, p.n - first);
-    context.ParallelFor(count, 8, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n)
-        weights.QuickRow(first + n, panel.data() + n * p.k);
-    });
-    for (std::int64_t m = 0; m < rows; ++m) {
-      for (std::int64_t n = 0; n < count; ++n) {
-        y[m * p.n + first + n] = bias == nullptr ? 0 : bias[first + n];
-      }
+  const auto y = context.output(0).data<float>();
+  std::ranges::fill(y, 0.0F);
+  if (node.Has(kBias)) {
+    const auto bias = context.input(kBias)->data<float>();
+    for (std::size_t at = 0; at < y.size(); at += At(p.n)) {
+      std::ranges::copy(bias.first(At(p.n)), y.begin() + static_cast<std::ptrdiff_t>(at));
     }
-    TRY(Sgemm({.a = a.data<float>().data(),
-               .b = panel.data(),
-               .y = y + first,
-               .m = rows,
-               .n = count,
-               .k = p.k,
-               .lda = p.k,
-               .ldb = p.k,
-               .ldy = p.n,
-               .trans_b = true,
-               .beta = 1}));
   }
-  return {};
+  const auto unpack = [&](std::int64_t first, std::int64_t count, float* to) {
+    for (std::int64_t i = 0; i < count; ++i) weights.QuickRow(first + i, to + i * p.k);
+  };
+  return RunUnpackedProduct(
+      {.a = *context.input(kA), .n = p.n, .k = p.k, .y = y.data(), .beta = 1, .unpack = unpack},
+      context);
 }
 
 constexpr Kernel kKernels[] = {
