@@ -98,13 +98,16 @@ void AddRowProduct(const RowProduct& p) {
     const float* x = p.x;
     float* y = p.y + first;
     std::int64_t left = p.rows;
-    const auto done = [&](std::int64_t rows) {
-      x += rows * p.x_stride;
-      y += rows * p.y_stride;
-      left -= rows;
-    };
-    for (; kWide && left >= 8; done(8)) Strip<8, 2>(p, panel, columns, x, y);
-    for (; left >= 4; done(4)) Strip<4, kWide ? 4 : 2>(p, panel, columns, x, y);
+    for (; kWide && left >= 8; left -= 8) {
+      Strip<8, 2>(p, panel, columns, x, y);
+      x += 8 * p.x_stride;
+      y += 8 * p.y_stride;
+    }
+    for (; left >= 4; left -= 4) {
+      Strip<4, kWide ? 4 : 2>(p, panel, columns, x, y);
+      x += 4 * p.x_stride;
+      y += 4 * p.y_stride;
+    }
     if (left == 3) Strip<3, kWide ? 4 : 2>(p, panel, columns, x, y);
     if (left == 2) Strip<2, 4>(p, panel, columns, x, y);
     if (left == 1) Strip<1, kWide ? 4 : 8, kWide ? 2 : 1>(p, panel, columns, x, y);
