@@ -16,17 +16,25 @@ class Chooser {
  public:
   Chooser(const Rewriter& graph, const ValueUses& uses,
           const std::vector<std::optional<BlockRole>>& roles)
-      : graph_(graph), uses_(uses), roles_(roles) {
-    for (const auto& role : roles) blocked_.push_back(role.has_value());
-  }
+      : graph_(graph), uses_(uses), roles_(roles) {}
 
+  /// From either end, as what is between may be dearer than both.
   std::vector<bool> Choose() {
-    for (int round = 0; round < kMostRounds && Improve(); ++round) {
-    }
-    return blocked_;
+    blocked_.assign(roles_.size(), false);
+    Descend();
+    const double least = CostOfAll();
+    const std::vector<bool> plainer = blocked_;
+    for (std::size_t i = 0; i < roles_.size(); ++i) blocked_[i] = roles_[i].has_value();
+    Descend();
+    return CostOfAll() < least ? blocked_ : plainer;
   }
 
  private:
+  void Descend() {
+    for (int round = 0; round < kMostRounds && Improve(); ++round) {
+    }
+  }
+
   bool Improve() {
     bool changed = false;
     for (std::size_t i = 0; i < roles_.size(); ++i) {
@@ -49,14 +57,27 @@ class Chooser {
     return bytes;
   }
 
+  double CostOfAll() const {
+    double cost = 0;
+    for (std::size_t i = 0; i < roles_.size(); ++i) cost += OwnCost(i);
+    for (std::size_t id = 0; id < uses_.size(); ++id) {
+      cost += BorderCost(static_cast<ValueId>(id));
+    }
+    return cost;
+  }
+
+  double OwnCost(std::size_t node) const {
+    if (blocked_[node] || !roles_[node] || !roles_[node]->changes_itself) return 0;
+    const NodeData& data = graph_.node(node);
+    double cost = 2 * Bytes(data.outputs[0]) + kOwnBytes;
+    for (const std::size_t input : roles_[node]->blocks) cost += 2 * Bytes(data.inputs[input]);
+    return cost;
+  }
+
   /// Of the node itself and the values it reads and makes.
   double CostAround(std::size_t node) const {
     const NodeData& data = graph_.node(node);
-    double cost = 0;
-    if (!blocked_[node] && roles_[node]->changes_itself) {
-      for (const std::size_t input : roles_[node]->blocks) cost += 2 * Bytes(data.inputs[input]);
-      cost += 2 * Bytes(data.outputs[0]) + kOwnBytes;
-    }
+    double cost = OwnCost(node);
     for (std::size_t i = 0; i < data.inputs.size(); ++i) {
       const auto first = std::ranges::find(data.inputs, data.inputs[i]) - data.inputs.begin();
       if (first == static_cast<std::ptrdiff_t>(i)) cost += BorderCost(data.inputs[i]);
@@ -83,7 +104,7 @@ class Chooser {
   const Rewriter& graph_;
   const ValueUses& uses_;
   const std::vector<std::optional<BlockRole>>& roles_;
-  std::vector<bool> blocked_;
+  std::vector<bool> blocked_ = {};
 };
 
 }  // namespace

@@ -285,9 +285,11 @@ template <int outs, int rows>
 void FewRows(const FewChannels& c, const float* room, std::int64_t row, std::int64_t to) {
   // As many sums as there are registers for.
   constexpr int kAtOnce = outs * rows > 6 ? kVectors / 2 : kVectors;
+  constexpr std::int64_t kBeforeLast = (kAtOnce - 1) * kLanes;
   std::int64_t at = 0;
-  for (; at + kAtOnce * kLanes <= c.width; at += kAtOnce * kLanes) {
-    FewTile<outs, kAtOnce, rows>(c, room, {row, to, at, at + (kAtOnce - 1) * kLanes});
+  for (; at + kBeforeLast < c.width; at += kAtOnce * kLanes) {
+    const std::int64_t last = std::min(at + kBeforeLast, c.width - kLanes);
+    FewTile<outs, kAtOnce, rows>(c, room, {row, to, at, last});
   }
   for (; at < c.width; at += kLanes) {
     FewTile<outs, 1, rows>(c, room, {row, to, at, std::min(at, c.width - kLanes)});
@@ -304,17 +306,35 @@ void Band(const FewChannels& c, std::int64_t first, const float* room) {
 
 std::int64_t BandRoom(const FewChannels& c) { return c.in_channels * BandRows(c) * BandWidth(c); }
 
+/// What of the convolution makes the channels from `first` on.
+FewChannels From(const FewChannels& c, std::int64_t first) {
+  FewChannels rest = c;
+  rest.w += first * c.in_channels * c.kernel_height * c.kernel_width;
+  rest.bias += c.bias == nullptr ? 0 : first;
+  rest.y += first * c.height * c.width;
+  rest.out_channels -= first;
+  return rest;
+}
+
 void RunBand(const FewChannels& c, std::int64_t band, float* room) {
-  FillBand(c, band * kBandRows, room);
-  switch (c.out_channels) {
-    case 1:
-      return Band<1>(c, band * kBandRows, room);
-    case 2:
-      return Band<2>(c, band * kBandRows, room);
-    case 3:
-      return Band<3>(c, band * kBandRows, room);
-    default:
-      return Band<4>(c, band * kBandRows, room);
+  constexpr std::int64_t kTogether = 4;
+  const std::int64_t first = band * kBandRows;
+  FillBand(c, first, room);
+  for (std::int64_t m = 0; m < c.out_channels; m += kTogether) {
+    const FewChannels some = From(c, m);
+    switch (some.out_channels) {
+      case 1:
+        Band<1>(some, first, room);
+        break;
+      case 2:
+        Band<2>(some, first, room);
+        break;
+      case 3:
+        Band<3>(some, first, room);
+        break;
+      default:
+        Band<4>(some, first, room);
+    }
   }
 }
 

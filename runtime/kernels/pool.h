@@ -12,4 +12,9 @@ namespace slipway::runtime {
 std::string DeclinePoolDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device);
 
+/// In vectors of our own: what oneDNN pools can be, along one dimension or two, by windows of two
+/// columns next to each other.
+std::string DeclinePoolPairs(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PreparePoolPairs(const NodeFacts& node, DeviceContext& device);
+
 }  // namespace slipway::runtime

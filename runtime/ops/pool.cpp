@@ -135,12 +135,14 @@ Result<Facts> InferLp(const NodeFacts& node) {
 }
 
 constexpr Kernel kMax[] = {
+    {.name = "pool_pairs", .declines = DeclinePoolPairs, .prepare = PreparePoolPairs},
     {.name = "pool_dnnl", .declines = DeclinePoolDnnl, .prepare = PreparePoolDnnl},
     {.name = "pool_dnnl_widened",
      .declines = DeclineWidened<DeclinePoolDnnl>,
      .prepare = PrepareWidened<PreparePoolDnnl>},
     {.name = "max_pool_reference", .run = RunMax}};
 constexpr Kernel kAverage[] = {
+    {.name = "pool_pairs", .declines = DeclinePoolPairs, .prepare = PreparePoolPairs},
     {.name = "pool_dnnl", .declines = DeclinePoolDnnl, .prepare = PreparePoolDnnl},
     {.name = "pool_dnnl_widened",
      .declines = DeclineWidened<DeclinePoolDnnl>,

@@ -35,6 +35,14 @@ const std::vector<Problem> kProblems = {
      "InstanceNormalization opset=6 x=f32[2,3,77] scale=f32[3] b=f32[3]"},
     {"softmax_simd", "Softmax opset=13 axis=1 x=f32[3,7,45]"},
     {"softmax_simd", "Softmax opset=13 x=f32[41,3]:special"},
+    {"pool_pairs", "MaxPool opset=12 kernel_shape=2,2 strides=2,2 x=f32[2,3,29,28]:special"},
+    {"pool_pairs",
+     "MaxPool opset=12 kernel_shape=3,2 strides=1,2 pads=1,1,1,1 x=f32[1,3,20,35]:special"},
+    {"pool_pairs", "MaxPool opset=12 kernel_shape=2 strides=2 ceil_mode=1 x=f32[2,3,37]"},
+    {"pool_pairs", "AveragePool opset=11 kernel_shape=2,2 strides=2,2 x=f32[1,3,7,41]"},
+    {"pool_pairs",
+     "AveragePool opset=11 kernel_shape=3,2 strides=2,2 pads=1,1,1,0 count_include_pad=1 "
+     "x=f32[2,2,9,23]"},
     {"resize_planned", "Upsample opset=7 mode=linear scales=1,1,2,2.3 x=f32[2,3,17,33]"},
     {"resize_planned", "Upsample opset=7 mode=nearest scales=1,1,2,2.3 x=f32[2,3,17,33]"},
 };
