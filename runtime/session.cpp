@@ -5,7 +5,7 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <ranges>
+#include <span>
 #include <stdexcept>
 
 #include "runtime/bounds.h"
@@ -35,12 +35,12 @@ struct Variant {
 };
 
 /// Whether inputs are tensors whose dimensions, but for the first `open`, are all known.
-bool AreFixed(const Model& model, std::ptrdiff_t open = 0) {
+bool AreFixed(const Model& model, std::size_t open = 0) {
   return std::ranges::all_of(model.inputs(), [open](const ValueInfo& input) {
     const auto& shape = input.type.shape;
-    return input.type.kind == TypeInfo::Kind::kTensor && shape &&
-           std::ranges::all_of(*shape | std::views::drop(open),
-                               [](std::int64_t dim) { return dim >= 0; });
+    if (input.type.kind != TypeInfo::Kind::kTensor || !shape) return false;
+    const auto known = std::span(*shape).subspan(std::min(open, shape->size()));
+    return std::ranges::all_of(known, [](std::int64_t dim) { return dim >= 0; });
   });
 }
 

@@ -42,8 +42,7 @@ bool SmallTrees::Add(std::span<const Node> nodes, std::int32_t first) {
 
 void SmallTrees::Finish() {
   std::ranges::sort(used_);
-  const auto rest = std::ranges::unique(used_);
-  used_.erase(rest.begin(), rest.end());
+  used_.erase(std::unique(used_.begin(), used_.end()), used_.end());
   for (SmallBranch& branch : branches_) {
     const auto found = std::ranges::lower_bound(used_, branch.feature);
     branch.feature = static_cast<std::int32_t>(found - used_.begin());
