@@ -15,9 +15,8 @@ class Eagerness {
   using Time = std::chrono::steady_clock::time_point;
   using Duration = std::chrono::steady_clock::duration;
 
-  /// What a request may let wait for itself: without looking, which takes waking, and with it.
+  /// What a request may let wait for itself: where it comes after waking, and how long a look is.
   static constexpr Duration kClose = std::chrono::microseconds(100);
-  static constexpr Duration kLook = std::chrono::microseconds(50);
   /// What one look takes at most where nothing else runs on the core.
   static constexpr Duration kUndisturbed = std::chrono::microseconds(25);
   /// Requests in a row that follow each other closely, before looking is tried: at first, and
@@ -38,7 +37,7 @@ class Eagerness {
   /// nothing: whether to look on.
   bool LookOn(Time before, Time now) {
     looked_ = true;
-    if (now - before <= kUndisturbed && now - ended_ <= kLook) return wants();
+    if (now - before <= kUndisturbed && now - ended_ <= kClose) return wants();
     in_a_row_ = 0;
     wanted_ = now - before > kUndisturbed ? kMost : std::min(2 * wanted_, kMost);
     looked_ = false;

@@ -56,7 +56,7 @@ TEST_F(EagernessTest, NeverLooksWhereRequestsAreFarApart) {
 
 TEST_F(EagernessTest, ALookEnds) {
   AnswerUntilItWants();
-  EXPECT_LE(LookInVain(), Eagerness::kLook + microseconds(2));
+  EXPECT_LE(LookInVain(), Eagerness::kClose + microseconds(2));
   EXPECT_FALSE(eagerness_.wants());
 }
 
@@ -70,7 +70,8 @@ TEST_F(EagernessTest, LooksInVainBecomeRare) {
     all += answers_;
     LookInVain();
   }
-  EXPECT_EQ(before, Eagerness::kMost);
+  EXPECT_GE(before, Eagerness::kMost);
+  EXPECT_LE(before, Eagerness::kMost + 1);
   EXPECT_GT(all, 3 * Eagerness::kMost);
 }
 
