@@ -35,6 +35,8 @@ constexpr std::array<DTypeRow, kDTypeCount> kRows = {
      {"float6e2m3", 8},     {"float6e3m2", 8}}};
 
 constexpr std::size_t kAlignment = 64;
+/// Up to this size memory is aligned here: what the C library has at hand is not.
+constexpr std::size_t kSmallBytes = 512;
 /// Memory from this size on is asked for in large pages.
 constexpr std::size_t kLargeBytes = std::size_t{4} << 20;
 
@@ -49,11 +51,13 @@ Error TooLarge(DType dtype, const Shape& shape) {
           .id = "Tensor.TooLarge"};
 }
 
+/// Memory for `std::free`, in which a tensor's elements begin at the first place that is aligned.
 /// Large ones lie in large pages where the machine has them, which are quicker to get and to read;
 /// what is left beyond the last of them takes small ones. Null without memory.
 void* AllocateBytes(std::size_t bytes) {
   constexpr std::size_t kLargePage = std::size_t{2} << 20;
-  bytes = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  if (bytes <= kSmallBytes) return std::malloc(bytes + kAlignment);
+  bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   if (bytes < kLargeBytes) return std::aligned_alloc(kAlignment, bytes);
   void* memory = nullptr;
   if (::posix_memalign(&memory, kLargePage, bytes) != 0) return nullptr;
@@ -61,17 +65,23 @@ void* AllocateBytes(std::size_t bytes) {
   return memory;
 }
 
+/// The first place from `memory` on that is aligned.
+void* Aligned(void* memory) {
+  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(memory) % kAlignment;
+  return static_cast<std::byte*>(memory) + (beyond == 0 ? 0 : kAlignment - beyond);
+}
+
 /// Frees a tensor's elements, and gives their bytes back to the session they count for.
 struct Release {
   std::shared_ptr<MemoryBudget> budget;  ///< null: they count for none
   std::int64_t bytes = 0;
-  bool strings = false;
+  void* memory = nullptr;  ///< in which the elements lie; null: they are strings
 
   void operator()(void* elements) {
-    if (strings) {
+    if (memory == nullptr) {
       delete[] static_cast<std::string*>(elements);
     } else {
-      std::free(elements);
+      std::free(memory);
     }
     LetGo();
   }
@@ -90,7 +100,6 @@ Error NoMemoryFor(DType dtype, const Shape& shape) {
 Result<std::shared_ptr<void>> Allocate(DType dtype, const Shape& shape, std::int64_t size) {
   const std::int64_t bytes = BytesOf(dtype, size);
   Release release;
-  release.strings = dtype == DType::kString;
   if (Bounds* bounds = CurrentBounds(); bounds != nullptr && bounds->memory() != nullptr) {
     MemoryBudget& budget = *bounds->memory();
     if (bytes > budget.limits().tensor_bytes) return TooLarge(dtype, shape);
@@ -102,10 +111,11 @@ Result<std::shared_ptr<void>> Allocate(DType dtype, const Shape& shape, std::int
     release.bytes = bytes;
   }
   void* elements = nullptr;
-  if (release.strings) {
+  if (dtype == DType::kString) {
     elements = new (std::nothrow) std::string[static_cast<std::size_t>(size)];
-  } else {
-    elements = AllocateBytes(static_cast<std::size_t>(bytes));
+  } else if (release.memory = AllocateBytes(static_cast<std::size_t>(bytes));
+             release.memory != nullptr) {
+    elements = Aligned(release.memory);
   }
   if (elements == nullptr) {
     release.LetGo();

@@ -43,10 +43,11 @@ struct slipway_python_call {
   slipway::python::NumpyEmpty numpy_empty;
 };
 
-/// One inference for the module `onnxruntime`, without the interpreter's detours: arrays in, and
-/// out arrays, dicts and lists of dicts, as `Outputs` says; None where an input is nothing that
-/// `Inputs` takes; an integer, the address of a status, where the inference failed. Null with an
-/// exception. Called with the interpreter's lock, which it gives up while the inference runs.
-SLIPWAY_API PyObject* slipway_python_run(const slipway_python_call* call, PyObject* feeds);
+/// A function object for the module `onnxruntime`: given a dict of inputs it makes one inference
+/// without the interpreter's detours: arrays in, and out arrays, dicts and lists of dicts, as
+/// `Outputs` says; None where an input is nothing that `Inputs` takes; an integer, the address of
+/// a status, where the inference failed. It gives the interpreter's lock up while the inference
+/// runs. `call` must outlive its calls. Null with an exception. Called with that lock.
+SLIPWAY_API PyObject* slipway_python_function(const slipway_python_call* call);
 }
 // NOLINTEND(readability-identifier-naming)

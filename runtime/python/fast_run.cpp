@@ -10,9 +10,13 @@ namespace {
 
 using slipway::python::kMostPorts;
 
-}  // namespace
+constexpr int kOneArgument = 0x8;
+constexpr const char* kCapsule = "slipway_python_call";
 
-PyObject* slipway_python_run(const slipway_python_call* call, PyObject* feeds) {
+PyObject* Run(PyObject* capsule, PyObject* feeds) {
+  const auto* const call =
+      static_cast<const slipway_python_call*>(PyCapsule_GetPointer(capsule, kCapsule));
+  if (call == nullptr) return nullptr;
   slipway::python::Inputs inputs(*call);
   PyObject* key = nullptr;
   PyObject* value = nullptr;
@@ -32,4 +36,13 @@ PyObject* slipway_python_run(const slipway_python_call* call, PyObject* feeds) {
   PyEval_RestoreThread(state);
   if (status != nullptr) return PyLong_FromVoidPtr(status);
   return slipway::python::Outputs(*call, std::span(outputs).first(call->output_count));
+}
+
+}  // namespace
+
+PyObject* slipway_python_function(const slipway_python_call* call) {
+  static PyMethodDef method = {"run", Run, kOneArgument, nullptr};
+  const slipway::python::Object capsule(
+      PyCapsule_New(const_cast<slipway_python_call*>(call), kCapsule, nullptr));
+  return capsule ? PyCFunction_NewEx(&method, capsule.get(), nullptr) : nullptr;
 }

@@ -24,6 +24,14 @@ struct Py_buffer {
   void* internal;
 };
 
+/// A function of C as an object of the interpreter; METH_O: called with one argument.
+struct PyMethodDef {
+  const char* name;
+  PyObject* (*function)(PyObject* self, PyObject* argument);
+  int flags;
+  const char* doc;
+};
+
 int PyObject_GetBuffer(PyObject* object, Py_buffer* view, int flags);
 void PyBuffer_Release(Py_buffer* view);
 int PyDict_Next(PyObject* dict, Py_ssize_t* position, PyObject** key, PyObject** value);
@@ -46,6 +54,9 @@ PyObject* PyUnicode_FromStringAndSize(const char* text, Py_ssize_t size);
 const char* PyUnicode_AsUTF8AndSize(PyObject* text, Py_ssize_t* size);
 PyObject* PyErr_Occurred();
 void PyErr_Clear();
+PyObject* PyCFunction_NewEx(PyMethodDef* method, PyObject* self, PyObject* module);
+PyObject* PyCapsule_New(void* pointer, const char* name, void (*destructor)(PyObject*));
+void* PyCapsule_GetPointer(PyObject* capsule, const char* name);
 void Py_IncRef(PyObject* object);
 void Py_DecRef(PyObject* object);
 PyThreadState* PyEval_SaveThread();

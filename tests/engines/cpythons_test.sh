@@ -58,7 +58,7 @@ tried() {
     SLIPWAY_PYTHON_FAST=$fast "$python" "$root/tests/runtime/python/onnxruntime_test.py" >"$work/log" 2>&1 ||
       { cat "$work/log" >&2; fail "Python $version, SLIPWAY_PYTHON_FAST=$fast"; }
   done
-  "$python" -c 'from onnxruntime import _fast; assert _fast.run is not None' || fail "Python $version does without fast_run"
+  "$python" -c 'from onnxruntime import _fast; assert _fast.make_run is not None' || fail "Python $version does without fast_run"
   port=$(free_port)
   "$bin/slipway-serve" --script "$work/score.py" --python "$python" --listen "127.0.0.1:$port" >"$work/log" 2>&1 &
   server=$!

@@ -22,7 +22,7 @@ _VIEW = struct.Struct("@PPPNNii6q")
 assert _VIEW.size == ctypes.sizeof(View)
 _unpack, _size = _VIEW.unpack_from, _VIEW.size
 _fill = struct.Struct("@PPPNNii").pack_into
-_run, _run_with, _fast_run = lib.session_run_views, lib.session_run_views_with, _fast.run
+_run, _run_with = lib.session_run_views, lib.session_run_views_with
 _NO_PLACE = (0, 0, 0, 0, 0, 0, 0)
 _Nothing = c_char * 0
 _addressof = ctypes.addressof
@@ -193,7 +193,7 @@ class Engine:
         names = tuple(feeds.keys())
         call = self._calls.get((names, wanted))
         if call is not None and options is None and type(feeds) is dict:
-            made = _fast_run(call.address, feeds)
+            made = call.run(feeds)
             if type(made) is list:
                 return made
             if type(made) is tuple:
@@ -205,7 +205,7 @@ class Engine:
             chosen = self._wanted.get(wanted) or self._names_of(wanted)
         except AttributeError:
             raise TypeError("run(): names of inputs and outputs are str") from None
-        if call is None and _fast_run is not None and len(self._calls) < _KEPT:
+        if call is None and _fast.make_run is not None and len(self._calls) < _KEPT:
             self._calls[names, wanted] = _fast.Call(self._session, given, chosen)
         inputs, outputs = given.count, chosen.count
         frame = self._frame(inputs, outputs)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One inference in one call, where all inputs are arrays: libslipway_python.so (fast_run.cpp).
 
-`run` is None where that library is neither beside this package nor beside the other one, or
+`make_run` is None where that library is neither beside this package nor beside the other one, or
 SLIPWAY_PYTHON_FAST is 0; the engine then does the same by ctypes alone.
 """
 
@@ -131,9 +131,9 @@ _numpy_empty = _find_numpy_empty()
 
 
 class Call:
-    """What stays the same from call to call of a session with these names."""
+    """What stays the same from call to call of a session with these names; `run` takes a dict."""
 
-    __slots__ = ("address", "_call", "_names")
+    __slots__ = ("run", "_call", "_names")
 
     def __init__(self, session, given, chosen):
         self._names = (given, chosen)
@@ -151,7 +151,7 @@ class Call:
             ctypes.addressof(_library),
             _numpy_empty,
         )
-        self.address = ctypes.addressof(self._call)
+        self.run = make_run(ctypes.addressof(self._call))
 
 
 def _load():
@@ -161,14 +161,14 @@ def _load():
         return None
     for folder in (os.path.dirname(os.path.abspath(__file__)), os.path.dirname(path)):
         try:
-            function = ctypes.PyDLL(os.path.join(folder, NAME)).slipway_python_run
+            function = ctypes.PyDLL(os.path.join(folder, NAME)).slipway_python_function
             break
         except (OSError, AttributeError):
             continue
     else:
         return None
-    function.argtypes, function.restype = (c_void_p, ctypes.py_object), ctypes.py_object
+    function.argtypes, function.restype = (c_void_p,), ctypes.py_object
     return function
 
 
-run = _load()
+make_run = _load()
