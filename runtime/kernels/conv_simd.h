@@ -68,7 +68,7 @@ struct FewChannels {
   std::int64_t pad_top = 0, pad_left = 0;
   ConvBounds bounds = {};
 };
-inline constexpr std::int64_t kMostFew = 8;
+inline constexpr std::int64_t kMostFew = 12;
 /// Rows of output that are computed together.
 inline constexpr std::int64_t kBandRows = 8;
 /// Numbers of working memory that a band takes.
