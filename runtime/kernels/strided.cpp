@@ -81,10 +81,49 @@ void CopyRow(const T* from, std::int64_t from_step, T* to, std::int64_t to_step,
   }
 }
 
+/// Rows of `count` neighbours.
+template <std::int64_t count, class T>
+void CopyNarrow(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end) {
+  const std::size_t rows = box.dims.size() - 2;
+  for (std::int64_t row = begin; row < end; ++row) {
+    std::memcpy(to + row * box.to[rows], from + row * box.from[rows], count * sizeof(T));
+  }
+}
+
+/// Whether the rows are of few neighbours, for which a call takes longer than to copy them, and
+/// have been copied.
+template <class T>
+bool CopiedNarrow(const StridedBox& box, const T* from, T* to, std::int64_t begin,
+                  std::int64_t end) {
+  if (box.from.back() != 1 || box.to.back() != 1) return false;
+  switch (box.dims.back()) {
+    case 2:
+      CopyNarrow<2>(box, from, to, begin, end);
+      return true;
+    case 3:
+      CopyNarrow<3>(box, from, to, begin, end);
+      return true;
+    case 4:
+      CopyNarrow<4>(box, from, to, begin, end);
+      return true;
+    case 6:
+      CopyNarrow<6>(box, from, to, begin, end);
+      return true;
+    case 8:
+      CopyNarrow<8>(box, from, to, begin, end);
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Rows [begin, end) of the two innermost dimensions, in tiles that stay in cache.
 template <class T>
 void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end,
                TextMeter& meter) {
+  if constexpr (!std::is_same_v<T, std::string>) {
+    if (CopiedNarrow(box, from, to, begin, end)) return;
+  }
   const std::size_t last = box.dims.size() - 1;
   const std::int64_t columns = box.dims[last];
   const std::int64_t from_row = box.from[last - 1];
