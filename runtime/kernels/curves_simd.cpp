@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/curves_simd.h"
 
+#include <cmath>
+#include <cstddef>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -59,8 +61,65 @@ HWY_INLINE Vector Softplus(Vector x) {
   return hn::Add(hn::Max(x, hn::Zero(Tag())), rest);
 }
 
+HWY_INLINE Vector Exp(Vector x) {
+  // What is larger is infinite, but not to the formula.
+  constexpr float kMost = 104;
+  return hn::Exp(Tag(), hn::Min(x, Number(kMost)));
+}
+
+HWY_INLINE Vector Log(Vector x) {
+  const Vector zero = hn::Zero(Tag()), infinity = hn::Inf(Tag());
+  const Vector below = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(infinity), hn::NaN(Tag()));
+  const Vector known = hn::IfThenElse(hn::Eq(x, infinity), infinity, hn::Log(Tag(), x));
+  return hn::IfThenElse(hn::Gt(x, zero), known, below);
+}
+
+/// c[0] + c[1] * x + ...
+template <std::size_t count>
+HWY_INLINE Vector Polynomial(const float (&c)[count], Vector x) {
+  Vector sum = Number(c[count - 1]);
+  for (std::size_t i = count - 1; i-- > 0;) sum = hn::MulAdd(sum, x, Number(c[i]));
+  return sum;
+}
+
+/// Polynomials of least largest error: of erf(x) / x - 1 in x * x up to 1, and of
+/// -log(1 - erf(x)) / x from there to 4.1, from where on it is 1.
+HWY_INLINE Vector Erf(Vector x) {
+  constexpr float kNear[] = {0.12837912F,   -0.37612325F,  0.112801798F,
+                             -0.026711309F, 0.0049175504F, -0.00056314183F};
+  constexpr float kFar[] = {1.1286657F,    0.63508195F,     0.10635071F,   -0.0238593966F,
+                            0.0036881664F, -0.00033397449F, 1.23408636e-5F};
+  constexpr float kMost = 4.1F;
+  const Vector away = hn::Min(hn::Abs(x), Number(kMost));
+  const Vector rest = ExpOfNegative(Tag(), hn::Neg(hn::Mul(away, Polynomial(kFar, away))));
+  const Vector far = hn::CopySign(hn::Sub(Number(1), rest), x);
+  const Vector near = hn::MulAdd(x, Polynomial(kNear, hn::Mul(x, x)), x);
+  return hn::IfThenElse(hn::Lt(away, Number(1)), near, far);
+}
+
+/// `fast` where all numbers are small enough for it, else `exact`.
+template <class Fast>
+HWY_INLINE Vector OfAngle(Vector x, const Fast& fast, float (*exact)(float)) {
+  // Highway reduces angles up to this one.
+  constexpr float kMost = 39000;
+  if (hn::AllTrue(Tag(), hn::Lt(hn::Abs(x), Number(kMost)))) return fast(x);
+  HWY_ALIGN float numbers[hn::MaxLanes(Tag())];
+  hn::Store(x, Tag(), numbers);
+  for (std::size_t i = 0; i < hn::Lanes(Tag()); ++i) numbers[i] = exact(numbers[i]);
+  return hn::Load(Tag(), numbers);
+}
+
 HWY_INLINE Vector HardSigmoid(Vector x, Vector alpha, Vector beta) {
   return hn::Clamp(hn::MulAdd(alpha, x, beta), hn::Zero(Tag()), Number(1));
+}
+
+HWY_INLINE Vector Sin(Vector x) {
+  return OfAngle(
+      x, [](Vector angle) HWY_ATTR { return hn::Sin(Tag(), angle); }, std::sin);
+}
+HWY_INLINE Vector Cos(Vector x) {
+  return OfAngle(
+      x, [](Vector angle) HWY_ATTR { return hn::Cos(Tag(), angle); }, std::cos);
 }
 
 template <Curve curve>
@@ -81,6 +140,16 @@ HWY_INLINE Vector Apply(Vector x, Vector alpha, Vector beta) {
   if constexpr (curve == Curve::kLeakyRelu) {
     return hn::IfThenElse(hn::Lt(x, hn::Zero(Tag())), hn::Mul(alpha, x), x);
   }
+  if constexpr (curve == Curve::kExp) return Exp(x);
+  if constexpr (curve == Curve::kLog) return Log(x);
+  if constexpr (curve == Curve::kErf) return Erf(x);
+  if constexpr (curve == Curve::kSin) return Sin(x);
+  if constexpr (curve == Curve::kCos) return Cos(x);
+  if constexpr (curve == Curve::kAtan) return hn::Atan(Tag(), x);
+  if constexpr (curve == Curve::kSqrt) return hn::Sqrt(x);
+  if constexpr (curve == Curve::kFloor) return hn::Floor(x);
+  if constexpr (curve == Curve::kCeil) return hn::Ceil(x);
+  if constexpr (curve == Curve::kRound) return hn::Round(x);
 }
 
 template <Curve curve>
@@ -122,6 +191,26 @@ void RunCurve(const CurveCall& f, const float* x, float* y, std::int64_t count) 
       return RunAll<Curve::kHardSwish>(f, x, y, count);
     case Curve::kLeakyRelu:
       return RunAll<Curve::kLeakyRelu>(f, x, y, count);
+    case Curve::kExp:
+      return RunAll<Curve::kExp>(f, x, y, count);
+    case Curve::kLog:
+      return RunAll<Curve::kLog>(f, x, y, count);
+    case Curve::kErf:
+      return RunAll<Curve::kErf>(f, x, y, count);
+    case Curve::kSin:
+      return RunAll<Curve::kSin>(f, x, y, count);
+    case Curve::kCos:
+      return RunAll<Curve::kCos>(f, x, y, count);
+    case Curve::kAtan:
+      return RunAll<Curve::kAtan>(f, x, y, count);
+    case Curve::kSqrt:
+      return RunAll<Curve::kSqrt>(f, x, y, count);
+    case Curve::kFloor:
+      return RunAll<Curve::kFloor>(f, x, y, count);
+    case Curve::kCeil:
+      return RunAll<Curve::kCeil>(f, x, y, count);
+    case Curve::kRound:
+      return RunAll<Curve::kRound>(f, x, y, count);
   }
 }
 

@@ -17,7 +17,17 @@ enum class Curve : std::uint8_t {
   kSwish,        ///< x * sigmoid(alpha * x)
   kHardSigmoid,  ///< alpha * x + beta, held within 0 and 1
   kHardSwish,    ///< x times that of 1 / 6 and 1 / 2
-  kLeakyRelu     ///< alpha * x below 0, else x
+  kLeakyRelu,    ///< alpha * x below 0, else x
+  kExp,
+  kLog,
+  kErf,
+  kSin,
+  kCos,
+  kAtan,
+  kSqrt,
+  kFloor,
+  kCeil,
+  kRound  ///< to the nearest integer, halves to even ones
 };
 
 /// A function with its parameters.

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "runtime/kernels/curves_simd.h"
+#include "runtime/kernels/curves.h"
 #include "runtime/kernels/dnnl_eltwise.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/gelu.h"
@@ -211,27 +211,6 @@ constexpr Kernel kPlain[] = {{.name = "elementwise", .run = RunUnary<F, List>}};
 template <class F, Result<std::unique_ptr<Executable>> (*prepare)(const NodeFacts&, DeviceContext&)>
 constexpr Kernel kFast[] = {
     {.name = "eltwise_dnnl", .declines = DeclineEltwise, .prepare = prepare},
-    {.name = "elementwise", .run = RunUnary<F, FloatList>}};
-
-std::string DeclineCurve(const NodeFacts& node) {
-  return node.dtype(0) == DType::kFloat32 ? "" : "not float";
-}
-
-template <class F>
-Result<void> RunCurveOf(const NodeFacts& node, KernelContext& context) {
-  const CurveCall call = F(node).call();
-  const float* x = context.input(0)->data<float>().data();
-  float* y = context.output(0).data<float>().data();
-  context.ParallelFor(context.output(0).size(), kElementGrain,
-                      [&](std::int64_t begin, std::int64_t end) {
-                        RunCurve(call, x + begin, y + begin, end - begin);
-                      });
-  return {};
-}
-
-template <class F>
-constexpr Kernel kCurve[] = {
-    {.name = "curve_vectors", .declines = DeclineCurve, .run = RunCurveOf<F>},
     {.name = "elementwise", .run = RunUnary<F, FloatList>}};
 
 constexpr Kernel kSwiGlu[] = {{.name = "elementwise", .run = RunBinary<SwiGlu, FloatList>}};

@@ -3,7 +3,7 @@
 // bfloat16. Spec: https://onnx.ai/onnx/operators/onnx__Sin.html and the pages of the others.
 #include <cmath>
 
-#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/curves.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -19,6 +19,12 @@ struct Function : Plain {
 template <double (*ForDouble)(double), float (*ForFloat)(float)>
 constexpr Kernel kKernels[] = {
     {.name = "elementwise", .run = RunUnary<Function<ForDouble, ForFloat>, FloatList>}};
+
+template <double (*ForDouble)(double), float (*ForFloat)(float), Curve curve>
+struct CurvedFunction : Function<ForDouble, ForFloat> {
+  using Function<ForDouble, ForFloat>::Function;
+  CurveCall call() const { return {.curve = curve}; }
+};
 
 consteval std::array<OpDef, 2> Rows(std::string_view type, int since,
                                     std::span<const Kernel> kernels) {
@@ -37,17 +43,18 @@ consteval std::array<OpDef, 2> Rows(std::string_view type, int since,
 }  // namespace
 
 OpList ops_trigonometry() {
-  static constexpr auto kOps = Rows("Sin", 7, kKernels<std::sin, std::sin>) +
-                               Rows("Cos", 7, kKernels<std::cos, std::cos>) +
-                               Rows("Tan", 7, kKernels<std::tan, std::tan>) +
-                               Rows("Asin", 7, kKernels<std::asin, std::asin>) +
-                               Rows("Acos", 7, kKernels<std::acos, std::acos>) +
-                               Rows("Atan", 7, kKernels<std::atan, std::atan>) +
-                               Rows("Sinh", 9, kKernels<std::sinh, std::sinh>) +
-                               Rows("Cosh", 9, kKernels<std::cosh, std::cosh>) +
-                               Rows("Asinh", 9, kKernels<std::asinh, std::asinh>) +
-                               Rows("Acosh", 9, kKernels<std::acosh, std::acosh>) +
-                               Rows("Atanh", 9, kKernels<std::atanh, std::atanh>);
+  static constexpr auto kOps =
+      Rows("Sin", 7, kCurve<CurvedFunction<std::sin, std::sin, Curve::kSin>>) +
+      Rows("Cos", 7, kCurve<CurvedFunction<std::cos, std::cos, Curve::kCos>>) +
+      Rows("Tan", 7, kKernels<std::tan, std::tan>) +
+      Rows("Asin", 7, kKernels<std::asin, std::asin>) +
+      Rows("Acos", 7, kKernels<std::acos, std::acos>) +
+      Rows("Atan", 7, kCurve<CurvedFunction<std::atan, std::atan, Curve::kAtan>>) +
+      Rows("Sinh", 9, kKernels<std::sinh, std::sinh>) +
+      Rows("Cosh", 9, kKernels<std::cosh, std::cosh>) +
+      Rows("Asinh", 9, kKernels<std::asinh, std::asinh>) +
+      Rows("Acosh", 9, kKernels<std::acosh, std::acosh>) +
+      Rows("Atanh", 9, kKernels<std::atanh, std::atanh>);
   return kOps;
 }
 

@@ -3,7 +3,7 @@
 // Spec: https://onnx.ai/onnx/operators/onnx__Abs.html and the pages of the others.
 #include <cmath>
 
-#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/curves.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -48,6 +48,7 @@ struct Sign : Plain {
 
 struct Erf : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kErf}; }
   template <class T>
   T operator()(T x) const {
     if constexpr (std::is_floating_point_v<T>) {
@@ -60,6 +61,7 @@ struct Erf : Plain {
 
 struct Ceil : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kCeil}; }
   template <class T>
   T operator()(T x) const {
     return std::ceil(x);
@@ -68,6 +70,7 @@ struct Ceil : Plain {
 
 struct Floor : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kFloor}; }
   template <class T>
   T operator()(T x) const {
     return std::floor(x);
@@ -76,6 +79,7 @@ struct Floor : Plain {
 
 struct Round : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kRound}; }
   template <class T>
   T operator()(T x) const {
     return std::nearbyint(x);
@@ -84,6 +88,7 @@ struct Round : Plain {
 
 struct Sqrt : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kSqrt}; }
   template <class T>
   T operator()(T x) const {
     return std::sqrt(x);
@@ -100,6 +105,7 @@ struct Reciprocal : Plain {
 
 struct Exp : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kExp}; }
   template <class T>
   T operator()(T x) const {
     return std::exp(x);
@@ -108,6 +114,7 @@ struct Exp : Plain {
 
 struct Log : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kLog}; }
   template <class T>
   T operator()(T x) const {
     return std::log(x);
@@ -156,14 +163,14 @@ OpList ops_unary_math() {
           Row("Neg", 13, kX, kT<kSignedTypesB>, kPlain<Neg, SignedList>),
           Row("Sign", 9, kInput, kT<kNumericTypes>, kPlain<Sign, NumericList>),
           Row("Sign", 13, kInput, kT<kNumericTypesB>, kPlain<Sign, NumericList>),
-          Row("Erf", 9, kInput, kT<kNumericTypes>, kPlain<Erf, NumericList>),
-          Row("Erf", 13, kInput, kT<kFloatTypesB>, kPlain<Erf, FloatList>),
-          Row("Round", 11, kX, kT<kFloatTypes>, kPlain<Round>),
-          Row("Round", 22, kX, kT<kFloatTypesB>, kPlain<Round>),
+          Row("Erf", 9, kInput, kT<kNumericTypes>, kCurve<Erf, NumericList>),
+          Row("Erf", 13, kInput, kT<kFloatTypesB>, kCurve<Erf, FloatList>),
+          Row("Round", 11, kX, kT<kFloatTypes>, kCurve<Round>),
+          Row("Round", 22, kX, kT<kFloatTypesB>, kCurve<Round>),
       }) +
-      FloatRows("Ceil", kX, kPlain<Ceil>) + FloatRows("Floor", kX, kPlain<Floor>) +
-      FloatRows("Sqrt", kX, kPlain<Sqrt>) + FloatRows("Reciprocal", kX, kPlain<Reciprocal>) +
-      FloatRows("Exp", kInput, kPlain<Exp>) + FloatRows("Log", kInput, kPlain<Log>);
+      FloatRows("Ceil", kX, kCurve<Ceil>) + FloatRows("Floor", kX, kCurve<Floor>) +
+      FloatRows("Sqrt", kX, kCurve<Sqrt>) + FloatRows("Reciprocal", kX, kPlain<Reciprocal>) +
+      FloatRows("Exp", kInput, kCurve<Exp>) + FloatRows("Log", kInput, kCurve<Log>);
   return kOps;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Max, Min, Sum, Mean of any number of inputs: opsets 1 and 6 (equal shapes), 8 (broadcasting),
 // 12, 13. Spec: https://onnx.ai/onnx/operators/onnx__Max.html and the pages of the others.
+#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/types.h"
@@ -13,12 +13,8 @@ namespace {
 struct Max {
   template <class T>
   static T Join(T a, T b) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (std::isnan(a)) return a;
-      return a > b ? a : b;
-    } else {
-      return a > b ? a : b;
-    }
+    // What is no number differs from itself; no branch, so that loops become vectors.
+    return (static_cast<int>(a > b) | static_cast<int>(a != a)) != 0 ? a : b;
   }
   template <class T>
   static T Finish(T sum, T) {
@@ -29,12 +25,8 @@ struct Max {
 struct Min {
   template <class T>
   static T Join(T a, T b) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (std::isnan(a)) return a;
-      return a < b ? a : b;
-    } else {
-      return a < b ? a : b;
-    }
+    // What is no number differs from itself; no branch, so that loops become vectors.
+    return (static_cast<int>(a < b) | static_cast<int>(a != a)) != 0 ? a : b;
   }
   template <class T>
   static T Finish(T sum, T) {
@@ -71,9 +63,17 @@ void RunBlock(const BroadcastPlan& plan, const std::vector<const T*>& operands,
   for (std::size_t k = 0; k < operands.size(); ++k) {
     const std::int64_t step = plan.inner_stride(k);
     const T* in = operands[k] + from[k] + skip * step;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto x = static_cast<Compute<T>>(in[i * step]);
-      sums[At(i)] = k == 0 ? x : F::Join(sums[At(i)], x);
+    const auto first = static_cast<Compute<T>>(*in);
+    if (k == 0 && step == 0) {
+      std::fill_n(sums.begin(), count, first);
+    } else if (k == 0) {
+      for (std::int64_t i = 0; i < count; ++i) sums[At(i)] = static_cast<Compute<T>>(in[i]);
+    } else if (step == 0) {
+      for (std::int64_t i = 0; i < count; ++i) sums[At(i)] = F::Join(sums[At(i)], first);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) {
+        sums[At(i)] = F::Join(sums[At(i)], static_cast<Compute<T>>(in[i]));
+      }
     }
   }
   const auto inputs = static_cast<Compute<T>>(operands.size());
