@@ -94,7 +94,9 @@ std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
       !AreEqual(window.dilations)) {
     return "the window differs along its dimensions";
   }
-  if (window.kernel[0] != 3 && window.kernel[0] != 5) return "a window that is not 3x3 or 5x5";
+  if (window.kernel[0] != 3 && window.kernel[0] != 5 && window.kernel[0] != 7) {
+    return "a window that is not 3x3, 5x5 or 7x7";
+  }
   if (window.strides[0] > 2) return "strides of more than 2";
   if (shape->batch == 0 || window.input_size() == 0 || window.output_size() == 0) {
     return "an input is empty";

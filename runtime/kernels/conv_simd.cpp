@@ -145,48 +145,105 @@ HWY_INLINE Vector Read(const float* from) {
   return hn::LoadU(tag, from);
 }
 
+/// Adds what is added, and writes a vector of the plane, or all of a row that is less than one, at
+/// `place`.
+HWY_INLINE void FinishDepthwise(const DepthwisePlane& p, Vector sum, std::int64_t place) {
+  const Tag tag;
+  const Vector least = hn::Set(tag, p.bounds.least), most = hn::Set(tag, p.bounds.most);
+  if (p.width >= kLanes) {
+    if (p.z != nullptr) sum = hn::Add(sum, hn::LoadU(tag, p.z + place));
+    hn::StoreU(Held(sum, least, most), tag, p.y + place);
+    return;
+  }
+  std::array<float, static_cast<std::size_t>(kLanes)> part = {};
+  const auto bytes = static_cast<std::size_t>(p.width) * sizeof(float);
+  if (p.z != nullptr) {
+    std::memcpy(part.data(), p.z + place, bytes);
+    sum = hn::Add(sum, hn::LoadU(tag, part.data()));
+  }
+  hn::StoreU(Held(sum, least, most), tag, part.data());
+  std::memcpy(p.y + place, part.data(), bytes);
+}
+
+/// Where a vector begins that is to hold column `at` and what comes after it.
+HWY_INLINE std::int64_t ColumnFor(std::int64_t at, std::int64_t width) {
+  return std::max<std::int64_t>(0, std::min(at, width - kLanes));
+}
+
 template <int kernel, int stride>
 void Plane(const DepthwisePlane& p, const float* padded, std::int64_t padded_width) {
   const Tag tag;
   Vector weights[kernel][kernel];
-#pragma GCC unroll 5
+#pragma GCC unroll 8
   for (int i = 0; i < kernel; ++i) {
-#pragma GCC unroll 5
+#pragma GCC unroll 8
     for (int j = 0; j < kernel; ++j) weights[i][j] = hn::Set(tag, p.w[i * kernel + j]);
   }
   const Vector bias = hn::Set(tag, p.bias);
-  const Vector least = hn::Set(tag, p.bounds.least);
-  const Vector most = hn::Set(tag, p.bounds.most);
-  const bool narrow = p.width < kLanes;
-  std::array<float, static_cast<std::size_t>(kLanes)> part = {};
-  const auto bytes = static_cast<std::size_t>(std::min(p.width, kLanes)) * sizeof(float);
   for (std::int64_t row = 0; row < p.height; ++row) {
     const float* line = padded + row * stride * padded_width;
-    float* y = p.y + row * p.width;
-    const float* z = p.z == nullptr ? nullptr : p.z + row * p.width;
     for (std::int64_t at = 0; at < p.width; at += kLanes) {
-      const std::int64_t column = narrow ? 0 : std::min(at, p.width - kLanes);
+      const std::int64_t column = ColumnFor(at, p.width);
       Vector sum = bias;
-#pragma GCC unroll 5
+#pragma GCC unroll 8
       for (int i = 0; i < kernel; ++i) {
         const float* from = line + i * p.dilation * padded_width + column * stride;
-#pragma GCC unroll 5
+#pragma GCC unroll 8
         for (int j = 0; j < kernel; ++j) {
           sum = hn::MulAdd(weights[i][j], Read<stride>(from + j * p.dilation), sum);
         }
       }
-      if (!narrow) {
-        if (z != nullptr) sum = hn::Add(sum, hn::LoadU(tag, z + column));
-        hn::StoreU(Held(sum, least, most), tag, y + column);
-        continue;
-      }
-      if (z != nullptr) {
-        std::memcpy(part.data(), z, bytes);
-        sum = hn::Add(sum, hn::LoadU(tag, part.data()));
-      }
-      hn::StoreU(Held(sum, least, most), tag, part.data());
-      std::memcpy(y, part.data(), bytes);
+      FinishDepthwise(p, sum, row * p.width + column);
     }
+  }
+}
+
+/// A vector of `rows` rows at once, without dilation: what they see is read once.
+template <int kernel, int stride, int rows>
+HWY_INLINE void RowsAtOnce(const DepthwisePlane& p, const float* padded, std::int64_t padded_width,
+                           std::int64_t row) {
+  const Tag tag;
+  constexpr int kLines = (rows - 1) * stride + kernel;
+  for (std::int64_t at = 0; at < p.width; at += kLanes) {
+    const std::int64_t column = ColumnFor(at, p.width);
+    const float* const from = padded + row * stride * padded_width + column * stride;
+    Vector sums[rows];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) sums[r] = hn::Set(tag, p.bias);
+#pragma GCC unroll 16
+    for (int line = 0; line < kLines; ++line) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kernel; ++j) {
+        const Vector x = Read<stride>(from + line * padded_width + j);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; ++r) {
+          const int i = line - r * stride;
+          if (i < 0 || i >= kernel) continue;
+          sums[r] = hn::MulAdd(hn::Set(tag, p.w[i * kernel + j]), x, sums[r]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) FinishDepthwise(p, sums[r], (row + r) * p.width + column);
+  }
+}
+
+template <int kernel, int stride>
+void NearPlane(const DepthwisePlane& p, const float* padded, std::int64_t padded_width) {
+  constexpr int kRows = 4;
+  std::int64_t row = 0;
+  for (; row + kRows <= p.height; row += kRows) {
+    RowsAtOnce<kernel, stride, kRows>(p, padded, padded_width, row);
+  }
+  for (; row < p.height; ++row) RowsAtOnce<kernel, stride, 1>(p, padded, padded_width, row);
+}
+
+template <int kernel>
+void AnyPlane(const DepthwisePlane& p, const float* padded, std::int64_t width) {
+  if (p.dilation == 1) {
+    p.stride == 1 ? NearPlane<kernel, 1>(p, padded, width) : NearPlane<kernel, 2>(p, padded, width);
+  } else {
+    p.stride == 1 ? Plane<kernel, 1>(p, padded, width) : Plane<kernel, 2>(p, padded, width);
   }
 }
 
@@ -195,10 +252,13 @@ std::int64_t DepthwiseRoom(const DepthwisePlane& p) { return Padded(p).size(); }
 void RunDepthwise(const DepthwisePlane& p, float* room) {
   const Padded padded(p);
   FillPadded(p, padded, room);
-  if (p.kernel == 3) {
-    p.stride == 1 ? Plane<3, 1>(p, room, padded.width) : Plane<3, 2>(p, room, padded.width);
-  } else {
-    p.stride == 1 ? Plane<5, 1>(p, room, padded.width) : Plane<5, 2>(p, room, padded.width);
+  switch (p.kernel) {
+    case 3:
+      return AnyPlane<3>(p, room, padded.width);
+    case 5:
+      return AnyPlane<5>(p, room, padded.width);
+    default:
+      return AnyPlane<7>(p, room, padded.width);
   }
 }
 

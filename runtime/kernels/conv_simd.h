@@ -45,7 +45,7 @@ struct DepthwisePlane {
   const float* z = nullptr;  ///< null: 0
   float* y = nullptr;
   std::int64_t in_height = 0, in_width = 0, height = 0, width = 0;
-  std::int64_t kernel = 0;    ///< 3 or 5: rows and columns of the window
+  std::int64_t kernel = 0;    ///< 3, 5 or 7: rows and columns of the window
   std::int64_t stride = 0;    ///< 1 or 2, along both
   std::int64_t dilation = 1;  ///< along both
   std::int64_t pad_top = 0, pad_left = 0;

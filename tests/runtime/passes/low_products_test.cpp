@@ -254,7 +254,8 @@ TEST(LowProductsOfBytes, DoNotDependOnTheBatch) {
         rows ? net.Add("MatMul", {"x", Constant(net, {p.in, p.out}, w)}) : Convolve(net, p, "x", w);
     const auto session = MakeSession(ParseModel(net.Model({y})), {.precision = Precision::kInt8});
     std::vector<float> x = Numbers(p.inputs(), 3);
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] *= static_cast<float>(i / p.image() + 1);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] *= static_cast<float>(static_cast<std::int64_t>(i) / p.image() + 1);
     const auto run = [&](std::int64_t images, std::vector<float> numbers) {
       const Shape shape = rows ? Shape{images, p.in} : Shape{images, p.in, p.height, p.width};
       const auto outputs = session->Run({{"x", Floats(shape, std::move(numbers))}});
