@@ -114,21 +114,37 @@ struct Padded {
   std::int64_t size() const { return height * width + 2 * kLeastPositions; }
 };
 
+/// A row of `width` numbers: `left` zeros, `columns` numbers, zeros.
+HWY_INLINE void FillRow(const float* from, std::int64_t columns, std::int64_t left, float* to,
+                        std::int64_t width) {
+  const Tag tag;
+  const std::int64_t right = width - left - columns;
+  if (columns >= kLanes && left <= kLanes && right <= kLanes) {
+    // No calls: rows are short.
+    hn::StoreU(hn::Zero(tag), tag, to);
+    hn::StoreU(hn::Zero(tag), tag, to + width - kLanes);
+    for (std::int64_t i = 0; i < columns; i += kLanes) {
+      const std::int64_t at = std::min(i, columns - kLanes);
+      hn::StoreU(hn::LoadU(tag, from + at), tag, to + left + at);
+    }
+    return;
+  }
+  std::fill_n(to, left, 0.0F);
+  std::memcpy(to + left, from, static_cast<std::size_t>(columns) * sizeof(float));
+  std::fill_n(to + left + columns, right, 0.0F);
+}
+
 void FillPadded(const DepthwisePlane& p, const Padded& padded, float* room) {
   const std::int64_t columns = std::clamp<std::int64_t>(padded.width - p.pad_left, 0, p.in_width);
   const std::int64_t left = std::min(p.pad_left, padded.width);
-  const std::int64_t right = padded.width - left - columns;
   float* to = room;
   for (std::int64_t i = 0; i < padded.height; ++i, to += padded.width) {
     const std::int64_t from = i - p.pad_top;
     if (from < 0 || from >= p.in_height) {
       std::fill_n(to, padded.width, 0.0F);
-      continue;
+    } else {
+      FillRow(p.x + from * p.in_width, columns, left, to, padded.width);
     }
-    std::fill_n(to, left, 0.0F);
-    std::memcpy(to + left, p.x + from * p.in_width,
-                static_cast<std::size_t>(columns) * sizeof(float));
-    std::fill_n(to + left + columns, right, 0.0F);
   }
   std::fill_n(to, 2 * kLeastPositions, 0.0F);
 }
@@ -273,10 +289,11 @@ void FillBand(const FewChannels& c, std::int64_t first, float* room) {
   float* to = room;
   for (std::int64_t i = 0; i < c.in_channels * rows; ++i, to += width) {
     const std::int64_t from = first + i % rows - c.pad_top;
-    std::fill_n(to, width, 0.0F);
-    if (from < 0 || from >= c.in_height) continue;
-    std::memcpy(to + left, c.x + (i / rows * c.in_height + from) * c.in_width,
-                static_cast<std::size_t>(columns) * sizeof(float));
+    if (from < 0 || from >= c.in_height) {
+      std::fill_n(to, width, 0.0F);
+    } else {
+      FillRow(c.x + (i / rows * c.in_height + from) * c.in_width, columns, left, to, width);
+    }
   }
 }
 
