@@ -10,10 +10,14 @@
 namespace slipway::runtime {
 namespace {
 
-/// As many of `count` as fit `most`, in parts that are nearly equal and of whole blocks.
-std::int64_t EvenPart(std::int64_t count, double most, std::int64_t block) {
-  const std::int64_t part = StepsWithin(count, 1, std::max(1.0, most));
-  return part < block ? part : std::min(count, (part + block - 1) / block * block);
+/// The least number of whole blocks that has so many, but no more than all.
+std::int64_t InBlocks(std::int64_t part, std::int64_t block, std::int64_t all) {
+  return std::min(all, (part + block - 1) / block * block);
+}
+
+/// As many of `count` as fit `most`, in parts that are nearly equal.
+std::int64_t EvenPart(std::int64_t count, double most) {
+  return StepsWithin(count, 1, std::max(1.0, most));
 }
 
 }  // namespace
@@ -24,8 +28,10 @@ ProductPart PartOfProduct(std::int64_t m, std::int64_t k, std::int64_t n, double
   const auto rows = static_cast<double>(std::max<std::int64_t>(m, 1));
   const double elements = most / (2.0 * static_cast<double>(std::max<std::int64_t>(k, 1)));
   if (rows * static_cast<double>(n) <= elements) return {m, n};
-  ProductPart part{m, EvenPart(n, std::max(std::sqrt(elements), elements / rows), kColumnBlock)};
-  part.rows = EvenPart(m, elements / static_cast<double>(part.columns), kRowBlock);
+  const double columns = std::max(std::sqrt(elements), elements / rows);
+  ProductPart part{m, InBlocks(EvenPart(n, columns), kColumnBlock, n)};
+  part.rows = EvenPart(m, elements / static_cast<double>(part.columns));
+  if (part.rows >= kRowBlock) part.rows = InBlocks(part.rows, kRowBlock, m);
   return part;
 }
 

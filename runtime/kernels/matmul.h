@@ -25,8 +25,9 @@ struct ProductPart {
   std::int64_t rows, columns;
 };
 
-/// A part of [m, n] from [m, k] and [k, n] that takes no more than `most` operations, as square as
-/// may be: such parts read the least of the operands. All parts are nearly equal.
+/// A part of [m, n] from [m, k] and [k, n] that takes no more than about `most` operations, as
+/// square as may be: such parts read the least of the operands. All parts are nearly equal; columns
+/// are cut between blocks of 64.
 ProductPart PartOfProduct(std::int64_t m, std::int64_t k, std::int64_t n, double most);
 
 /// Gemm's product of two matrices, either of them transposed by attribute `transA` or `transB`.

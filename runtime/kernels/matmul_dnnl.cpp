@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "runtime/bounds.h"
 #include "runtime/kernels/dnnl_activation.h"
 #include "runtime/kernels/dnnl_helpers.h"
+#include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/matmul.h"
+#include "runtime/kernels/product_parts.h"
 #include "runtime/kernels/sgemm.h"
-#include "runtime/stored_bytes.h"
 #include "runtime/work.h"
 
 namespace slipway::runtime {
@@ -18,162 +19,46 @@ namespace {
 
 using dnnl::memory;
 
-struct Descs {
-  memory::desc a, b, y;
-  memory::desc bias = {};
+/// What one call computes: a part with so many columns.
+struct Part {
+  ProductDescs product;
+  dnnl::matmul::primitive_desc primitive;
 };
 
-memory::dims StridesOf(const memory::desc& desc) {
-  const auto& strides = desc.data.format_desc.blocking.strides;
-  return {strides, strides + desc.data.ndims};
-}
-
-/// A product that is computed in parts of one shape, so that it can be ended between them. The
-/// last parts along a dimension begin early enough to be whole.
-class Parts {
- public:
-  /// `at_once`: operations that need not be ended.
-  Parts(const Descs& whole, double at_once)
-      : whole_(whole),
-        size_(whole.y.dims()),
-        a_(StridesOf(whole.a)),
-        b_(StridesOf(whole.b)),
-        y_(StridesOf(whole.y)) {
-    const std::size_t rank = size_.size();
-    double inner = 2.0 * static_cast<double>(whole.a.dims().back());
-    for (const std::int64_t dim : size_) inner *= static_cast<double>(dim);
-    for (std::size_t d = 0; d + 2 < rank; ++d) {
-      inner /= static_cast<double>(size_[d]);
-      size_[d] = StepsWithin(size_[d], inner, at_once);
-      if (size_[d] > 1) return;
-    }
-    const ProductPart part =
-        PartOfProduct(size_[rank - 2], whole.a.dims().back(), size_[rank - 1], at_once);
-    size_[rank - 2] = part.rows;
-    size_[rank - 1] = part.columns;
-  }
-
-  bool one() const { return size_ == whole_.y.dims(); }
-
-  /// Where the columns of each part begin.
-  std::vector<std::int64_t> columns() const {
-    const std::int64_t all = whole_.y.dims().back();
-    std::vector<std::int64_t> starts;
-    for (std::int64_t at = 0; at < all; at += size_.back()) {
-      starts.push_back(std::min(at, all - size_.back()));
-    }
-    return starts;
-  }
-  /// Elements of B from one column to the next.
-  std::int64_t column_step() const { return b_.back(); }
-
-  /// Of one part.
-  Descs descs() const {
-    if (one()) return whole_;
-    Descs part{Cut(whole_.a, a_, true), Cut(whole_.b, b_, false), {size_, Float(), y_}};
-    if (whole_.bias.data.ndims == 0) return part;
-    memory::dims bias = whole_.bias.dims();
-    bias.back() = size_.back();
-    part.bias = {bias, Float(), StridesOf(whole_.bias)};
-    return part;
-  }
-
-  /// Where a part's operands begin, in elements, and which of the columns() it has.
-  struct Place {
-    std::int64_t a = 0, b = 0, y = 0, bias = 0;
-    std::size_t column = 0;
-  };
-
-  /// Runs `body` with the place of each part until the run is to end; those with the same columns
-  /// one after the other.
-  template <class Body>
-  void ForEach(const Body& body) const {
-    const memory::dims all = whole_.y.dims();
-    const std::size_t rank = all.size();
-    memory::dims start(rank, 0);
-    while (!MustStop()) {
-      body(PlaceOf(start));
-      std::size_t turn = 0;
-      for (; turn < rank; ++turn) {
-        const std::size_t d = turn == 0 ? rank - 2 : turn == 1 ? rank - 1 : rank - 1 - turn;
-        if (start[d] + size_[d] < all[d]) {
-          start[d] = std::min(start[d] + size_[d], all[d] - size_[d]);
-          break;
-        }
-        start[d] = 0;
-      }
-      if (turn == rank) return;
-    }
-  }
-
- private:
-  static memory::data_type Float() { return memory::data_type::f32; }
-
-  memory::desc Cut(const memory::desc& operand, const memory::dims& strides, bool rows) const {
-    memory::dims dims = operand.dims();
-    for (std::size_t d = 0; d + 2 < dims.size(); ++d) dims[d] = std::min(dims[d], size_[d]);
-    const std::size_t cut = dims.size() - (rows ? 2 : 1);
-    dims[cut] = size_[cut];
-    return {dims, Float(), strides};
-  }
-
-  Place PlaceOf(const memory::dims& start) const {
-    const std::size_t rank = start.size();
-    const memory::dims a = whole_.a.dims();
-    const memory::dims b = whole_.b.dims();
-    Place at{.a = start[rank - 2] * a_[rank - 2],
-             .b = start[rank - 1] * b_[rank - 1],
-             .bias = start[rank - 1],
-             .column = static_cast<std::size_t>((start.back() + size_.back() - 1) / size_.back())};
-    for (std::size_t d = 0; d < rank; ++d) {
-      at.y += start[d] * y_[d];
-      if (d + 2 >= rank) continue;
-      at.a += a[d] == 1 ? 0 : start[d] * a_[d];
-      at.b += b[d] == 1 ? 0 : start[d] * b_[d];
-    }
-    return at;
-  }
-
-  Descs whole_;
-  memory::dims size_;  ///< of a part of the output
-  memory::dims a_, b_, y_;
-};
-
-/// `plain`: of one part.
-std::vector<DnnlCall::Argument> ArgumentsOf(const dnnl::matmul::primitive_desc& desc,
-                                            const Descs& plain, bool packed, bool has_bias) {
+std::vector<DnnlCall::Argument> ArgumentsOf(const Part& part) {
   std::vector<DnnlCall::Argument> arguments = {
-      {DNNL_ARG_SRC, plain.a},
-      {DNNL_ARG_WEIGHTS, packed ? desc.weights_desc() : plain.b},
-      {DNNL_ARG_DST, plain.y},
-      {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
-  if (has_bias) arguments.push_back({DNNL_ARG_BIAS, plain.bias});
+      {DNNL_ARG_SRC, part.product.a},
+      {DNNL_ARG_WEIGHTS, part.product.b},
+      {DNNL_ARG_DST, part.product.y},
+      {DNNL_ARG_SCRATCHPAD, part.primitive.scratchpad_desc()}};
+  if (part.product.has_bias()) arguments.push_back({DNNL_ARG_BIAS, part.product.bias});
   return arguments;
 }
 
-/// A product with the layouts of its tensors; B packed where it is constant, the columns of each
-/// part for themselves.
+/// A product with the layouts of its tensors; B packed where it is constant.
 class MatMulExecutable final : public Executable, public HoldsWeights {
  public:
-  MatMulExecutable(Parts parts, const dnnl::matmul::primitive_desc& desc,
-                   std::vector<Tensor> packed, bool has_bias, const dnnl::engine& engine)
+  /// `kinds`: one for all columns but the last if these are fewer, then one for those.
+  MatMulExecutable(ProductParts parts, const std::vector<Part>& kinds, std::optional<Tensor> packed,
+                   const dnnl::engine& engine)
       : parts_(std::move(parts)),
-        scratch_bytes_(static_cast<std::int64_t>(desc.scratchpad_desc().get_size())),
-        call_(dnnl::matmul(desc), engine,
-              ArgumentsOf(desc, parts_.descs(), !packed.empty(), has_bias)),
         packed_(std::move(packed)),
-        has_bias_(has_bias) {}
+        has_bias_(kinds.front().product.has_bias()) {
+    std::size_t pad = 0;
+    for (const Part& part : kinds) {
+      pad = std::max(pad, part.primitive.scratchpad_desc().get_size());
+      calls_.emplace_back(dnnl::matmul(part.primitive), engine, ArgumentsOf(part));
+    }
+    pad_at_ = scratch_.Add(pad);
+    if (parts_.apart()) sums_at_ = scratch_.Add(kinds.front().product.y.get_size());
+  }
 
-  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  bool holds_weights() const override { return !packed_.empty(); }
+  std::int64_t scratch_bytes() const override { return scratch_.bytes(); }
+  bool holds_weights() const override { return packed_.has_value(); }
 
   Result<void> Run(KernelContext& context) const override {
     try {
-      if (parts_.one()) {
-        Execute(context, {});
-      } else {
-        parts_.ForEach([&](const Parts::Place& at) { Execute(context, at); });
-      }
+      parts_.ForEach([&](const ProductParts::Place& at) { Execute(context, at); });
     } catch (const dnnl::error& error) {
       return DnnlError("matrix product", error);
     }
@@ -181,66 +66,76 @@ class MatMulExecutable final : public Executable, public HoldsWeights {
   }
 
  private:
-  void Execute(KernelContext& context, const Parts::Place& at) const {
+  void Execute(KernelContext& context, const ProductParts::Place& at) const {
     const auto part = [](const Tensor& tensor, std::int64_t offset) -> const void* {
       return static_cast<const float*>(tensor.raw()) + offset;
     };
-    const void* b = packed_.empty() ? part(*context.input(1), at.b) : packed_[at.column].raw();
+    std::byte* const room = context.scratch().data();
+    float* const y = context.output(0).data<float>().data() + at.y;
+    auto* const sums = parts_.apart() ? reinterpret_cast<float*>(room + sums_at_) : y;
+    const void* b = part(packed_ ? *packed_ : *context.input(1), at.b);
     const void* bias = has_bias_ ? part(*context.input(2), at.bias) : nullptr;
-    const std::array<const void*, 5> data = {part(*context.input(0), at.a), b,
-                                             part(context.output(0), at.y),
-                                             context.scratch().data(), bias};
-    call_.Run(std::span(data).first(has_bias_ ? 5 : 4));
+    const std::array<const void*, 5> data = {part(*context.input(0), at.a), b, sums, room + pad_at_,
+                                             bias};
+    const bool last = at.column + 1 == parts_.columns().size();
+    const DnnlCall& call = last ? calls_.back() : calls_.front();
+    call.Run(std::span(data).first(has_bias_ ? 5 : 4));
+    if (parts_.apart()) Spread(context, sums, parts_.columns()[at.column].count, y);
   }
 
-  Parts parts_;
-  std::int64_t scratch_bytes_;
-  DnnlCall call_;
-  std::vector<Tensor> packed_;  // by column of parts; empty where B is not constant
+  /// Rows that lie one after the other to where they are in y.
+  void Spread(KernelContext& context, const float* rows, std::int64_t count, float* y) const {
+    const std::int64_t step = parts_.row_step();
+    const std::int64_t grain = std::max<std::int64_t>(1, kElementGrain / count);
+    context.ParallelFor(parts_.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) std::copy_n(rows + i * count, count, y + i * step);
+    });
+  }
+
+  ProductParts parts_;
+  std::vector<DnnlCall> calls_;
+  std::optional<Tensor> packed_;  // where B is constant
   bool has_bias_;
+  ScratchLayout scratch_;
+  std::int64_t pad_at_ = 0, sums_at_ = 0;
 };
 
-/// The columns of a constant B that each part has, as the primitive wants them.
-Result<std::vector<Tensor>> PackColumns(CpuContext& cpu, const Tensor& constant, const Parts& parts,
-                                        const memory::desc& want) {
-  const memory::desc plain = parts.descs().b;
-  Tensor whole = constant;
-  std::vector<Tensor> packed;
-  for (const std::int64_t column : parts.columns()) {
-    const std::int64_t offset = column * parts.column_step();
-    float* from = static_cast<float*>(const_cast<void*>(whole.raw())) + offset;
-    const Tensor rest = Tensor::Wrap(DType::kFloat32, {whole.size() - offset}, whole.owner(), from);
-    packed.push_back(TRY(PackedFor(cpu, rest, plain, want)));
-    // Where nothing else has these columns, they were read just now: not again for each part.
-    if (packed.back().owner().use_count() == 1) whole = TRY(StoredWeights::Keep(whole));
-  }
-  return packed;
+dnnl::matmul::primitive_desc PrimitiveOf(const ProductDescs& product, const dnnl::post_ops& finish,
+                                         const dnnl::engine& engine) {
+  const dnnl::matmul::desc desc =
+      product.has_bias() ? dnnl::matmul::desc(product.a, product.b, product.bias, product.y)
+                         : dnnl::matmul::desc(product.a, product.b, product.y);
+  dnnl::primitive_attr attributes = UserScratchpad();
+  attributes.set_post_ops(finish);
+  return {desc, attributes, engine};
+}
+
+/// How oneDNN likes B best: the same for any number of rows.
+memory::desc PackedLayout(ProductDescs product, const dnnl::post_ops& finish,
+                          const dnnl::engine& engine) {
+  product.b = {product.b.dims(), product.b.data_type(), memory::format_tag::any};
+  return PrimitiveOf(product, finish, engine).weights_desc();
 }
 
 /// `finish`: what is done to the sums.
-Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu, const Descs& whole,
+Result<std::unique_ptr<Executable>> Make(const NodeFacts& node, CpuContext& cpu, ProductDescs whole,
                                          const dnnl::post_ops& finish = {}) {
-  const bool has_bias = whole.bias.data.ndims != 0;
-  Parts parts(whole, WorkAtOnce(cpu.threads()));
-  const Descs plain = parts.descs();
-  const Tensor* constant = node.inputs[1].constant;
-  memory::dims columns = plain.b.dims();
-  columns.back() = whole.b.dims().back();
-  if (columns != whole.b.dims()) constant = nullptr;
-  memory::desc b = plain.b;
-  if (constant != nullptr) b = memory::desc(b.dims(), b.data_type(), memory::format_tag::any);
   try {
-    const dnnl::matmul::desc desc = has_bias ? dnnl::matmul::desc(plain.a, b, plain.bias, plain.y)
-                                             : dnnl::matmul::desc(plain.a, b, plain.y);
-    dnnl::primitive_attr attributes = UserScratchpad();
-    attributes.set_post_ops(finish);
-    const dnnl::matmul::primitive_desc primitive(desc, attributes, cpu.engine());
-    std::vector<Tensor> packed;
-    if (constant != nullptr) {
-      packed = TRY(PackColumns(cpu, *constant, parts, primitive.weights_desc()));
+    std::optional<Tensor> packed;
+    if (const Tensor* constant = node.inputs[1].constant; constant != nullptr) {
+      const memory::desc want = PackedLayout(whole, finish, cpu.engine());
+      packed = TRY(PackedFor(cpu, *constant, whole.b, want));
+      whole.b = want;
     }
-    return std::unique_ptr<Executable>(new MatMulExecutable(
-        std::move(parts), primitive, std::move(packed), has_bias, cpu.engine()));
+    ProductParts parts(whole, WorkAtOnce(cpu.threads()));
+    std::vector<Part> kinds;
+    for (const ProductParts::Columns& columns : parts.columns()) {
+      const ProductDescs product = parts.Descs(columns);
+      if (!kinds.empty() && kinds.back().product.y == product.y) continue;
+      kinds.push_back({product, PrimitiveOf(product, finish, cpu.engine())});
+    }
+    return std::unique_ptr<Executable>(
+        new MatMulExecutable(std::move(parts), kinds, std::move(packed), cpu.engine()));
   } catch (const dnnl::error& error) {
     return DnnlError("matrix product", error);
   }
@@ -267,7 +162,7 @@ bool IsRow(const NodeFacts& node) {
 }
 
 /// Of inputs 0 and 1 by NumPy's rules; input 1 is a matrix where it is `transposed`.
-Result<Descs> ProductDescs(const NodeFacts& node, bool transposed) {
+Result<ProductDescs> DescsOf(const NodeFacts& node, bool transposed) {
   Shape b = node.shape(1);
   if (transposed) std::swap(b[0], b[1]);
   MatMulShape shape = TRY(MatMulShapeOf(node.shape(0), b));
@@ -280,9 +175,10 @@ Result<Descs> ProductDescs(const NodeFacts& node, bool transposed) {
   const std::size_t rank = shape.batch.size() + 2;
   Shape y = shape.batch;
   y.insert(y.end(), {shape.m, shape.n});
-  return Descs{PlainDesc(Lengthened(shape.a, rank)),
-               transposed ? MatrixDesc(node.shape(1), true) : PlainDesc(Lengthened(shape.b, rank)),
-               PlainDesc(y)};
+  return ProductDescs{
+      PlainDesc(Lengthened(shape.a, rank)),
+      transposed ? MatrixDesc(node.shape(1), true) : PlainDesc(Lengthened(shape.b, rank)),
+      PlainDesc(y)};
 }
 
 }  // namespace
@@ -291,12 +187,12 @@ std::string DeclineMatMulDnnl(const NodeFacts& node) { return DeclineUnlessFloat
 
 Result<std::unique_ptr<Executable>> PrepareMatMulDnnl(const NodeFacts& node,
                                                       DeviceContext& device) {
-  return Make(node, Cpu(device), TRY(ProductDescs(node, false)));
+  return Make(node, Cpu(device), TRY(DescsOf(node, false)));
 }
 
 Result<std::unique_ptr<Executable>> PrepareFusedMatMulDnnl(const NodeFacts& node,
                                                            DeviceContext& device) {
-  Descs plain = TRY(ProductDescs(node, node.attributes.Int("transB", 0) != 0));
+  ProductDescs plain = TRY(DescsOf(node, node.attributes.Int("transB", 0) != 0));
   if (node.Has(2)) {
     plain.bias = PlainDesc(Lengthened({node.outputs[0].shape->back()}, plain.y.dims().size()));
   }
@@ -315,9 +211,9 @@ std::string DeclineGemmDnnl(const NodeFacts& node) {
 
 Result<std::unique_ptr<Executable>> PrepareGemmDnnl(const NodeFacts& node, DeviceContext& device) {
   const std::int64_t n = node.outputs[0].shape->back();
-  Descs plain{MatrixDesc(node.shape(0), node.attributes.Int("transA", 0) != 0),
-              MatrixDesc(node.shape(1), node.attributes.Int("transB", 0) != 0),
-              PlainDesc(*node.outputs[0].shape)};
+  ProductDescs plain{MatrixDesc(node.shape(0), node.attributes.Int("transA", 0) != 0),
+                     MatrixDesc(node.shape(1), node.attributes.Int("transB", 0) != 0),
+                     PlainDesc(*node.outputs[0].shape)};
   if (node.Has(2)) plain.bias = PlainDesc({1, n});
   return Make(node, Cpu(device), plain);
 }
