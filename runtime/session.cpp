@@ -20,6 +20,7 @@
 #include "runtime/graph/runner.h"
 #include "runtime/run_into.h"
 #include "runtime/runtime.h"
+#include "runtime/stored_bytes.h"
 #include "runtime/tuning.h"
 
 namespace slipway::runtime {
@@ -215,7 +216,8 @@ Result<std::shared_ptr<Variant>> GraphSession::VariantFor(const std::set<std::st
 }
 
 Result<void> GraphSession::Open() {
-  const std::int64_t weights = model_.info().parameter_bytes;
+  const std::int64_t weights =
+      model_.info().parameter_bytes - StoredWeights::NamedBytes(*model_.graph());
   if (!memory_->Take(weights)) return MemoryLimitError(*memory_, weights, "weights");
   const auto variant = TRY(VariantFor({}));
   const bool measures = tuner_ != nullptr && tuner_->left() > KernelTuner::Duration::zero();

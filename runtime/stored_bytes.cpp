@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 
+#include "runtime/bounds.h"
 #include "runtime/graph/graph.h"
 
 namespace slipway::runtime {
@@ -69,6 +70,17 @@ void DropPages(std::span<std::byte> bytes) {
   (void)::madvise(at, last - first, MADV_DONTNEED);
 }
 
+/// So many bytes of the session's budget that the calling thread works for, as long as this lives;
+/// null where there is none.
+Result<std::shared_ptr<const void>> Counted(std::int64_t bytes) {
+  const Bounds* bounds = CurrentBounds();
+  const auto budget = bounds == nullptr ? nullptr : bounds->memory();
+  if (budget == nullptr) return std::shared_ptr<const void>();
+  if (!budget->Take(bytes)) return MemoryLimitError(*budget, bytes, "weights");
+  return std::shared_ptr<const void>(budget.get(),
+                                     [budget, bytes](const void*) { budget->Give(bytes); });
+}
+
 }  // namespace
 
 /// A tensor's bytes, wherever in the file.
@@ -95,10 +107,14 @@ struct StoredBytes::Naming {
 /// weight, which is what remembers the owner.
 struct StoredBytes::Keeping {
   std::shared_ptr<Weight> weight;
+  std::shared_ptr<const void> counted;  ///< its part of a session's budget
   void operator()(const void* /*weight*/) {
     const std::shared_ptr<Weight> held = std::move(weight);
-    const std::lock_guard lock(held->store->mutex_);
-    if (held->kept.expired()) held->LetGo();
+    {
+      const std::lock_guard lock(held->store->mutex_);
+      if (held->kept.expired()) held->LetGo();
+    }
+    counted.reset();
   }
 };
 
@@ -172,8 +188,9 @@ Result<Tensor> StoredWeights::Keep(const Tensor& tensor) {
   const std::lock_guard lock(weight->store->mutex_);
   std::shared_ptr<const void> owner = weight->kept.lock();
   if (owner == nullptr) {
+    const auto counted = TRY(Counted(tensor.bytes()));
     TRY(weight->Restore());
-    owner = std::shared_ptr<const void>(weight.get(), StoredBytes::Keeping{weight});
+    owner = std::shared_ptr<const void>(weight.get(), StoredBytes::Keeping{weight, counted});
     weight->kept = owner;
   }
   return Tensor::Wrap(tensor.dtype(), tensor.shape(), std::move(owner),
@@ -201,6 +218,14 @@ bool StoredWeights::AreThere(const Tensor& tensor) {
 std::shared_ptr<const void> StoredWeights::Identity(const Tensor& tensor) {
   const auto* keeping = std::get_deleter<StoredBytes::Keeping>(tensor.owner());
   return keeping == nullptr ? tensor.owner() : keeping->weight;
+}
+
+std::int64_t StoredWeights::NamedBytes(const GraphData& graph) {
+  std::int64_t bytes = 0;
+  for (const GraphValue& value : graph.values) {
+    if (IsNamed(value.constant)) bytes += value.constant.bytes();
+  }
+  return bytes;
 }
 
 void StoredWeights::LetGoUnkept(const GraphData& graph) {

@@ -23,7 +23,8 @@ struct GraphData;
 /// one that only *names* them has a type, a shape and a place, and is looked into by nobody. When
 /// the last tensor that keeps a weight goes, its pages are given back to the system; to keep it
 /// again is to read it again. That succeeds whatever became of the file's name, and is an error
-/// where its bytes are others than before (`Model.Changed`). Thread-safe.
+/// where its bytes are others than before (`Model.Changed`). While a weight is kept it counts as
+/// that session's which was the first to keep it. Thread-safe.
 class StoredBytes : public std::enable_shared_from_this<StoredBytes> {
  public:
   /// Reads a regular file whole, into memory that may be written to; counts as Tensor::Make does.
@@ -53,7 +54,8 @@ class StoredBytes : public std::enable_shared_from_this<StoredBytes> {
 /// What is done with tensors that may lie in a StoredBytes; all others are left as they are.
 class StoredWeights {
  public:
-  /// The tensor with its bytes in memory.
+  /// The tensor with its bytes in memory. kResourceExhausted (`Run.MemoryLimit`) where the session
+  /// may not have so many.
   static Result<Tensor> Keep(const Tensor& tensor);
   /// The tensor without a hold on its bytes.
   static Tensor Name(const Tensor& tensor);
@@ -63,6 +65,8 @@ class StoredWeights {
   static bool AreThere(const Tensor& tensor);
   /// The same for all tensors of that weight, and there as long as its model.
   static std::shared_ptr<const void> Identity(const Tensor& tensor);
+  /// Of a model's constants, those that count only while they are kept.
+  static std::int64_t NamedBytes(const GraphData& graph);
   /// Has the weights among a model's values be let go of when nothing keeps them, but for those
   /// that something else has too.
   static void LetGoUnkept(const GraphData& graph);

@@ -123,6 +123,19 @@ TEST_P(StoredModel, HeldWeightsAreLetGoOfAndOthersStay) {
   EXPECT_TRUE(IsThere(model, "third"));
 }
 
+TEST_P(StoredModel, WhatIsLetGoOfDoesNotCount) {
+  constexpr std::int64_t kBytes = kWidth * kWidth * 4;
+  const Model in_memory = InMemory(rows_);
+  const auto whole = MakeSession(in_memory);
+  const Model model = Load(path_);
+  const auto session = MakeSession(model);
+  EXPECT_EQ(session->MemoryBytes(), whole->MemoryBytes());
+  RunOnce(*whole, Rows(kRows));
+  RunOnce(*session, Rows(kRows));
+  ASSERT_FALSE(IsThere(model, "first") || IsThere(model, "second"));
+  EXPECT_EQ(session->MemoryBytes(), whole->MemoryBytes() - 2 * kBytes);
+}
+
 TEST_P(StoredModel, SessionsAfterTheFirstReadThemAgain) {
   const auto wanted = RunOnce(*MakeSession(InMemory(rows_)), Rows(kRows));
   const Model model = Load(path_);
@@ -197,6 +210,28 @@ TEST_F(OpenStoredModel, OneRowHasThemReadAgainForAsLongAsItsPlanIsKept) {
     EXPECT_TRUE(IsThere(model, "first"));
   }
   EXPECT_FALSE(IsThere(model, "first"));
+}
+
+TEST_F(OpenStoredModel, WhatIsReadAgainCountsAndIsBounded) {
+  constexpr std::int64_t kBytes = kWidth * kWidth * 4;
+  const Model model = Load(path_);
+  std::int64_t held = 0, peak = 0;
+  {
+    const auto session = MakeSession(model);
+    RunOnce(*session, Rows(kRows));
+    held = session->MemoryBytes();
+    RunOnce(*session, Rows(1));
+    peak = session->MemoryBytes();
+    EXPECT_GE(peak, held + 2 * kBytes);
+  }
+  const auto session = MakeSession(model, {.limits = {.memory_bytes = peak - kBytes}});
+  RunOnce(*session, Rows(kRows));
+  EXPECT_EQ(session->MemoryBytes(), held);
+  RunOnce(*session, Rows(1));
+  EXPECT_LE(session->MemoryBytes(), peak - kBytes);
+  const auto small = Session::Create(Load(path_), {.limits = {.memory_bytes = 2 * kBytes}});
+  ASSERT_FALSE(small);
+  EXPECT_EQ(small.error().id, "Run.MemoryLimit");
 }
 
 TEST_F(OpenStoredModel, AFileThatBecameShorterIsAnErrorWhereItIsNeeded) {
