@@ -2,6 +2,7 @@
 #include "runtime/c_api.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 
 #include "runtime/run_into.h"
@@ -52,6 +53,22 @@ Result<Feeds> MakeFeeds(const char* const* names, const slipway_value* const* in
     feeds.emplace_back(names[i], inputs[i]->value);
   }
   return feeds;
+}
+
+/// Options end so for callers that do not tell their size. Never changed.
+constexpr std::size_t kModelOptionsBytes =
+    offsetof(slipway_model_options, memory_bytes) + sizeof(slipway_model_options::memory_bytes);
+constexpr std::size_t kSessionOptionsBytes =
+    offsetof(slipway_session_options, precision) + sizeof(slipway_session_options::precision);
+constexpr std::size_t kRunOptionsBytes =
+    offsetof(slipway_run_options, cancel) + sizeof(slipway_cancel*);
+
+/// Clears so many bytes of a caller's options, whose defaults are 0, and sets their size.
+template <class Options>
+void SetDefaults(Options* options, std::size_t size) {
+  if (options == nullptr || size < sizeof(options->struct_size)) return;
+  std::memset(options, 0, size);
+  options->struct_size = size;
 }
 
 /// A limit of a caller's options into `limit`, which keeps its default where that is 0.
@@ -111,7 +128,7 @@ Result<TuneOptions> MakeTuning(const slipway_session_options& known) {
 }
 
 Result<ModelLimits> MakeLimits(const slipway_model_options* given) {
-  const auto known = TRY(KnownOptions(given, slipway_model_options_init));
+  const auto known = TRY(KnownOptions(given));
   ModelLimits limits;
   TRY(SetLimit("nodes", known.nodes, limits.nodes));
   TRY(SetLimit("depth", known.depth, limits.depth));
@@ -202,7 +219,7 @@ Result<RunLimits> LimitsOf(int64_t deadline_ms, const slipway_cancel* cancel) {
 }
 
 Result<RunLimits> LimitsOf(const slipway_run_options* options) {
-  const auto known = TRY(KnownOptions(options, slipway_run_options_init));
+  const auto known = TRY(KnownOptions(options));
   return LimitsOf(known.deadline_ms, known.cancel);
 }
 
@@ -261,10 +278,11 @@ const char* slipway_type_text(const slipway_type* type) {
   return type == nullptr ? "" : type->text.c_str();
 }
 
-void slipway_model_options_init(slipway_model_options* options) {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof(*options);
+void slipway_model_options_init_sized(slipway_model_options* options, size_t struct_size) {
+  SetDefaults(options, struct_size);
+}
+void(slipway_model_options_init)(slipway_model_options* options) {
+  SetDefaults(options, kModelOptionsBytes);
 }
 
 slipway_status slipway_model_load(const char* path, slipway_model** model) {
@@ -358,16 +376,18 @@ int32_t slipway_cancel_get(const slipway_cancel* cancel) {
 }
 void slipway_cancel_release(slipway_cancel* cancel) { delete cancel; }
 
-void slipway_run_options_init(slipway_run_options* options) {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof(*options);
+void slipway_run_options_init_sized(slipway_run_options* options, size_t struct_size) {
+  SetDefaults(options, struct_size);
+}
+void(slipway_run_options_init)(slipway_run_options* options) {
+  SetDefaults(options, kRunOptionsBytes);
 }
 
-void slipway_session_options_init(slipway_session_options* options) {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof(*options);
+void slipway_session_options_init_sized(slipway_session_options* options, size_t struct_size) {
+  SetDefaults(options, struct_size);
+}
+void(slipway_session_options_init)(slipway_session_options* options) {
+  SetDefaults(options, kSessionOptionsBytes);
 }
 
 slipway_status slipway_session_create(const slipway_model* model,
@@ -375,7 +395,7 @@ slipway_status slipway_session_create(const slipway_model* model,
                                       slipway_session** session) {
   return Guarded([&]() -> Result<void> {
     if (model == nullptr || session == nullptr) return NullArgument("model or session");
-    const auto known = TRY(KnownOptions(options, slipway_session_options_init));
+    const auto known = TRY(KnownOptions(options));
     const SessionOptions wanted = TRY(MakeOptions(known));
     const RunLimits limits = TRY(LimitsOf(known.deadline_ms, known.cancel));
     SurviveForks();

@@ -83,9 +83,8 @@ Result<void> RunSession(slipway_session& session, const Feeds& feeds,
 
 /// A caller's options, with defaults for fields that it does not know; null: all defaults.
 template <class Options>
-Result<Options> KnownOptions(const Options* given, void (*init)(Options*)) {
-  Options known;
-  init(&known);
+Result<Options> KnownOptions(const Options* given) {
+  Options known = {};
   if (given == nullptr) return known;
   if (given->struct_size < sizeof(size_t)) {
     return Error{.code = Code::kInvalidArgument, .message = "options: struct_size is not set"};

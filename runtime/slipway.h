@@ -28,6 +28,8 @@
  * Stability. Functions and enumerators are added, never changed or removed, while
  * `slipway_abi_version` stays the same. Option structs begin with their size, so that a caller
  * built against an older header keeps working: fields it does not know have their defaults.
+ * `slipway_x_options_init` tells the library the size that the caller's header knows; where macros
+ * of a header do not reach, `slipway_x_options_init_sized` is to be called.
  *
  * Text is UTF-8 and ends with a zero byte.
  */
@@ -164,8 +166,13 @@ typedef struct slipway_model_options {
   int64_t memory_bytes; /**< of the weights; by default what this process may use */
 } slipway_model_options;
 
-/** Sets the size and all defaults. */
+/** Sets the size and all defaults of options that have so many bytes, and writes no other. */
+SLIPWAY_API void slipway_model_options_init_sized(slipway_model_options *options,
+                                                  size_t struct_size);
+/** The same for a caller that gives no size: of the fields up to `memory_bytes`. */
 SLIPWAY_API void slipway_model_options_init(slipway_model_options *options);
+#define slipway_model_options_init(options) \
+  slipway_model_options_init_sized((options), sizeof(slipway_model_options))
 /** slipway_model_load and slipway_model_parse within `options`, which may be NULL. */
 SLIPWAY_API slipway_status slipway_model_load_with(const char *path,
                                                    const slipway_model_options *options,
@@ -343,10 +350,11 @@ typedef struct slipway_session_options {
    */
   int32_t strict_accuracy;
   /**
-   * Bytes of all that the session allocates and has not given back: weights (the model's and
-   * packed ones), working memory, values; runs at the same time share it. Inputs are the caller's,
-   * and outputs once they are returned. Beyond it calls fail with SLIPWAY_RESOURCE_EXHAUSTED and
-   * `Run.MemoryLimit`. 0: what this process may use.
+   * Bytes of all that the session allocates and has not given back: weights (the model's while
+   * they are in memory, and packed ones), working memory, values; runs at the same time share it.
+   * Inputs are the caller's, and outputs once they are returned. Packed weights, and those of a
+   * file, that sessions of a model share count for one of them. Beyond it calls fail with
+   * SLIPWAY_RESOURCE_EXHAUSTED and `Run.MemoryLimit`. 0: what this process may use.
    */
   int64_t memory_bytes;
   int64_t tensor_bytes;   /**< of one tensor; 0: the default */
@@ -374,8 +382,13 @@ typedef struct slipway_session_options {
   int32_t precision;
 } slipway_session_options;
 
-/** Sets the size and all defaults. */
+/** Sets the size and all defaults of options that have so many bytes, and writes no other. */
+SLIPWAY_API void slipway_session_options_init_sized(slipway_session_options *options,
+                                                    size_t struct_size);
+/** The same for a caller that gives no size: of the fields up to `precision`. */
 SLIPWAY_API void slipway_session_options_init(slipway_session_options *options);
+#define slipway_session_options_init(options) \
+  slipway_session_options_init_sized((options), sizeof(slipway_session_options))
 
 /** A model made ready to run. */
 typedef struct slipway_session slipway_session;
@@ -416,8 +429,12 @@ typedef struct slipway_run_options {
   slipway_cancel *cancel; /**< may be NULL */
 } slipway_run_options;
 
-/** Sets the size and all defaults. */
+/** Sets the size and all defaults of options that have so many bytes, and writes no other. */
+SLIPWAY_API void slipway_run_options_init_sized(slipway_run_options *options, size_t struct_size);
+/** The same for a caller that gives no size: of the fields up to `cancel`. */
 SLIPWAY_API void slipway_run_options_init(slipway_run_options *options);
+#define slipway_run_options_init(options) \
+  slipway_run_options_init_sized((options), sizeof(slipway_run_options))
 /** slipway_session_run within `options`, which may be NULL. */
 SLIPWAY_API slipway_status slipway_session_run_with(
     slipway_session *session, const char *const *input_names, const slipway_value *const *inputs,

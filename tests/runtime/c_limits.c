@@ -4,6 +4,7 @@
  *     c_limits LOOP.onnx ADD.onnx     (a loop of as many trips as are fed; x[n,2] plus a constant)
  */
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,49 @@ static slipway_value *tensor(int32_t dtype, const int64_t *dims, size_t rank) {
   expect(slipway_tensor_create(dtype, dims, rank, &value) == NULL, "a tensor");
   memset(slipway_tensor_data(value), 0, slipway_tensor_bytes(value));
   return value;
+}
+
+/* Options of callers that know fewer fields, or more, than the library. */
+static void test_sizes(const char *path) {
+  struct {
+    slipway_session_options options;
+    unsigned char beyond[64];
+  } room;
+  const size_t known = offsetof(slipway_session_options, choices_file);
+  const size_t larger = sizeof(room.options) + 16;
+  void (*without_size)(slipway_session_options *) = slipway_session_options_init;
+  const unsigned char *const bytes = (const unsigned char *)&room;
+  slipway_model *model = NULL;
+  slipway_session *session = NULL;
+  size_t i;
+
+  memset(&room, 0xAA, sizeof(room));
+  slipway_session_options_init_sized(&room.options, known);
+  expect(room.options.struct_size == known, "the size is the caller's");
+  for (i = sizeof(size_t); i < known; ++i) expect(bytes[i] == 0, "what it knows is set");
+  for (; i < sizeof(room); ++i) expect(bytes[i] == 0xAA, "what it does not know is left");
+  expect(slipway_model_load(path, &model) == NULL, "the model loads");
+  expect(slipway_session_create(model, &room.options, &session) == NULL,
+         "fields beyond the size are not read");
+  slipway_session_release(session);
+  slipway_model_release(model);
+
+  memset(&room, 0xAA, sizeof(room));
+  slipway_session_options_init_sized(&room.options, larger);
+  expect(room.options.struct_size == larger, "a size that the library does not know yet");
+  for (i = sizeof(size_t); i < larger; ++i) expect(bytes[i] == 0, "fields of tomorrow are 0");
+  expect(bytes[larger] == 0xAA, "and no more is written");
+
+  memset(&room, 0xAA, sizeof(room));
+  slipway_session_options_init(&room.options);
+  expect(room.options.struct_size == sizeof(room.options), "the header tells the size");
+  memset(&room, 0xAA, sizeof(room));
+  without_size(&room.options);
+  expect(room.options.struct_size <= sizeof(room.options) && room.options.precision == 0 &&
+             room.beyond[0] == 0xAA,
+         "the function that is given none");
+  slipway_session_options_init_sized(NULL, known);
+  slipway_session_options_init_sized(&room.options, 1);
 }
 
 static void test_loop(const char *path) {
@@ -197,6 +241,7 @@ static void test_memory(const char *path) {
 
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
+  test_sizes(argv[2]);
   test_loop(argv[1]);
   test_memory(argv[2]);
   slipway_cancel_set(NULL, 1);

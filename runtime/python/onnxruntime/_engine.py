@@ -113,7 +113,7 @@ class Engine:
         if status:
             raise load_error(Failure(status), what)
         options = Options()
-        lib.session_options_init(ctypes.byref(options))
+        lib.session_options_init_sized(ctypes.byref(options), ctypes.sizeof(options))
         options.threads, options.no_passes, options.profile = (
             threads,
             int(not rewrite),

@@ -302,7 +302,7 @@ class RunOptions(_Attributes):
     def __init__(self):
         super().__init__()
         options = LibraryRunOptions()
-        lib.run_options_init(ctypes.byref(options))
+        lib.run_options_init_sized(ctypes.byref(options), ctypes.sizeof(options))
         self.__dict__.update(_cancel=Cancel(), _library_options=options)
         options.cancel = self._cancel.handle
 
