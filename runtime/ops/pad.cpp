@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pad: opsets 1, 2 (pads are an attribute), 11, 13 (an input), 18 (axes), 19 (wrap), 21, 23, 24,
 // 25. Spec: https://onnx.ai/onnx/operators/onnx__Pad.html
+// Version 18 has wrap too: PyTorch's exporter writes it there.
 // Negative pads crop, in every mode and version.
 #include <algorithm>
 #include <array>
@@ -23,7 +24,7 @@ Result<Mode> ModeOf(const NodeFacts& node) {
   if (mode == "constant") return Mode::kConstant;
   if (mode == "reflect") return Mode::kReflect;
   if (mode == "edge") return Mode::kEdge;
-  if (mode == "wrap" && node.op->since >= 19) return Mode::kWrap;
+  if (mode == "wrap" && node.op->since >= 18) return Mode::kWrap;
   return Invalid("attribute `mode` is `", mode, "`");
 }
 
