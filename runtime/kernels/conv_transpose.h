@@ -16,6 +16,12 @@ std::string DeclineConvTransposeApart(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvTransposeApart(const NodeFacts& node,
                                                               DeviceContext& device);
 
+/// Windows that stride, or few channels of output: a product of matrices, whose rows are added
+/// where the windows lie.
+std::string DeclineConvTransposeColumns(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareConvTransposeColumns(const NodeFacts& node,
+                                                                DeviceContext& device);
+
 /// oneDNN's deconvolution for float32.
 std::string DeclineConvTransposeDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvTransposeDnnl(const NodeFacts& node,

@@ -73,6 +73,33 @@ TEST(OwnKernels, ConvolutionsWithFewPositions) {
   }
 }
 
+struct Transposed {
+  tiny::Ints x, w, pads, strides, dilations;
+};
+
+TEST(OwnKernels, TransposedConvolutionsByColumns) {
+  const Transposed cases[] = {
+      {{2, 16, 9, 21}, {16, 3, 4, 4}, {1, 1, 1, 1}, {2, 2}, {1, 1}},
+      {{1, 5, 7, 37}, {5, 12, 3, 3}, {1, 2, 0, 1}, {2, 2}, {1, 1}},
+      {{1, 4, 8, 40}, {4, 2, 3, 3}, {1, 1, 1, 1}, {1, 1}, {1, 1}},
+      {{1, 3, 6, 35}, {3, 4, 2, 5}, {0, 3, 1, 4}, {2, 2}, {1, 2}},
+      {{2, 20, 700}, {20, 9, 8}, {2, 2}, {4}, {1}},
+      {{1, 600, 70}, {600, 30, 3}, {1, 0}, {2}, {1}},
+      {{1, 4, 3, 4, 19}, {4, 2, 3, 3, 3}, {1, 1, 1, 1, 1, 1}, {2, 2, 2}, {1, 1, 1}},
+  };
+  std::uint32_t seed = 1;
+  for (const Transposed& c : cases) {
+    SCOPED_TRACE(seed);
+    Net net(seed);
+    const std::string v =
+        net.Add("ConvTranspose", {"x", net.Weights(c.w, -1, 1), net.Weights({c.w[1]}, -1, 1)},
+                {{"pads", c.pads}, {"strides", c.strides}, {"dilations", c.dilations}});
+    ExpectServed(ParseModel(net.Model({v})), {{"x", Random(Shape(c.x), seed)}},
+                 "conv_transpose_columns");
+    ++seed;
+  }
+}
+
 struct Depthwise {
   std::int64_t height, width, kernel, stride, dilation;
   tiny::Ints pads;
