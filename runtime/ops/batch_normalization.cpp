@@ -39,7 +39,32 @@ Result<Facts> Infer(const NodeFacts& node) {
                             TensorFacts(node.dtype(4), want)});
 }
 
-/// y = x * scale + shift, channel by channel.
+/// y = x * scale + shift, row by row: each element of a row is another channel's.
+template <class T>
+void ApplyRows(KernelContext& context, const Tensor& x, const std::vector<double>& scale,
+               const std::vector<double>& shift) {
+  using C = Compute<T>;
+  const T* in = x.data<T>().data();
+  T* out = context.output(0).data<T>().data();
+  std::vector<C> a, b;
+  for (const double factor : scale) a.push_back(static_cast<C>(factor));
+  for (const double addend : shift) b.push_back(static_cast<C>(addend));
+  const auto channels = static_cast<std::int64_t>(scale.size());
+  const std::int64_t rows = channels == 0 ? 0 : x.size() / channels;
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, (16 << 10) / std::max<std::int64_t>(channels, 1));
+  context.ParallelFor(rows, grain, [&, in, out](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T* from = in + row * channels;
+      T* to = out + row * channels;
+      for (std::size_t c = 0; c < a.size(); ++c) {
+        to[c] = static_cast<T>(static_cast<C>(from[c]) * a[c] + b[c]);
+      }
+    }
+  });
+}
+
+/// The same, channel by channel.
 template <class T>
 void Apply(KernelContext& context, const Tensor& x, const std::vector<double>& scale,
            const std::vector<double>& shift, std::int64_t inner) {
@@ -140,7 +165,9 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     shift[c] -= mean[c] * scale[c];
   }
   return Dispatch(FloatList{}, x.dtype(), [&](auto tag) {
-    Apply<typename decltype(tag)::type>(context, x, scale, shift, inner);
+    using T = typename decltype(tag)::type;
+    if (inner == 1) return ApplyRows<T>(context, x, scale, shift);
+    Apply<T>(context, x, scale, shift, inner);
   });
 }
 
