@@ -80,16 +80,12 @@ bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
 
 }  // namespace
 
-std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
-  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
-  if (!why.empty()) return why;
-  const auto shape = ConvShapeOf(node);
-  if (!shape) return shape.error().message;
-  if (shape->groups == 1 || shape->groups != shape->in_channels ||
-      shape->out_channels != shape->in_channels) {
+std::string DeclineDepthwiseShape(const ConvShape& shape) {
+  if (shape.groups == 1 || shape.groups != shape.in_channels ||
+      shape.out_channels != shape.in_channels) {
     return "no convolution of every channel by itself";
   }
-  const Window& window = shape->window;
+  const Window& window = shape.window;
   if (window.input.size() != 2 || !AreEqual(window.kernel) || !AreEqual(window.strides) ||
       !AreEqual(window.dilations)) {
     return "the window differs along its dimensions";
@@ -98,14 +94,22 @@ std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
     return "a window that is not 3x3, 5x5 or 7x7";
   }
   if (window.strides[0] > 2) return "strides of more than 2";
-  if (shape->batch == 0 || window.input_size() == 0 || window.output_size() == 0) {
+  if (shape.batch == 0 || window.input_size() == 0 || window.output_size() == 0) {
     return "an input is empty";
   }
-  if (node.attributes.Int("shuffle", 1) > 1) return "channels are shuffled";
   const bool large = window.output_size() > kMostPositions || window.input_size() > kMostPositions;
   const std::int64_t reach = (window.kernel[0] - 1) * window.dilations[0];
   return large || reach > kMostPositions / window.output[0] ? "a plane takes too long to wait for"
                                                             : "";
+}
+
+std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
+  std::string why = DeclineUnlessFloat32(node, node.inputs.size());
+  if (!why.empty()) return why;
+  const auto shape = ConvShapeOf(node);
+  if (!shape) return shape.error().message;
+  if (node.attributes.Int("shuffle", 1) > 1) return "channels are shuffled";
+  return DeclineDepthwiseShape(*shape);
 }
 
 std::string DeclineConvDepthwise(const NodeFacts& node) {

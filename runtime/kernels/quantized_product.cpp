@@ -9,93 +9,14 @@
 #include "runtime/kernels/integer_packed.h"
 #include "runtime/kernels/integer_patches.h"
 #include "runtime/kernels/integer_simd.h"
-#include "runtime/kernels/matmul.h"
-#include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantized_node.h"
 
 namespace slipway::runtime {
 namespace {
 
-/// Terms whose sum surely fits 32 bits.
-constexpr std::int64_t kMostTerms = INT32_MAX / (255 * 255);
-
-/// Which inputs are what; 0 where the operator has none.
-struct Ports {
-  std::size_t a_zero, b, b_zero;
-  std::size_t a_scale, b_scale, y_scale, y_zero, bias;
-  bool scaled() const { return y_scale != 0; }
-};
-constexpr Ports kInteger = {.a_zero = 2,
-                            .b = 1,
-                            .b_zero = 3,
-                            .a_scale = 0,
-                            .b_scale = 0,
-                            .y_scale = 0,
-                            .y_zero = 0,
-                            .bias = 0};
-constexpr Ports kQLinear = {.a_zero = 2,
-                            .b = 3,
-                            .b_zero = 5,
-                            .a_scale = 1,
-                            .b_scale = 4,
-                            .y_scale = 6,
-                            .y_zero = 7,
-                            .bias = 8};
-
-std::int64_t SizeOf(const NodeFacts& node, std::size_t input) {
-  return node.Has(input) ? CountOf(node.shape(input), 0, node.shape(input).size()) : 1;
-}
-
-/// One parameter for the whole of the first operand and of the output, one for each of `width`
-/// columns of the second or for all.
-std::string DeclineParameters(const NodeFacts& node, const Ports& ports, std::int64_t width) {
-  for (const std::size_t input : {ports.a_zero, ports.a_scale, ports.y_scale, ports.y_zero}) {
-    if (input != 0 && SizeOf(node, input) != 1)
-      return Message("input ", input, " is not one number");
-  }
-  for (const std::size_t input : {ports.b_zero, ports.b_scale}) {
-    if (input == 0 || !node.Has(input) || SizeOf(node, input) == 1) continue;
-    if (node.shape(input) != Shape{width}) return Message("input ", input, " is no row");
-  }
-  for (const std::size_t input : {ports.b, ports.y_zero}) {
-    if (input != 0 && !IsByte(node.dtype(input))) return "elements are not of 8 bits";
-  }
-  return IsByte(node.dtype(0)) ? "" : "elements are not of 8 bits";
-}
-
-/// How sums become elements of the output.
-class Scaling {
- public:
-  static Result<Scaling> Make(const NodeFacts& node, const Ports& ports, KernelContext& context,
-                              std::int64_t width) {
-    const auto numbers = [&](std::size_t input) -> Result<std::vector<double>> {
-      const Tensor wide = TRY(Converted(context, *context.input(input), DType::kFloat64));
-      const auto values = wide.data<double>();
-      return std::vector<double>(values.begin(), values.end());
-    };
-    Scaling scaling;
-    scaling.range_ = RangeOfInteger(node.dtype(ports.y_zero));
-    scaling.zero_ = TRY(numbers(ports.y_zero))[0];
-    const double a = TRY(numbers(ports.a_scale))[0];
-    const double y = TRY(numbers(ports.y_scale))[0];
-    const std::vector<double> b = TRY(numbers(ports.b_scale));
-    for (std::int64_t j = 0; j < width; ++j) {
-      scaling.scales_.push_back(a * b[b.size() == 1 ? 0 : At(j)] / y);
-    }
-    return scaling;
-  }
-  double operator()(std::int64_t column, std::int64_t sum) const {
-    return QuantizeOne(static_cast<double>(sum) * scales_[At(column)], zero_, range_);
-  }
-
- private:
-  std::vector<double> scales_;
-  double zero_ = 0;
-  IntegerRange range_ = {};
-};
-
 /// Hands `store` to `use` that puts sum `value` of column `column` at element `at` of `y`.
 template <class F>
-Result<void> WithStore(const NodeFacts& node, const Ports& ports, KernelContext& context,
+Result<void> WithStore(const NodeFacts& node, const QuantizedPorts& ports, KernelContext& context,
                        std::int64_t width, F&& use) {
   Tensor& y = context.output(0);
   if (!ports.scaled()) {
@@ -104,7 +25,7 @@ Result<void> WithStore(const NodeFacts& node, const Ports& ports, KernelContext&
       out[at] = static_cast<std::int32_t>(sum);
     });
   }
-  const Scaling scaling = TRY(Scaling::Make(node, ports, context, width));
+  const SumScaling scaling = TRY(SumScaling::Make(node, ports, context, width));
   const auto scaled = [&]<class T>(T* out) {
     return use([out, &scaling](std::int64_t at, std::int64_t column, std::int64_t sum) {
       out[at] = static_cast<T>(scaling(column, sum));
@@ -114,31 +35,11 @@ Result<void> WithStore(const NodeFacts& node, const Ports& ports, KernelContext&
   return scaled(y.data<std::uint8_t>().data());
 }
 
-std::int32_t ZeroOf(const NodeFacts& node, KernelContext& context, std::size_t input) {
-  return node.Has(input) ? BytesOf(context.input(input))[0] : 0;
-}
-
-/// Whether the second operand and its zero points are known when planning.
-bool IsConstant(const NodeFacts& node, const Ports& ports) {
-  return node.inputs[ports.b].constant != nullptr &&
-         (!node.Has(ports.b_zero) || node.inputs[ports.b_zero].constant != nullptr);
-}
-
-std::vector<std::int32_t> ConstantZeros(const NodeFacts& node, const Ports& ports) {
-  return node.Has(ports.b_zero) ? BytesOf(node.inputs[ports.b_zero].constant)
-                                : std::vector<std::int32_t>();
-}
-
-std::vector<std::int32_t> ZerosOfRun(const NodeFacts& node, const Ports& ports,
-                                     KernelContext& context) {
-  return node.Has(ports.b_zero) ? BytesOf(context.input(ports.b_zero))
-                                : std::vector<std::int32_t>();
-}
-
 /// A times one matrix B; A may have any number of dimensions.
 class MatMulExecutable final : public Executable {
  public:
-  MatMulExecutable(const NodeFacts& node, const Ports& ports) : node_(node), ports_(ports) {
+  MatMulExecutable(const NodeFacts& node, const QuantizedPorts& ports)
+      : node_(node), ports_(ports) {
     if (IsConstant(node, ports)) {
       packed_ = PackedBytes::Pack(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
     }
@@ -170,30 +71,14 @@ class MatMulExecutable final : public Executable {
 
  private:
   const NodeFacts& node_;
-  Ports ports_;
+  QuantizedPorts ports_;
   std::optional<PackedBytes> packed_;  // nothing where B is no constant
 };
-
-std::string DeclineMatMul(const NodeFacts& node, const Ports& ports) {
-  const Shape& b = node.shape(ports.b);
-  if (b.size() != 2 || node.shape(0).empty()) return "B is not one matrix";
-  if (SizeOf(node, 0) == 0 || b[0] == 0 || b[1] == 0) return "nothing to multiply";
-  if (ports.scaled() && b[0] > kMostTerms) return "sums may not fit 32 bits";
-  return DeclineParameters(node, ports, b[1]);
-}
-
-/// The node as the Conv it is at heart, without a bias.
-NodeFacts AsConv(const NodeFacts& node, const Ports& ports) {
-  NodeFacts conv = node;
-  conv.inputs = {node.inputs[0], node.inputs[ports.b]};
-  conv.present = {true, true};
-  return conv;
-}
 
 /// Each image and group is a product: the group's weights times what windows cover.
 class ConvExecutable final : public Executable {
  public:
-  ConvExecutable(const NodeFacts& node, const Ports& ports, ConvShape shape)
+  ConvExecutable(const NodeFacts& node, const QuantizedPorts& ports, ConvShape shape)
       : node_(node), ports_(ports), shape_(std::move(shape)), patches_(shape_) {
     if (IsConstant(node, ports)) {
       weights_ = Rows(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
@@ -293,28 +178,19 @@ class ConvExecutable final : public Executable {
   }
 
   const NodeFacts& node_;
-  Ports ports_;
+  QuantizedPorts ports_;
   ConvShape shape_;
   IntegerPatches patches_;
   WideNumbers weights_;  // none where they are no constants
 };
 
-std::string DeclineConv(const NodeFacts& node, const Ports& ports) {
-  const auto shape = ConvShapeOf(AsConv(node, ports));
-  if (!shape) return shape.error().message;
-  const std::int64_t terms = shape->in_channels / shape->groups * shape->window.kernel_size();
-  if (terms == 0 || shape->batch * shape->out_channels * shape->window.output_size() == 0) {
-    return "nothing to multiply";
-  }
-  if (ports.scaled() && terms > kMostTerms) return "sums may not fit 32 bits";
-  return DeclineParameters(node, ports, shape->out_channels);
-}
-
-Result<std::unique_ptr<Executable>> PrepareMatMul(const NodeFacts& node, const Ports& ports) {
+Result<std::unique_ptr<Executable>> PrepareMatMul(const NodeFacts& node,
+                                                  const QuantizedPorts& ports) {
   return std::unique_ptr<Executable>(std::make_unique<MatMulExecutable>(node, ports));
 }
 
-Result<std::unique_ptr<Executable>> PrepareConv(const NodeFacts& node, const Ports& ports) {
+Result<std::unique_ptr<Executable>> PrepareConv(const NodeFacts& node,
+                                                const QuantizedPorts& ports) {
   ConvShape shape = TRY(ConvShapeOf(AsConv(node, ports)));
   return std::unique_ptr<Executable>(
       std::make_unique<ConvExecutable>(node, ports, std::move(shape)));
@@ -322,24 +198,32 @@ Result<std::unique_ptr<Executable>> PrepareConv(const NodeFacts& node, const Por
 
 }  // namespace
 
-std::string DeclineMatMulInteger(const NodeFacts& node) { return DeclineMatMul(node, kInteger); }
+std::string DeclineMatMulInteger(const NodeFacts& node) {
+  return DeclineByteMatMul(node, kIntegerPorts);
+}
 Result<std::unique_ptr<Executable>> PrepareMatMulInteger(const NodeFacts& node, DeviceContext&) {
-  return PrepareMatMul(node, kInteger);
+  return PrepareMatMul(node, kIntegerPorts);
 }
 
-std::string DeclineQLinearMatMul(const NodeFacts& node) { return DeclineMatMul(node, kQLinear); }
+std::string DeclineQLinearMatMul(const NodeFacts& node) {
+  return DeclineByteMatMul(node, kQLinearPorts);
+}
 Result<std::unique_ptr<Executable>> PrepareQLinearMatMul(const NodeFacts& node, DeviceContext&) {
-  return PrepareMatMul(node, kQLinear);
+  return PrepareMatMul(node, kQLinearPorts);
 }
 
-std::string DeclineConvInteger(const NodeFacts& node) { return DeclineConv(node, kInteger); }
+std::string DeclineConvInteger(const NodeFacts& node) {
+  return DeclineByteConv(node, kIntegerPorts);
+}
 Result<std::unique_ptr<Executable>> PrepareConvInteger(const NodeFacts& node, DeviceContext&) {
-  return PrepareConv(node, kInteger);
+  return PrepareConv(node, kIntegerPorts);
 }
 
-std::string DeclineQLinearConv(const NodeFacts& node) { return DeclineConv(node, kQLinear); }
+std::string DeclineQLinearConv(const NodeFacts& node) {
+  return DeclineByteConv(node, kQLinearPorts);
+}
 Result<std::unique_ptr<Executable>> PrepareQLinearConv(const NodeFacts& node, DeviceContext&) {
-  return PrepareConv(node, kQLinear);
+  return PrepareConv(node, kQLinearPorts);
 }
 
 }  // namespace slipway::runtime

@@ -5,6 +5,7 @@
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantized_bytes.h"
 #include "runtime/kernels/quantized_product.h"
 #include "runtime/kernels/types.h"
 
@@ -124,9 +125,21 @@ Result<void> RunQLinear(const NodeFacts& node, KernelContext& context) {
 }
 
 constexpr Kernel kInteger[] = {
+    {.name = "conv_integer_depthwise",
+     .declines = DeclineConvIntegerDepthwise,
+     .prepare = PrepareConvIntegerDepthwise},
+    {.name = "conv_integer_dot",
+     .declines = DeclineConvIntegerDot,
+     .prepare = PrepareConvIntegerDot},
     {.name = "conv_integer_packed", .declines = DeclineConvInteger, .prepare = PrepareConvInteger},
     {.name = "conv_integer_reference", .run = RunInteger}};
 constexpr Kernel kQLinear[] = {
+    {.name = "qlinear_conv_depthwise",
+     .declines = DeclineQLinearConvDepthwise,
+     .prepare = PrepareQLinearConvDepthwise},
+    {.name = "qlinear_conv_dot",
+     .declines = DeclineQLinearConvDot,
+     .prepare = PrepareQLinearConvDot},
     {.name = "qlinear_conv_packed", .declines = DeclineQLinearConv, .prepare = PrepareQLinearConv},
     {.name = "qlinear_conv_reference", .run = RunQLinear}};
 

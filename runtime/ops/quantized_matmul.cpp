@@ -7,6 +7,7 @@
 #include "runtime/kernels/matmul.h"
 #include "runtime/kernels/minifloat.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantized_bytes.h"
 #include "runtime/kernels/quantized_product.h"
 #include "runtime/kernels/types.h"
 
@@ -65,11 +66,17 @@ Result<void> RunQLinear(const NodeFacts&, KernelContext& context) {
   return ConvertElements(context, product, y);
 }
 
-constexpr Kernel kInteger[] = {{.name = "matmul_integer_packed",
+constexpr Kernel kInteger[] = {{.name = "matmul_integer_dot",
+                                .declines = DeclineMatMulIntegerDot,
+                                .prepare = PrepareMatMulIntegerDot},
+                               {.name = "matmul_integer_packed",
                                 .declines = DeclineMatMulInteger,
                                 .prepare = PrepareMatMulInteger},
                                {.name = "matmul_integer_reference", .run = RunInteger}};
-constexpr Kernel kQLinear[] = {{.name = "qlinear_matmul_packed",
+constexpr Kernel kQLinear[] = {{.name = "qlinear_matmul_dot",
+                                .declines = DeclineQLinearMatMulDot,
+                                .prepare = PrepareQLinearMatMulDot},
+                               {.name = "qlinear_matmul_packed",
                                 .declines = DeclineQLinearMatMul,
                                 .prepare = PrepareQLinearMatMul},
                                {.name = "qlinear_matmul_reference", .run = RunQLinear}};
