@@ -143,7 +143,9 @@ Result<void> RunFastGelu(const NodeFacts& node, KernelContext& context) {
 
 constexpr Kernel kStandard[] = {{.name = "standard", .prepare = PrepareStandard<false>},
                                 {.name = "standard_reference", .prepare = PrepareStandard<true>}};
-constexpr Kernel kBiasGelu[] = {{.name = "bias_gelu_reference", .run = RunBiased<BiasGelu>}};
+constexpr Kernel kBiasGelu[] = {
+    {.name = "biased_standard", .declines = DeclineBiased, .prepare = PrepareBiased},
+    {.name = "bias_gelu_reference", .run = RunBiased<BiasGelu>}};
 constexpr Kernel kFastGelu[] = {
     {.name = "biased_standard", .declines = DeclineBiased, .prepare = PrepareBiased},
     {.name = "fast_gelu_reference", .run = RunFastGelu}};
