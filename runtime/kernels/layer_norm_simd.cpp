@@ -42,7 +42,8 @@ HWY_INLINE double SumOf(std::int64_t count, const Term& term, const Rest& rest) 
   return sum;
 }
 
-/// Brings the row into `room`; its sum.
+/// Brings the row into `room`; its sum, or that of its squares.
+template <bool squares>
 double Gather(const RowInput& in, float* kept, double* room) {
   const auto term = [&](std::int64_t i) HWY_ATTR {
     Wide value = Load(in.x + i);
@@ -50,14 +51,15 @@ double Gather(const RowInput& in, float* kept, double* room) {
     if (in.bias != nullptr) value = hn::Add(value, Load(in.bias + i));
     if (kept != nullptr) Store(value, kept + i);
     hn::StoreU(value, Doubles(), room + i);
-    return value;
+    return squares ? hn::Mul(value, value) : value;
   };
   const auto rest = [&](std::int64_t i) {
     double value = static_cast<double>(in.x[i]);
     if (in.skip != nullptr) value += static_cast<double>(in.skip[i]);
     if (in.bias != nullptr) value += static_cast<double>(in.bias[i]);
     if (kept != nullptr) kept[i] = static_cast<float>(value);
-    return room[i] = value;
+    room[i] = value;
+    return squares ? value * value : value;
   };
   return SumOf(in.count, term, rest);
 }
@@ -66,10 +68,12 @@ double InverseOf(double squares, std::int64_t count, double epsilon) {
   return 1 / std::sqrt(squares / static_cast<double>(count) + epsilon);
 }
 
-RowMoments NormalizeRow(const RowInput& in, const RowNorm& norm, double* room) {
-  RowMoments moments;
-  const double sum = Gather(in, norm.sum, room);
-  if (norm.centered) moments.mean = sum / static_cast<double>(in.count);
+/// Of the row that Gather brings into `room`.
+RowMoments MomentsOf(const RowInput& in, const RowNorm& norm, double* room) {
+  if (!norm.centered) {
+    return {.inverse = InverseOf(Gather<true>(in, norm.sum, room), in.count, norm.epsilon)};
+  }
+  RowMoments moments{.mean = Gather<false>(in, norm.sum, room) / static_cast<double>(in.count)};
   const auto mean = hn::Set(Doubles(), moments.mean);
   const auto square = [&](std::int64_t i) HWY_ATTR {
     const Wide value = hn::Sub(hn::LoadU(Doubles(), room + i), mean);
@@ -79,7 +83,13 @@ RowMoments NormalizeRow(const RowInput& in, const RowNorm& norm, double* room) {
     return (room[i] - moments.mean) * (room[i] - moments.mean);
   };
   moments.inverse = InverseOf(SumOf(in.count, square, one), in.count, norm.epsilon);
+  return moments;
+}
+
+RowMoments NormalizeRow(const RowInput& in, const RowNorm& norm, double* room) {
+  const RowMoments moments = MomentsOf(in, norm, room);
   if (norm.y == nullptr) return moments;
+  const auto mean = hn::Set(Doubles(), moments.mean);
   const auto inverse = hn::Set(Doubles(), moments.inverse);
   std::int64_t i = 0;
   for (; i + Lanes() <= in.count; i += Lanes()) {

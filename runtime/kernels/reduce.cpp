@@ -6,6 +6,20 @@
 
 namespace slipway::runtime {
 
+std::optional<ReducedBox> ReducedBoxOf(const Shape& shape, const std::vector<bool>& reduced) {
+  ReducedBox box;
+  bool inside = false;
+  bool behind = false;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    if (reduced[d] && behind) return std::nullopt;
+    behind = inside && !reduced[d];
+    inside = inside || reduced[d];
+    (reduced[d] ? box.count : behind ? box.inner : box.outer) *= shape[d];
+  }
+  return box;
+}
+
 Result<Tensor> ReducedInside(KernelContext& context, const Tensor& x,
                              const std::vector<bool>& reduced) {
   const Strides strides = ContiguousStrides(x.shape());

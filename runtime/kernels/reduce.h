@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "runtime/kernels/dispatch.h"
@@ -156,6 +157,13 @@ struct MinOf : MaxOf {
 
 /// Keeps the largest element and the sum of exponentials relative to it.
 struct LogSumExpOf {};
+
+/// A tensor as [outer, count, inner], of which the middle is reduced.
+struct ReducedBox {
+  std::int64_t outer = 1, count = 1, inner = 1;
+};
+/// None where it is none: what is reduced does not lie together.
+std::optional<ReducedBox> ReducedBoxOf(const Shape& shape, const std::vector<bool>& reduced);
 
 /// The elements of `x` ordered so that those reduced together are neighbours: `x` itself, or a
 /// copy.

@@ -6,7 +6,7 @@
 
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
-#include "runtime/kernels/reduce.h"
+#include "runtime/kernels/reduce_floats.h"
 #include "runtime/kernels/types.h"
 #include "runtime/kernels/window.h"
 
@@ -30,6 +30,20 @@ Result<void> Run(const NodeFacts&, KernelContext& context) {
   });
 }
 
+std::string DeclineSimd(const NodeFacts& node) {
+  return node.dtype(0) == DType::kFloat32 ? "" : "the input is not float32";
+}
+
+template <class F>
+Result<void> RunSimd(const NodeFacts&, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  Tensor& y = context.output(0);
+  if (y.size() == 0) return {};
+  ReduceFloats<F>(context, {.outer = y.size(), .count = x.size() / y.size()},
+                  x.data<float>().data(), y.data<float>().data());
+  return {};
+}
+
 Result<void> RunLp(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   Tensor& y = context.output(0);
@@ -50,8 +64,11 @@ Result<void> RunLp(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-constexpr Kernel kAverage[] = {{.name = "reduce", .run = Run<MeanOf>}};
-constexpr Kernel kMax[] = {{.name = "reduce", .run = Run<MaxOf>}};
+template <class F>
+constexpr Kernel kKernels[] = {{.name = "reduce_simd", .declines = DeclineSimd, .run = RunSimd<F>},
+                               {.name = "reduce", .run = Run<F>}};
+constexpr auto& kAverage = kKernels<MeanOf>;
+constexpr auto& kMax = kKernels<MaxOf>;
 constexpr Kernel kLp[] = {{.name = "global_lp_pool_reference", .run = RunLp}};
 
 consteval OpDef Row(std::string_view type, int since, std::span<const TypeRule> types,

@@ -11,7 +11,9 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/layer_norm_simd.h"
 #include "runtime/kernels/numbers.h"
+#include "runtime/kernels/reduce_simd.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
 
@@ -50,6 +52,38 @@ Result<void> RunLp(const NodeFacts& node, KernelContext& context) {
       }
     }
   });
+}
+
+std::string DeclineLpSimd(const NodeFacts& node) {
+  if (node.dtype(0) != DType::kFloat32) return "the input is not float32";
+  const Shape& x = node.shape(0);
+  const auto axis = NormalizeAxis(node.attributes.Int("axis", -1), RankOf(x));
+  if (!axis) return axis.error().message;
+  return CountOf(x, At(*axis) + 1, x.size()) == 1 ? "" : "the rows do not lie together";
+}
+
+Result<void> RunLpSimd(const NodeFacts& node, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", -1), x.rank())));
+  if (x.size() == 0) return {};
+  const bool squares = node.attributes.Int("p", 2) == 2;
+  const std::int64_t count = x.shape()[axis];
+  const float* const in = x.data<float>().data();
+  float* const out = context.output(0).data<float>().data();
+  const std::int64_t grain = std::max<std::int64_t>(1, (16 << 10) / count);
+  context.ParallelFor(x.size() / count, grain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t at = begin * count; at < end * count && !MustStop(); at += count) {
+      double norm = 0;
+      ResultsOfRows(squares ? Total::kSumOfSquares : Total::kSumOfSizes, in + at, 1, count, &norm);
+      if (squares) norm = std::sqrt(norm);
+      if (norm == 0) {
+        std::fill_n(out + at, count, 0.0F);
+      } else {
+        ScaleRow(in + at, count, 1 / norm, 0, out + at);
+      }
+    }
+  });
+  return {};
 }
 
 Result<std::vector<std::int64_t>> AxesOf(const NodeFacts& node) {
@@ -118,7 +152,9 @@ Result<void> RunMeanVariance(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-constexpr Kernel kLp[] = {{.name = "lp_normalization", .run = RunLp}};
+constexpr Kernel kLp[] = {
+    {.name = "lp_normalization_simd", .declines = DeclineLpSimd, .run = RunLpSimd},
+    {.name = "lp_normalization", .run = RunLp}};
 constexpr Kernel kMeanVariance[] = {{.name = "mean_variance", .run = RunMeanVariance}};
 
 consteval OpDef Lp(int since, std::span<const TypeRule> types) {

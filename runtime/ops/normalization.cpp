@@ -258,8 +258,9 @@ Result<std::unique_ptr<Executable>> PrepareLayerSimd(const NodeFacts& node, Devi
   return std::unique_ptr<Executable>(new LayerSimd(node, axis, device.threads()));
 }
 
-/// InstanceNormalization of float32.
-Result<void> RunInstanceSimd(const NodeFacts& node, KernelContext& context) {
+/// As NormalizePlanes, of float32.
+Result<void> NormalizePlanesSimd(const NodeFacts& node, KernelContext& context,
+                                 std::int64_t channels, std::int64_t groups, bool per_row) {
   const Shape& shape = node.shape(0);
   const std::int64_t inner = CountOf(shape, 2, shape.size());
   const float* x = context.input(0)->data<float>().data();
@@ -267,24 +268,37 @@ Result<void> RunInstanceSimd(const NodeFacts& node, KernelContext& context) {
   const float* bias = context.input(2)->data<float>().data();
   float* y = context.output(0).data<float>().data();
   const double epsilon = node.attributes.Float("epsilon", 1e-5F);
-  const std::int64_t channels = shape[1];
-  context.ParallelFor(shape[0] * channels, 1, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) {
+  context.ParallelFor(shape[0] * groups, 1, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
       if (MustStop()) return;
-      const RowMoments moments = MomentsOfRow(x + plane * inner, inner, epsilon);
-      const std::int64_t c = plane % channels;
-      const double factor = moments.inverse * static_cast<double>(scale[c]);
-      ScaleRow(x + plane * inner, inner, factor,
-               static_cast<double>(bias[c]) - moments.mean * factor, y + plane * inner);
+      const std::int64_t group = row % groups, start = row * channels * inner;
+      const RowMoments moments = MomentsOfRow(x + start, channels * inner, epsilon);
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const std::int64_t which = per_row ? group : group * channels + c, at = start + c * inner;
+        const double factor = moments.inverse * static_cast<double>(scale[which]);
+        ScaleRow(x + at, inner, factor, static_cast<double>(bias[which]) - moments.mean * factor,
+                 y + at);
+      }
     }
   });
   return {};
 }
 
+Result<void> RunInstanceSimd(const NodeFacts& node, KernelContext& context) {
+  return NormalizePlanesSimd(node, context, 1, node.shape(0)[1], true);
+}
+
+Result<void> RunGroupSimd(const NodeFacts& node, KernelContext& context) {
+  const std::int64_t groups = node.attributes.Int("num_groups", 1);
+  return NormalizePlanesSimd(node, context, node.shape(0)[1] / groups, groups, node.op->since < 21);
+}
+
 constexpr Kernel kInstance[] = {
     {.name = "instance_normalization_simd", .declines = DeclineUnlessFloat, .run = RunInstanceSimd},
     {.name = "instance_normalization", .run = RunInstance}};
-constexpr Kernel kGroup[] = {{.name = "group_normalization", .run = RunGroup}};
+constexpr Kernel kGroup[] = {
+    {.name = "group_normalization_simd", .declines = DeclineUnlessFloat, .run = RunGroupSimd},
+    {.name = "group_normalization", .run = RunGroup}};
 constexpr Kernel kLayer[] = {
     {.name = "layer_normalization_simd", .declines = DeclineLayerSimd, .prepare = PrepareLayerSimd},
     {.name = "layer_normalization_simd_widened",

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/reduce_floats.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
 
@@ -54,13 +55,39 @@ Result<Facts> Infer(const NodeFacts& node) {
   return Facts{TensorFacts(node.dtype(0), ReducedShape(node, shape, reduced))};
 }
 
-template <class F, class List>
-Result<void> Run(const NodeFacts& node, KernelContext& context) {
-  const Tensor& x = *context.input(0);
+/// Which dimensions a run reduces.
+Result<std::vector<bool>> ReducedNow(const NodeFacts& node, KernelContext& context) {
   std::vector<std::int64_t> axes;
   if (!AxesAreInput(node)) axes = node.attributes.Ints("axes", {});
   if (AxesAreInput(node) && node.Has(1)) axes = IntsOf(context.input(1));
-  const auto reduced = TRY(Reduced(node, x.rank(), axes));
+  return Reduced(node, context.input(0)->rank(), axes);
+}
+
+std::string DeclineSimd(const NodeFacts& node) {
+  return node.dtype(0) == DType::kFloat32 ? "" : "the input is not float32";
+}
+
+template <class F>
+Result<void> RunSimd(const NodeFacts& node, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  const auto reduced = TRY(ReducedNow(node, context));
+  Tensor* y = TRY(OutputOf(node, context, 0, x.dtype(), ReducedShape(node, x.shape(), reduced)));
+  if (y->size() == 0) return {};
+  float* const to = y->data<float>().data();
+  if (const auto box = ReducedBoxOf(x.shape(), reduced)) {
+    ReduceFloats<F>(context, *box, x.data<float>().data(), to);
+    return {};
+  }
+  const Tensor rows = TRY(ReducedInside(context, x, reduced));
+  const ReducedBox box{.outer = y->size(), .count = x.size() / y->size()};
+  ReduceFloats<F>(context, box, rows.data<float>().data(), to);
+  return {};
+}
+
+template <class F, class List>
+Result<void> Run(const NodeFacts& node, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  const auto reduced = TRY(ReducedNow(node, context));
   Tensor* y = TRY(OutputOf(node, context, 0, x.dtype(), ReducedShape(node, x.shape(), reduced)));
   const Tensor rows = TRY(ReducedInside(context, x, reduced));
   const std::int64_t count = y->size() == 0 ? 0 : x.size() / y->size();
@@ -74,7 +101,8 @@ using WideList = decltype(FloatList() + WideIntList());
 using MaxList = decltype(WideList() + TypeList<std::int8_t, std::uint8_t, bool>());
 
 template <class F, class List = WideList>
-constexpr Kernel kKernels[] = {{.name = "reduce", .run = Run<F, List>}};
+constexpr Kernel kKernels[] = {{.name = "reduce_simd", .declines = DeclineSimd, .run = RunSimd<F>},
+                               {.name = "reduce", .run = Run<F, List>}};
 
 constexpr std::string_view kAttributes1 = "axes:ints, keepdims:int=1";
 constexpr std::string_view kAttributes18 = "keepdims:int=1, noop_with_empty_axes:int=0";
