@@ -2,8 +2,13 @@
 // ArgMax, ArgMin: opsets 1, 11, 12 (`select_last_index`), 13.
 // Spec: https://onnx.ai/onnx/operators/onnx__ArgMax.html, onnx__ArgMin.html
 // NaN counts as the extreme, as in NumPy.
+#include <algorithm>
+
+#include "runtime/bounds.h"
+#include "runtime/kernels/argmax_simd.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/message.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -63,8 +68,50 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
   });
 }
 
-constexpr Kernel kMax[] = {{.name = "argmax", .run = Run<true>}};
-constexpr Kernel kMin[] = {{.name = "argmin", .run = Run<false>}};
+std::string DeclineSimd(const NodeFacts& node) {
+  if (node.dtype(0) != DType::kFloat32) return "the input is not float32";
+  const Shape& x = node.shape(0);
+  const auto axis = NormalizeAxis(node.attributes.Int("axis", 0), RankOf(x));
+  if (!axis) return axis.error().message;
+  const std::int64_t count = x[At(*axis)], inner = CountOf(x, At(*axis) + 1, x.size());
+  constexpr std::int64_t kFewColumns = 8;
+  if (count > kMostPlaces) return Message("rows of ", count);
+  const bool few = inner == 1 ? count < kLeastPlaces : inner < kFewColumns;
+  return few ? Message("rows of ", count, ", ", inner, " beside one another") : "";
+}
+
+template <bool largest>
+Result<void> RunSimd(const NodeFacts& node, KernelContext& context) {
+  const Tensor& x = *context.input(0);
+  if (x.size() == 0) return {};
+  const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), x.rank())));
+  const Best best{.largest = largest, .last = node.attributes.Int("select_last_index", 0) != 0};
+  const std::int64_t count = x.shape()[axis];
+  const std::int64_t inner = CountOf(x.shape(), axis + 1, x.shape().size());
+  constexpr std::int64_t kColumns = 64, kWorth = 16 << 10;
+  const std::int64_t blocks = (inner + kColumns - 1) / kColumns;
+  const std::int64_t grain = std::max<std::int64_t>(1, kWorth / count / std::min(inner, kColumns));
+  const float* const in = x.data<float>().data();
+  std::int64_t* const out = context.output(0).data<std::int64_t>().data();
+  const std::int64_t pieces = x.size() / (count * inner) * blocks;
+  context.ParallelFor(pieces, grain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end && !MustStop(); ++i) {
+      if (inner == 1) {
+        out[i] = PlaceInRow(best, in + i * count, count);
+        continue;
+      }
+      const std::int64_t plane = i / blocks, column = i % blocks * kColumns;
+      PlacesInColumns(best, in + plane * count * inner + column, count, inner,
+                      std::min(kColumns, inner - column), out + plane * inner + column);
+    }
+  });
+  return {};
+}
+
+constexpr Kernel kMax[] = {{.name = "argmax_simd", .declines = DeclineSimd, .run = RunSimd<true>},
+                           {.name = "argmax", .run = Run<true>}};
+constexpr Kernel kMin[] = {{.name = "argmin_simd", .declines = DeclineSimd, .run = RunSimd<false>},
+                           {.name = "argmin", .run = Run<false>}};
 
 consteval OpDef Row(std::string_view type, int since, std::span<const TypeRule> types,
                     std::span<const Kernel> kernels) {
