@@ -2,6 +2,8 @@
 // TopK: opsets 1 (`k` is an attribute), 10, 11 (`largest`, `sorted`), 24.
 // Spec: https://onnx.ai/onnx/operators/onnx__TopK.html
 // Always sorted; equal elements come in the order of their indices; NaN counts as the largest.
+#include <algorithm>
+
 #include "runtime/bounds.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
@@ -42,22 +44,89 @@ bool Before(C a, C b, bool largest) {
   return largest ? a > b : a < b;
 }
 
+template <class C>
+struct Item {
+  C value;
+  std::int64_t index;
+};
+
 /// The rows of one tensor: `count` elements `inner` apart, of which k are kept.
 struct Rows {
   std::int64_t count, inner, k;
   bool largest;
 };
 
-template <class T>
-void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
-             CountedVector<std::int64_t>& order) {
+/// Whether the best are found by going through the row with them at hand: nearly all others are
+/// told apart by one comparison with the last of them.
+bool KeepsFew(const Rows& rows) {
+  constexpr std::int64_t kFew = 512;
+  return rows.k > 0 && rows.k <= kFew && 16 * rows.k <= rows.count;
+}
+
+constexpr std::int64_t kBlock = 16;
+
+/// Whether one of kBlock elements that lie together is before `last`, perhaps.
+template <bool largest, class T>
+bool MayBeBefore(const T* x, Compute<T> last) {
+  int some = 0;
+  for (std::int64_t i = 0; i < kBlock; ++i) {
+    const auto value = static_cast<Compute<T>>(x[i]);
+    some |= largest ? !(value <= last) : !(value >= last);
+  }
+  return some != 0;
+}
+
+/// `order` becomes the places of the best, in order; false where the run is to end.
+template <bool largest, class T>
+bool KeepBest(const Rows& rows, const T* x, CountedVector<std::int64_t>& order) {
+  using C = Compute<T>;
+  const auto before = [](const Item<C>& a, const Item<C>& b) {
+    if (Before(a.value, b.value, largest)) return true;
+    return !Before(b.value, a.value, largest) && a.index < b.index;
+  };
+  CountedVector<Item<C>> heap(At(rows.k));
+  const auto item = [&](std::int64_t i) { return Item<C>{static_cast<C>(x[i * rows.inner]), i}; };
+  for (std::int64_t i = 0; i < rows.k; ++i) heap[At(i)] = item(i);
+  std::make_heap(heap.begin(), heap.end(), before);
+  Pause pause;
+  const auto meet = [&](const Item<C>& next) {
+    if (!Before(next.value, heap.front().value, largest)) return;
+    std::pop_heap(heap.begin(), heap.end(), before);
+    heap.back() = next;
+    std::push_heap(heap.begin(), heap.end(), before);
+  };
+  for (std::int64_t i = rows.k; i < rows.count; i += kBlock) {
+    if (pause.MustStop(kBlock)) return false;
+    const std::int64_t end = std::min(i + kBlock, rows.count);
+    const bool whole = rows.inner == 1 && end - i == kBlock;
+    if (whole && !MayBeBefore<largest>(x + i, heap.front().value)) continue;
+    for (std::int64_t j = i; j < end; ++j) meet(item(j));
+  }
+  std::sort_heap(heap.begin(), heap.end(), before);
+  order.resize(heap.size());
+  std::ranges::transform(heap, order.begin(), &Item<C>::index);
+  return true;
+}
+
+/// The same, of any k.
+template <bool keeps, class T>
+bool OrderRow(const Rows& rows, const T* x, CountedVector<std::int64_t>& order) {
+  if (keeps && KeepsFew(rows)) {
+    return rows.largest ? KeepBest<true>(rows, x, order) : KeepBest<false>(rows, x, order);
+  }
   const auto before = [&](std::int64_t a, std::int64_t b) {
     const auto left = static_cast<Compute<T>>(x[a * rows.inner]);
     const auto right = static_cast<Compute<T>>(x[b * rows.inner]);
     if (Before(left, right, rows.largest)) return true;
     return !Before(right, left, rows.largest) && a < b;
   };
-  if (!FirstItems(rows.count, rows.k, before, order)) return;
+  return FirstItems(rows.count, rows.k, before, order);
+}
+
+template <bool keeps, class T>
+void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
+             CountedVector<std::int64_t>& order) {
+  if (!OrderRow<keeps>(rows, x, order)) return;
   for (std::int64_t i = 0; i < rows.k; ++i) {
     const std::int64_t at = order[At(i)];
     if (values != nullptr) values[i * rows.inner] = x[at * rows.inner];
@@ -65,6 +134,7 @@ void PickRow(const Rows& rows, const T* x, T* values, std::int64_t* indices,
   }
 }
 
+template <bool keeps>
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   const std::int64_t k =
@@ -84,19 +154,20 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
     std::int64_t* places = indices == nullptr ? nullptr : indices->data<std::int64_t>().data();
     context.ParallelFor(total, 1, [=](std::int64_t begin, std::int64_t end) {
       CountedVector<std::int64_t> order;
-      for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t row = begin; row < end && !MustStop(); ++row) {
         const std::int64_t outer = row / rows.inner;
         const std::int64_t column = row % rows.inner;
         const std::int64_t to = outer * rows.k * rows.inner + column;
-        PickRow(rows, in + outer * rows.count * rows.inner + column,
-                out == nullptr ? nullptr : out + to, places == nullptr ? nullptr : places + to,
-                order);
+        PickRow<keeps>(rows, in + outer * rows.count * rows.inner + column,
+                       out == nullptr ? nullptr : out + to,
+                       places == nullptr ? nullptr : places + to, order);
       }
     });
   });
 }
 
-constexpr Kernel kKernels[] = {{.name = "top_k", .run = Run}};
+constexpr Kernel kKernels[] = {{.name = "top_k_kept", .run = Run<true>},
+                               {.name = "top_k", .run = Run<false>}};
 
 consteval OpDef Row(int since, std::span<const TypeRule> types, std::string_view attributes) {
   return {.type = "TopK",
