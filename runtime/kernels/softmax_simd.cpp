@@ -12,6 +12,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "runtime/kernels/exp_inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace slipway::runtime::HWY_NAMESPACE {
 namespace {
@@ -43,16 +45,19 @@ void SoftenColumns(float* numbers, std::int64_t count, bool log) {
   }
   is_odd = hn::Or(is_odd, hn::Not(hn::IsFinite(largest)));
   auto sum = hn::Zero(tag);
-  for (std::int64_t c = 0; c < count; ++c) {
-    const auto below = hn::Sub(hn::LoadU(tag, numbers + c * kSoftmaxRows), largest);
-    sum = hn::Add(sum, hn::Exp(tag, below));
-  }
+  all([&](Vector x) HWY_ATTR {
+    const auto below = hn::Sub(x, largest);
+    const auto weight = ExpOfNegative(tag, below);
+    sum = hn::Add(sum, weight);
+    return log ? below : weight;
+  });
+  const auto nan = hn::Set(tag, kNan);
   if (log) {
-    const auto whole = hn::IfThenElse(is_odd, hn::Set(tag, kNan), hn::Log(tag, sum));
-    all([&](Vector x) HWY_ATTR { return hn::Sub(hn::Sub(x, largest), whole); });
+    const auto whole = hn::IfThenElse(is_odd, nan, hn::Log(tag, sum));
+    all([&](Vector x) HWY_ATTR { return hn::Sub(x, whole); });
   } else {
-    const auto whole = hn::IfThenElse(is_odd, hn::Set(tag, kNan), sum);
-    all([&](Vector x) HWY_ATTR { return hn::Div(hn::Exp(tag, hn::Sub(x, largest)), whole); });
+    const auto part = hn::IfThenElse(is_odd, nan, hn::Div(hn::Set(tag, 1), sum));
+    all([&](Vector x) HWY_ATTR { return hn::Mul(x, part); });
   }
 }
 
@@ -69,8 +74,8 @@ float LargestOf(const float* x, std::int64_t count) {
   return hn::AllFalse(tag, is_odd) ? hn::GetLane(hn::MaxOfLanes(tag, most)) : kNan;
 }
 
-/// Of at least a vector. The last one laps over the one before: what both have is the same, and
-/// counts once.
+/// Of at least a vector. Of what is no whole number of them the last laps over the one before: what
+/// both have is the same, and counts once.
 void SoftmaxOfVectors(const float* x, std::int64_t count, bool log, float* y) {
   const Tag tag;
   const float most = LargestOf(x, count);
@@ -80,29 +85,32 @@ void SoftmaxOfVectors(const float* x, std::int64_t count, bool log, float* y) {
   }
   const auto largest = hn::Set(tag, most);
   const std::int64_t whole = count / kLanes * kLanes, last = count - kLanes;
-  const auto end = hn::Sub(hn::LoadU(tag, x + last), largest);
-  const auto end_weight = hn::Exp(tag, end);
-  const auto is_counted = hn::FirstN(tag, static_cast<std::size_t>(whole - last));
-  auto sums = hn::IfThenElse(is_counted, hn::Zero(tag), end_weight);
+  Vector end = hn::Zero(tag), sums = hn::Zero(tag);
+  if (whole < count) {
+    const auto below = hn::Sub(hn::LoadU(tag, x + last), largest);
+    const auto weight = ExpOfNegative(tag, below);
+    const auto is_counted = hn::FirstN(tag, static_cast<std::size_t>(whole - last));
+    sums = hn::IfThenElse(is_counted, hn::Zero(tag), weight);
+    end = log ? below : weight;
+  }
   for (std::int64_t i = 0; i < whole; i += kLanes) {
     const auto below = hn::Sub(hn::LoadU(tag, x + i), largest);
-    const auto weight = hn::Exp(tag, below);
+    const auto weight = ExpOfNegative(tag, below);
     sums = hn::Add(sums, weight);
     hn::StoreU(log ? below : weight, tag, y + i);
   }
   const float sum = hn::GetLane(hn::SumOfLanes(tag, sums));
-  const auto part = hn::Set(tag, 1 / sum), logarithm = hn::Set(tag, std::log(sum));
+  const auto total = hn::Set(tag, log ? std::log(sum) : 1 / sum);
   const auto finish = [&](Vector number) HWY_ATTR {
-    return log ? hn::Sub(number, logarithm) : hn::Mul(number, part);
+    return log ? hn::Sub(number, total) : hn::Mul(number, total);
   };
   for (std::int64_t i = 0; i < whole; i += kLanes) {
     hn::StoreU(finish(hn::LoadU(tag, y + i)), tag, y + i);
   }
-  hn::StoreU(finish(log ? end : end_weight), tag, y + last);
+  if (whole < count) hn::StoreU(finish(end), tag, y + last);
 }
 
-void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
-  if (count >= kLanes) return SoftmaxOfVectors(x, count, log, y);
+void SoftmaxOfVector(const float* x, std::int64_t count, bool log, float* y) {
   float vector[kLanes];
   std::fill(std::copy_n(x, count, vector), vector + kLanes,
             -std::numeric_limits<float>::infinity());
@@ -110,11 +118,17 @@ void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
   std::copy_n(vector, count, y);
 }
 
+void SoftmaxOfLongRows(const float* x, std::int64_t rows, std::int64_t count, bool log, float* y) {
+  for (const float* const end = x + rows * count; x < end; x += count, y += count) {
+    count >= kLanes ? SoftmaxOfVectors(x, count, log, y) : SoftmaxOfVector(x, count, log, y);
+  }
+}
+
 void SoftmaxOfRows(const SoftmaxBlock& block, const float* x, float* y, float* room) {
   const std::int64_t count = block.shape.count, inner = block.shape.inner;
   std::int64_t starts[kSoftmaxRows];
   std::int64_t plane = block.first / inner, column = block.first % inner;
-  const bool together = column + block.rows <= inner;
+  const bool together = block.rows == kSoftmaxRows && column + block.rows <= inner;
   for (std::int64_t r = 0; r < block.rows; ++r) {
     starts[r] = plane * count * inner + column;
     if (++column < inner) continue;
@@ -125,16 +139,21 @@ void SoftmaxOfRows(const SoftmaxBlock& block, const float* x, float* y, float* r
     float* const to = room + c * kSoftmaxRows;
     const float* const from = x + c * inner;
     if (together) {
-      std::copy_n(from + starts[0], block.rows, to);
-    } else {
-      for (std::int64_t r = 0; r < block.rows; ++r) to[r] = from[starts[r]];
+      std::copy_n(from + starts[0], kSoftmaxRows, to);
+      continue;
     }
+    for (std::int64_t r = 0; r < block.rows; ++r) to[r] = from[starts[r]];
     std::fill(to + block.rows, to + kSoftmaxRows, 0.0F);
   }
   for (std::int64_t r = 0; r < block.rows; r += kLanes) SoftenColumns(room + r, count, block.log);
   for (std::int64_t c = 0; c < count; ++c) {
     const float* const from = room + c * kSoftmaxRows;
-    for (std::int64_t r = 0; r < block.rows; ++r) y[starts[r] + c * inner] = from[r];
+    float* const to = y + c * inner;
+    if (together) {
+      std::copy_n(from, kSoftmaxRows, to + starts[0]);
+      continue;
+    }
+    for (std::int64_t r = 0; r < block.rows; ++r) to[starts[r]] = from[r];
   }
 }
 
@@ -145,11 +164,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace slipway::runtime {
 
-HWY_EXPORT(SoftmaxOfRow);
+HWY_EXPORT(SoftmaxOfLongRows);
 HWY_EXPORT(SoftmaxOfRows);
 
-void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxOfRow)(x, count, log, y);
+void SoftmaxOfLongRows(const float* x, std::int64_t rows, std::int64_t count, bool log, float* y) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxOfLongRows)(x, rows, count, log, y);
 }
 
 void SoftmaxOfRows(const SoftmaxBlock& block, const float* x, float* y, float* room) {

@@ -13,9 +13,9 @@ namespace slipway::runtime {
 inline constexpr std::int64_t kSoftmaxRows = 16;  ///< done together
 
 /// Elements of a row that are worth doing by itself.
-inline constexpr std::int64_t kLeastInARow = 8;
-/// One row of at least kLeastInARow elements that lie together.
-void SoftmaxOfRow(const float* x, std::int64_t count, bool log, float* y);
+inline constexpr std::int64_t kLeastInARow = 16;
+/// `rows` rows of at least kLeastInARow elements, [rows, count].
+void SoftmaxOfLongRows(const float* x, std::int64_t rows, std::int64_t count, bool log, float* y);
 
 /// Rows [first, first + rows) of x, at most kSoftmaxRows. Row number r of the shape begins at
 /// r / inner * count * inner + r % inner; its elements are `inner` apart.

@@ -82,13 +82,15 @@ struct Hardmax {
   template <class T>
   static void Row(const T* x, T* y, std::int64_t count, std::int64_t step) {
     std::int64_t best = 0;
+    auto most = static_cast<Compute<T>>(x[0]);
     for (std::int64_t i = 1; i < count; ++i) {
       const auto value = static_cast<Compute<T>>(x[i * step]);
-      if (value > static_cast<Compute<T>>(x[best * step])) best = i;
+      if (!(value > most)) continue;
+      most = value;
+      best = i;
     }
-    for (std::int64_t i = 0; i < count; ++i) {
-      y[i * step] = static_cast<T>(static_cast<Compute<T>>(i == best ? 1 : 0));
-    }
+    for (std::int64_t i = 0; i < count; ++i) y[i * step] = static_cast<T>(Compute<T>{0});
+    y[best * step] = static_cast<T>(Compute<T>{1});
   }
 };
 
@@ -148,9 +150,7 @@ class Simd final : public Executable {
   void RunRows(KernelContext& context, const float* x, float* y) const {
     const std::int64_t count = shape_.count;
     context.ParallelFor(shape_.outer, Grain(1), [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        SoftmaxOfRow(x + row * count, count, log, y + row * count);
-      }
+      SoftmaxOfLongRows(x + begin * count, end - begin, count, log, y + begin * count);
     });
   }
 

@@ -2,8 +2,10 @@
 // Kernels in vectors on every set of instructions that this machine has and they are made for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/kernels/half_simd.h"
@@ -61,6 +63,26 @@ const std::vector<Problem> kProblems = {
     {"pool_pairs",
      "AveragePool opset=11 kernel_shape=3,2 strides=2,2 pads=1,1,1,0 count_include_pad=1 "
      "x=f32[2,2,9,23]"},
+    {"reduce_simd", "ReduceSum opset=13 x=f32[3,77] axes=i64{1}"},
+    {"reduce_simd", "ReduceSum opset=13 x=f32[3,21] axes=i64{1}"},
+    {"reduce_simd", "ReduceSum opset=13 x=f32[3,11,45] axes=i64{1}"},
+    {"reduce_simd", "ReduceL1 opset=18 x=f32[3,77]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceL2 opset=18 x=f32[3,11,45] axes=i64{1}"},
+    {"reduce_simd", "ReduceProd opset=18 x=f32[3,11,45]:0.5..1.5 axes=i64{1}"},
+    {"reduce_simd", "ReduceProd opset=18 x=f32[3,45]:0.5..1.5 axes=i64{1}"},
+    {"reduce_simd", "ReduceMax opset=18 x=f32[9,77]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceMin opset=18 x=f32[9,77]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceMax opset=18 x=f32[3,11,45]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceMin opset=18 x=f32[3,11,45]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceLogSumExp opset=18 x=f32[3,45]:-90..90 axes=i64{1}"},
+    {"reduce_simd", "ReduceLogSumExp opset=18 x=f32[3,11,45]:special axes=i64{1}"},
+    {"lp_normalization_simd", "LpNormalization opset=22 p=1 x=f32[3,45]"},
+    {"group_normalization_simd",
+     "GroupNormalization opset=21 num_groups=2 x=f32[2,6,45] scale=f32[6] b=f32[6]"},
+    {"layer_normalization_simd", "RMSNormalization opset=23 x=f32[5,67] scale=f32[67]"},
+    {"softmax_simd", "Softmax opset=13 axis=1 x=f32[3,7,45]:special"},
+    {"softmax_simd", "Softmax opset=13 x=f32[7,45]:special"},
+    {"log_softmax_simd", "LogSoftmax opset=13 axis=1 x=f32[3,7,45]:special"},
     {"resize_planned", "Upsample opset=7 mode=linear scales=1,1,2,2.3 x=f32[2,3,17,33]"},
     {"resize_planned", "Upsample opset=7 mode=nearest scales=1,1,2,2.3 x=f32[2,3,17,33]"},
 };
@@ -89,6 +111,27 @@ TEST_P(VectorTargets, AgreeWithTheReference) {
     ASSERT_TRUE(actual) << actual.error().message;
     ASSERT_EQ(expected->size(), actual->size());
     for (std::size_t i = 0; i < expected->size(); ++i) ExpectNear((*expected)[i], (*actual)[i]);
+  }
+}
+
+TEST_P(VectorTargets, FindTheSamePlaces) {
+  for (const char* of : {"x=f32[9,77]:special axis=1", "x=f32[9,19]:special axis=1",
+                         "x=f32[3,11,45]:special axis=1"}) {
+    for (const char* last : {"0", "1"}) {
+      for (const auto& [op, kernel] :
+           {std::pair{"ArgMax", "argmax_simd"}, {"ArgMin", "argmin_simd"}}) {
+        std::string line = std::string(op) + " opset=13 select_last_index=" + last + " " + of;
+        SCOPED_TRACE(line);
+        const auto expected = RunOpLine(line);
+        ASSERT_TRUE(expected) << expected.error().message;
+        const OnlyTarget only(GetParam());
+        const auto actual = RunOpLine(line, {}, kernel);
+        ASSERT_TRUE(actual) << actual.error().message;
+        const auto a = expected->front().tensor()->data<std::int64_t>();
+        const auto b = actual->front().tensor()->data<std::int64_t>();
+        EXPECT_TRUE(std::ranges::equal(a, b));
+      }
+    }
   }
 }
 
