@@ -18,9 +18,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 using Integers = hn::RebindToSigned<Floats>;
-using Bytes = hn::Rebind<std::uint8_t, Floats>;
 
-/// Of the quotients, less the smallest number: within [0, 255].
+/// Of the quotients, less the smallest number: from 0 on.
 hn::Vec<Integers> Steps(hn::Vec<Floats> quotient, float low, float high, std::int32_t shift) {
   const Floats tag;
   const auto number = hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient);
@@ -28,29 +27,40 @@ hn::Vec<Integers> Steps(hn::Vec<Floats> quotient, float low, float high, std::in
   return hn::Add(hn::NearestInt(held), hn::Set(Integers(), shift));
 }
 
-void QuantizeToBytes(std::span<const float> x, const ByteScale& s, void* y) {
+/// T: without signs. What has signs is made without, half of the numbers higher, and moved down by
+/// its highest bit.
+template <class T>
+void QuantizeTo(std::span<const float> x, const ByteScale& s, void* y) {
   const Floats tag;
+  const hn::Rebind<T, Floats> made_tag;
   const auto scale = hn::Set(tag, s.scale);
   const auto low = static_cast<float>(s.least - s.zero);
   const auto high = static_cast<float>(s.most - s.zero);
-  // int8 is made as uint8, 128 higher, and moved down by its highest bit.
-  const auto flip = static_cast<std::uint8_t>(s.least < 0 ? 128 : 0);
+  constexpr auto kHighest = static_cast<T>(T{1} << (8 * sizeof(T) - 1));
+  const T flip = s.least < 0 ? kHighest : T{0};
   const std::int32_t shift = s.zero + flip;
-  auto* out = static_cast<std::uint8_t*>(y);
+  auto* out = static_cast<T*>(y);
   const std::size_t lanes = hn::Lanes(tag);
-  const auto write = [&](const float* from, std::uint8_t* to) HWY_ATTR {
+  const auto write = [&](const float* from, T* to) HWY_ATTR {
     const auto steps = Steps(hn::Div(hn::LoadU(tag, from), scale), low, high, shift);
-    const auto bytes = hn::Xor(hn::DemoteTo(Bytes(), steps), hn::Set(Bytes(), flip));
-    hn::StoreU(bytes, Bytes(), to);
+    const auto made = hn::Xor(hn::DemoteTo(made_tag, steps), hn::Set(made_tag, flip));
+    hn::StoreU(made, made_tag, to);
   };
   std::size_t i = 0;
   for (; i + lanes <= x.size(); i += lanes) write(x.data() + i, out + i);
   if (i == x.size()) return;
   std::array<float, hn::MaxLanes(Floats())> rest = {};
-  std::array<std::uint8_t, hn::MaxLanes(Floats())> made;
+  std::array<T, hn::MaxLanes(Floats())> made;
   std::ranges::copy(x.subspan(i), rest.begin());
   write(rest.data(), made.data());
-  std::memcpy(out + i, made.data(), x.size() - i);
+  std::memcpy(out + i, made.data(), (x.size() - i) * sizeof(T));
+}
+
+void ToBytes(std::span<const float> x, const ByteScale& s, void* y) {
+  QuantizeTo<std::uint8_t>(x, s, y);
+}
+void ToWords(std::span<const float> x, const ByteScale& s, void* y) {
+  QuantizeTo<std::uint16_t>(x, s, y);
 }
 
 FloatRange RangeWithZero(std::span<const float> x) {
@@ -80,11 +90,16 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace slipway::runtime {
 
-HWY_EXPORT(QuantizeToBytes);
+HWY_EXPORT(ToBytes);
+HWY_EXPORT(ToWords);
 HWY_EXPORT(RangeWithZero);
 
 void QuantizeToBytes(std::span<const float> x, const ByteScale& scale, void* y) {
-  HWY_DYNAMIC_DISPATCH(QuantizeToBytes)(x, scale, y);
+  HWY_DYNAMIC_DISPATCH(ToBytes)(x, scale, y);
+}
+
+void QuantizeToWords(std::span<const float> x, const ByteScale& scale, void* y) {
+  HWY_DYNAMIC_DISPATCH(ToWords)(x, scale, y);
 }
 
 FloatRange RangeWithZero(std::span<const float> x) {

@@ -8,13 +8,15 @@
 /// QuantizeOne gives of a quotient in float. Thread-safe; they allocate nothing.
 namespace slipway::runtime {
 
-/// Whole numbers from `zero` on, within a byte's `least` and `most`.
+/// Whole numbers from `zero` on, within `least` and `most`: those of a byte, or of 16 bits.
 struct ByteScale {
   float scale;
   std::int32_t zero, least, most;
 };
 /// `y`: int8 or uint8, as many as `x`.
 void QuantizeToBytes(std::span<const float> x, const ByteScale& scale, void* y);
+/// `y`: int16 or uint16.
+void QuantizeToWords(std::span<const float> x, const ByteScale& scale, void* y);
 
 struct FloatRange {
   float least = 0, most = 0;

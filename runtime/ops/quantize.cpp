@@ -132,6 +132,8 @@ Result<void> RunDynamicVectors(const NodeFacts& node, KernelContext& context) {
 
 constexpr std::int64_t kGrain = 16 << 10;
 
+bool IsWord(DType dtype) { return dtype == DType::kInt16 || dtype == DType::kUint16; }
+
 /// Elements that lie side by side and have one scale.
 std::int64_t RunLength(const NodeFacts& node, const ScaleMap& map) {
   if (map.block == 0) return CountOf(node.shape(0), 0, node.shape(0).size());
@@ -148,7 +150,9 @@ std::string DeclineRuns(const NodeFacts& node) {
 
 std::string DeclineQuantizeVectors(const NodeFacts& node) {
   const DType to = node.outputs[0].dtype;
-  if (node.dtype(0) != DType::kFloat32 || !IsByte(to)) return "not from float32 to 8 bits";
+  if (node.dtype(0) != DType::kFloat32 || !(IsByte(to) || IsWord(to))) {
+    return "not from float32 to 8 or 16 bits";
+  }
   if (Precision(node) != DType::kFloat32) return "attribute `precision` is not float32";
   return DeclineRuns(node);
 }
@@ -186,39 +190,54 @@ Result<void> RunQuantizeVectors(const NodeFacts& node, KernelContext& context) {
   Tensor& y = context.output(0);
   const IntegerRange range = RangeOfInteger(y.dtype());
   auto* out = static_cast<std::byte*>(y.raw());
-  return ForEachScale(node, context,
-                      [&](std::int64_t first, std::int64_t count, float scale, std::int32_t zero) {
-                        QuantizeToBytes(x.subspan(At(first), At(count)),
-                                        {.scale = scale,
-                                         .zero = zero,
-                                         .least = static_cast<std::int32_t>(range.least),
-                                         .most = static_cast<std::int32_t>(range.most)},
-                                        out + first);
-                      });
+  const bool bytes = IsByte(y.dtype());
+  return ForEachScale(
+      node, context, [&](std::int64_t first, std::int64_t count, float scale, std::int32_t zero) {
+        const ByteScale to{.scale = scale,
+                           .zero = zero,
+                           .least = static_cast<std::int32_t>(range.least),
+                           .most = static_cast<std::int32_t>(range.most)};
+        const auto from = x.subspan(At(first), At(count));
+        bytes ? QuantizeToBytes(from, to, out + first) : QuantizeToWords(from, to, out + 2 * first);
+      });
 }
 
 std::string DeclineDequantizeLoops(const NodeFacts& node) {
-  if (!IsByte(node.dtype(0)) || node.outputs[0].dtype != DType::kFloat32) {
-    return "not from 8 bits to float32";
+  const DType from = node.dtype(0);
+  const bool whole = IsByte(from) || IsWord(from) || from == DType::kInt32;
+  if (!whole || node.outputs[0].dtype != DType::kFloat32) {
+    return "not from 8, 16 or 32 bits to float32";
   }
   return DeclineRuns(node);
 }
 
-template <class T>
+/// Wide: in which differences of T are exact.
+template <class T, class Wide = float>
 Result<void> DequantizeRuns(const NodeFacts& node, KernelContext& context) {
   const T* in = context.input(0)->data<T>().data();
   float* out = context.output(0).data<float>().data();
   return ForEachScale(node, context,
                       [&](std::int64_t first, std::int64_t count, float scale, std::int32_t zero) {
                         for (std::int64_t i = first; i < first + count; ++i) {
-                          out[i] = static_cast<float>(in[i] - zero) * scale;
+                          const Wide offset = static_cast<Wide>(in[i]) - static_cast<Wide>(zero);
+                          out[i] = static_cast<float>(offset * static_cast<Wide>(scale));
                         }
                       });
 }
 
 Result<void> RunDequantizeLoops(const NodeFacts& node, KernelContext& context) {
-  return node.dtype(0) == DType::kInt8 ? DequantizeRuns<std::int8_t>(node, context)
-                                       : DequantizeRuns<std::uint8_t>(node, context);
+  switch (node.dtype(0)) {
+    case DType::kInt8:
+      return DequantizeRuns<std::int8_t>(node, context);
+    case DType::kUint8:
+      return DequantizeRuns<std::uint8_t>(node, context);
+    case DType::kInt16:
+      return DequantizeRuns<std::int16_t>(node, context);
+    case DType::kUint16:
+      return DequantizeRuns<std::uint16_t>(node, context);
+    default:
+      return DequantizeRuns<std::int32_t, double>(node, context);
+  }
 }
 
 constexpr Kernel kQuantize[] = {
