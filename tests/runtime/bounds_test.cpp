@@ -215,7 +215,7 @@ std::vector<LongWork> Others() {
        heads},
       {"Einsum",
        [] {
-         return OneNode("Einsum", {kF, kF}, kF, {{"equation", std::string("ij,jk->ik")}});
+         return OneNode("Einsum", {kF, kF}, kF, {{"equation", std::string("ii,jk->jk")}});
        },
        square(2000)},
       {"Det", [] { return OneNode("Det", {kF}, kF); },
