@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/gather.h"
 
+#include <span>
+
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
 
@@ -14,6 +16,25 @@ Result<std::int64_t> Checked(std::int64_t index, std::int64_t dim) {
   return index < 0 ? index + dim : index;
 }
 
+/// That all are within [-dim, dim): highest bits of what they are above it and below it tell.
+template <class I>
+Result<void> CheckAll(std::span<const I> indices, std::int64_t dim) {
+  const auto span = static_cast<std::uint64_t>(dim);
+  std::uint64_t outside = 0;
+  for (const I index : indices) {
+    const std::uint64_t above = static_cast<std::uint64_t>(index) + span;
+    outside |= above | (2 * span - 1 - above);
+  }
+  if (outside >> 63 == 0) return {};
+  for (const I index : indices) TRY(Checked(index, dim));
+  return {};
+}
+
+Result<void> CheckIndices(const Tensor& indices, std::int64_t dim) {
+  if (indices.dtype() == DType::kInt32) return CheckAll(indices.data<std::int32_t>(), dim);
+  return CheckAll(indices.data<std::int64_t>(), dim);
+}
+
 Offsets IndicesOf(const Tensor& indices) {
   if (indices.dtype() == DType::kInt32) {
     const auto numbers = indices.data<std::int32_t>();
@@ -23,27 +44,47 @@ Offsets IndicesOf(const Tensor& indices) {
   return Offsets(numbers.begin(), numbers.end());
 }
 
+/// How places of indices but along `axis` lead into `data`.
+BroadcastPlan PlanPlaces(const Shape& data, const Shape& indices, std::size_t axis) {
+  const Strides strides = ContiguousStrides(data);
+  BroadcastPlan plan{.dims = {}, .strides = {{}}, .size = CountOf(indices, 0, indices.size())};
+  std::vector<std::int64_t>& steps = plan.strides[0];
+  for (std::size_t d = 0; d < indices.size(); ++d) {
+    if (indices[d] == 1) continue;
+    const std::int64_t step = d == axis ? 0 : strides[d];
+    if (!steps.empty() && step != 0 && steps.back() == step * indices[d]) {
+      plan.dims.back() *= indices[d];
+      steps.back() = step;
+    } else {
+      plan.dims.push_back(indices[d]);
+      steps.push_back(step);
+    }
+  }
+  if (plan.dims.empty()) {
+    plan.dims.push_back(1);
+    steps.push_back(0);
+  }
+  return plan;
+}
+
 }  // namespace
 
 Result<Offsets> NormalizedIndices(const Tensor& indices, std::int64_t dim) {
+  TRY(CheckIndices(indices, dim));
   Offsets normalized = IndicesOf(indices);
-  for (std::int64_t& index : normalized) index = TRY(Checked(index, dim));
+  for (std::int64_t& index : normalized) index = FromFront(index, dim);
   return normalized;
 }
 
-Result<Offsets> ElementOffsets(const Shape& data, const Tensor& indices, std::size_t axis) {
-  Offsets offsets = TRY(NormalizedIndices(indices, data[axis]));
-  const Strides strides = ContiguousStrides(data);
-  std::vector<std::int64_t> at(data.size(), 0);
-  for (std::int64_t& offset : offsets) {
-    offset *= strides[axis];
-    for (std::size_t d = 0; d < at.size(); ++d) offset += d == axis ? 0 : at[d] * strides[d];
-    for (std::size_t d = at.size(); d-- > 0;) {
-      if (++at[d] < indices.shape()[d]) break;
-      at[d] = 0;
-    }
-  }
-  return offsets;
+Result<IndexedElements> IndexedElements::Of(const Shape& data, const Tensor& indices,
+                                            std::size_t axis) {
+  TRY(CheckIndices(indices, data[axis]));
+  IndexedElements elements;
+  elements.indices_ = indices;
+  elements.dim_ = data[axis];
+  elements.stride_ = ContiguousStrides(data)[axis];
+  elements.plan_ = PlanPlaces(data, indices.shape(), axis);
+  return elements;
 }
 
 Result<Offsets> SliceOffsets(const Shape& data, const Tensor& indices, std::size_t batch) {

@@ -2,13 +2,14 @@
 #include "runtime/kernels/strided.h"
 
 #include <algorithm>
-#include <complex>
 #include <cstring>
 #include <numeric>
 #include <string>
 #include <type_traits>
 
+#include "runtime/kernels/by_width.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/turn_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -129,6 +130,12 @@ void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, 
   const std::int64_t from_row = box.from[last - 1];
   const std::int64_t to_row = box.to[last - 1];
   const bool crossed = from_row == 1 && box.from[last] != 1;
+  if constexpr (std::is_same_v<T, std::uint32_t>) {
+    if (crossed && box.to[last] == 1) {
+      return TurnWords(from + begin, box.from[last], to + begin * to_row, to_row, end - begin,
+                       columns);
+    }
+  }
   const std::int64_t width = crossed ? kTile : columns;
   for (std::int64_t column = 0; column < columns; column += width) {
     const std::int64_t count = std::min(width, columns - column);
@@ -138,6 +145,35 @@ void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, 
     }
   }
 }
+
+/// Where a plane of the two innermost dimensions begins in both tensors.
+class PlaneWalk {
+ public:
+  PlaneWalk(const StridedBox& box, std::int64_t plane) : box_(&box), index_(box.dims.size() - 2) {
+    for (std::size_t d = index_.size(); d-- > 0;) {
+      index_[d] = plane % box.dims[d];
+      plane /= box.dims[d];
+      from += index_[d] * box.from[d];
+      to += index_[d] * box.to[d];
+    }
+  }
+
+  void Next() {
+    for (std::size_t d = index_.size(); d-- > 0;) {
+      const std::int64_t back = ++index_[d] < box_->dims[d] ? 0 : box_->dims[d];
+      from += (1 - back) * box_->from[d];
+      to += (1 - back) * box_->to[d];
+      if (back == 0) return;
+      index_[d] = 0;
+    }
+  }
+
+  std::int64_t from = 0, to = 0;  ///< elements
+
+ private:
+  const StridedBox* box_;
+  std::vector<std::int64_t> index_;
+};
 
 template <class T>
 void CopyTyped(KernelContext& context, const StridedBox& box, const T* from, T* to) {
@@ -150,20 +186,12 @@ void CopyTyped(KernelContext& context, const StridedBox& box, const T* from, T* 
       std::max<std::int64_t>(1, kCopyGrainBytes / std::max<std::int64_t>(bytes, 1));
   TextMeter meter;
   context.ParallelFor(planes * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t unit = begin; unit < end;) {
-      std::int64_t plane = unit / chunks;
+    PlaneWalk walk(box, begin / chunks);
+    for (std::int64_t unit = begin; unit < end; walk.Next()) {
       const std::int64_t chunk = unit % chunks;
       const std::int64_t chunk_end = std::min(chunks, chunk + end - unit);
-      std::int64_t from_at = 0;
-      std::int64_t to_at = 0;
-      for (std::size_t d = planes_dims; d-- > 0;) {
-        const std::int64_t index = plane % box.dims[d];
-        plane /= box.dims[d];
-        from_at += index * box.from[d];
-        to_at += index * box.to[d];
-      }
-      CopyPlane(box, from + from_at, to + to_at, chunk * kTile, std::min(rows, chunk_end * kTile),
-                meter);
+      CopyPlane(box, from + walk.from, to + walk.to, chunk * kTile,
+                std::min(rows, chunk_end * kTile), meter);
       unit += chunk_end - chunk;
     }
   });
@@ -196,22 +224,8 @@ void CopyBox(KernelContext& context, const StridedBox& box, const Tensor& source
   StridedBox simple = box;
   Simplify(simple);
   Arrange(simple);
-  if (source.dtype() == DType::kString) {
-    CopyAs<std::string>(context, simple, source, target);
-    return;
-  }
-  switch (ElementBytes(source)) {
-    case 1:
-      return CopyAs<std::uint8_t>(context, simple, source, target);
-    case 2:
-      return CopyAs<std::uint16_t>(context, simple, source, target);
-    case 4:
-      return CopyAs<std::uint32_t>(context, simple, source, target);
-    case 8:
-      return CopyAs<std::uint64_t>(context, simple, source, target);
-    default:
-      return CopyAs<std::complex<double>>(context, simple, source, target);
-  }
+  ByWidth(source.dtype(),
+          [&](auto tag) { CopyAs<typename decltype(tag)::type>(context, simple, source, target); });
 }
 
 void CopyElements(const Tensor& source, std::int64_t from, Tensor& target, std::int64_t to,

@@ -4,6 +4,10 @@
 // Gather before opset 11 takes negative indices too.
 #include "runtime/kernels/gather.h"
 
+#include <string>
+#include <type_traits>
+
+#include "runtime/kernels/by_width.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
@@ -57,12 +61,18 @@ Result<void> RunGatherElements(const NodeFacts& node, KernelContext& context) {
   Tensor& out = context.output(0);
   if (out.size() == 0) return {};
   const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), data.rank())));
-  const Offsets offsets = TRY(ElementOffsets(data.shape(), *context.input(1), axis));
+  const auto elements = TRY(IndexedElements::Of(data.shape(), *context.input(1), axis));
   TextMeter meter;
   context.ParallelFor(out.size(), kGatherGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      CopyElements(data, offsets[At(i)], out, i, 1, &meter);
-    }
+    ByWidth(data.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* from = static_cast<const T*>(data.raw());
+      T* to = static_cast<T*>(out.raw());
+      elements.ForEach(begin, end, [&](std::int64_t i, std::int64_t place) {
+        if constexpr (std::is_same_v<T, std::string>) meter.Add(from[place]);
+        to[i] = from[place];
+      });
+    });
   });
   return {};
 }

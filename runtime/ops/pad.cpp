@@ -5,10 +5,11 @@
 // Negative pads crop, in every mode and version.
 #include <algorithm>
 #include <array>
-#include <complex>
 #include <numeric>
 #include <string>
+#include <type_traits>
 
+#include "runtime/kernels/by_width.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
@@ -109,49 +110,91 @@ void PadConstant(KernelContext& context, const Pads& pads, const Tensor& in, con
   CopyBox(context, box, in, out);
 }
 
-void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode mode, Tensor& out) {
-  const Strides strides = ContiguousStrides(in.shape());
-  const std::size_t rank = strides.size();
-  if (rank == 0) return CopyAll(in, out);
-  const auto offset = [&](std::size_t d, std::int64_t i) {
-    return SourceIndex(i - pads.begin[d], in.shape()[d], mode) * strides[d];
-  };
-  std::vector<std::vector<std::int64_t>> offsets(rank - 1);
-  for (std::size_t d = 0; d + 1 < rank; ++d) {
-    offsets[d].reserve(At(out.shape()[d]));
-    for (std::int64_t i = 0; i < out.shape()[d]; ++i) offsets[d].push_back(offset(d, i));
-  }
-  const std::int64_t columns = out.shape().back();
-  const std::int64_t rows = columns == 0 ? 0 : out.size() / columns;
-  // Columns that are the input's own, one after the other.
-  const std::int64_t skipped = std::max<std::int64_t>(0, -pads.begin.back());
-  const std::int64_t first = std::clamp<std::int64_t>(pads.begin.back(), 0, columns);
-  const std::int64_t whole =
-      std::clamp<std::int64_t>(in.shape().back() - skipped, 0, columns - first);
+/// Where each element of a padded row comes from, and where rows of the input begin.
+struct PadMap {
   struct Column {
     std::int64_t to, from;
   };
-  std::vector<Column> others;
-  others.reserve(At(columns - whole));
+  std::int64_t skipped, first, whole;           ///< columns: of the input, of the output, in line
+  std::vector<Column> others;                   ///< the other columns, one by one
+  std::vector<std::vector<std::int64_t>> rows;  ///< offsets of each dimension but the last
+};
+
+PadMap MapOf(const Pads& pads, const Shape& in, const Shape& out, Mode mode) {
+  const Strides strides = ContiguousStrides(in);
+  const std::size_t last = in.size() - 1;
+  const auto offset = [&](std::size_t d, std::int64_t i) {
+    return SourceIndex(i - pads.begin[d], in[d], mode) * strides[d];
+  };
+  const std::int64_t columns = out.back();
+  PadMap map{.skipped = std::max<std::int64_t>(0, -pads.begin.back()),
+             .first = std::clamp<std::int64_t>(pads.begin.back(), 0, columns),
+             .whole = 0,
+             .others = {},
+             .rows = std::vector<std::vector<std::int64_t>>(last)};
+  map.whole = std::clamp<std::int64_t>(in.back() - map.skipped, 0, columns - map.first);
+  map.others.reserve(At(columns - map.whole));
   for (std::int64_t i = 0; i < columns; ++i) {
-    if (i == first) i += whole;
-    if (i < columns) others.push_back({.to = i, .from = offset(rank - 1, i)});
+    if (i == map.first) i += map.whole;
+    if (i < columns) map.others.push_back({.to = i, .from = offset(last, i)});
   }
-  TextMeter meter;
-  context.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      std::int64_t base = 0;
-      std::int64_t rest = row;
-      for (std::size_t d = rank - 1; d-- > 0;) {
-        base += offsets[d][At(rest % out.shape()[d])];
-        rest /= out.shape()[d];
-      }
-      const std::int64_t to = row * columns;
-      CopyElements(in, base + skipped, out, to + first, whole, &meter);
-      for (const Column& column : others) {
-        CopyElements(in, base + column.from, out, to + column.to, 1, &meter);
-      }
+  for (std::size_t d = 0; d < last; ++d) {
+    map.rows[d].reserve(At(out[d]));
+    for (std::int64_t i = 0; i < out[d]; ++i) map.rows[d].push_back(offset(d, i));
+  }
+  return map;
+}
+
+/// One row; `from` is the input's row that it is made of.
+template <class T>
+void PadRow(const PadMap& map, const T* from, T* to, TextMeter& meter) {
+  const auto put = [&](std::int64_t at, const T& element) {
+    if constexpr (std::is_same_v<T, std::string>) meter.Add(element);
+    to[at] = element;
+  };
+  if constexpr (std::is_same_v<T, std::string>) {
+    for (std::int64_t i = 0; i < map.whole; ++i) put(map.first + i, from[map.skipped + i]);
+  } else {
+    std::copy_n(from + map.skipped, map.whole, to + map.first);
+  }
+  for (const PadMap::Column& column : map.others) put(column.to, from[column.from]);
+}
+
+/// Calls body(row, offset of the input's row) for rows [begin, end).
+template <class Body>
+void ForEachRow(const PadMap& map, std::int64_t begin, std::int64_t end, const Body& body) {
+  std::vector<std::size_t> index(map.rows.size());
+  std::int64_t rest = begin;
+  for (std::size_t d = index.size(); d-- > 0;) {
+    const auto dim = static_cast<std::int64_t>(map.rows[d].size());
+    index[d] = At(rest % dim);
+    rest /= dim;
+  }
+  for (std::int64_t row = begin; row < end; ++row) {
+    std::int64_t offset = 0;
+    for (std::size_t d = 0; d < index.size(); ++d) offset += map.rows[d][index[d]];
+    body(row, offset);
+    for (std::size_t d = index.size(); d-- > 0;) {
+      if (++index[d] < map.rows[d].size()) break;
+      index[d] = 0;
     }
+  }
+}
+
+void PadMapped(KernelContext& context, const Pads& pads, const Tensor& in, Mode mode, Tensor& out) {
+  if (in.rank() == 0) return CopyAll(in, out);
+  const PadMap map = MapOf(pads, in.shape(), out.shape(), mode);
+  const std::int64_t columns = out.shape().back();
+  TextMeter meter;
+  context.ParallelFor(out.size() / columns, 64, [&](std::int64_t begin, std::int64_t end) {
+    ByWidth(in.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* from = static_cast<const T*>(in.raw());
+      T* to = static_cast<T*>(out.raw());
+      ForEachRow(map, begin, end, [&](std::int64_t row, std::int64_t offset) {
+        PadRow(map, from + offset, to + row * columns, meter);
+      });
+    });
   });
 }
 

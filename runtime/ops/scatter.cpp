@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scatter (opset 9), ScatterElements, ScatterND (opsets 11, 13, 16, 18).
 // Spec: https://onnx.ai/onnx/operators/onnx__ScatterElements.html, onnx__ScatterND.html
-#include <algorithm>
-
+#include "runtime/kernels/by_width.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/gather.h"
 #include "runtime/kernels/infer_helpers.h"
@@ -25,45 +24,88 @@ Result<Reduction> ReductionOf(const NodeFacts& node) {
   return Invalid("attribute `reduction` is `", name, "`");
 }
 
-template <class T>
-T Joined(Reduction reduction, T a, T b) {
-  using C = Compute<T>;
-  const auto x = static_cast<C>(a);
-  const auto y = static_cast<C>(b);
-  if (reduction == Reduction::kMax) return x > y ? a : b;
-  if (reduction == Reduction::kMin) return x < y ? a : b;
-  if constexpr (std::is_same_v<T, bool>) {
+template <Reduction reduction, class T>
+T Joined(const T& a, const T& b) {
+  if constexpr (reduction == Reduction::kNone) {
+    return b;
+  } else if constexpr (reduction == Reduction::kMax) {
+    return static_cast<Compute<T>>(a) > static_cast<Compute<T>>(b) ? a : b;
+  } else if constexpr (reduction == Reduction::kMin) {
+    return static_cast<Compute<T>>(a) < static_cast<Compute<T>>(b) ? a : b;
+  } else if constexpr (std::is_same_v<T, bool>) {
     return reduction == Reduction::kAdd ? a || b : a && b;
   } else if constexpr (std::is_integral_v<T>) {
     return reduction == Reduction::kAdd ? WrapAdd(a, b) : WrapMul(a, b);
   } else {
+    const auto x = static_cast<Compute<T>>(a), y = static_cast<Compute<T>>(b);
     return static_cast<T>(reduction == Reduction::kAdd ? x + y : x * y);
   }
 }
 
-/// Puts slices of `count` updates where `offsets` say, in order.
-Result<void> Scatter(const NodeFacts& node, KernelContext& context, const Offsets& offsets,
+/// A list of offsets, gone through as IndexedElements are.
+struct Listed {
+  const Offsets& offsets;
+  std::int64_t size() const { return static_cast<std::int64_t>(offsets.size()); }
+  template <class Body>
+  void ForEach(std::int64_t begin, std::int64_t end, const Body& body) const {
+    for (std::int64_t i = begin; i < end; ++i) body(i, offsets[At(i)]);
+  }
+};
+
+template <Reduction reduction, class T>
+void JoinSlice(const T* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = Joined<reduction>(to[i], from[i]);
+}
+
+template <Reduction reduction, class T, class Places>
+void JoinSlices(const T* from, const Places& places, std::int64_t count, T* to) {
+  if (count == 1) {
+    places.ForEach(0, places.size(), [=](std::int64_t i, std::int64_t place) {
+      to[place] = Joined<reduction>(to[place], from[i]);
+    });
+  } else {
+    places.ForEach(0, places.size(), [=](std::int64_t i, std::int64_t place) {
+      JoinSlice<reduction>(from + i * count, count, to + place);
+    });
+  }
+}
+
+template <Reduction reduction, class Places>
+Result<void> JoinAll(const Tensor& updates, const Places& places, std::int64_t count, Tensor& out) {
+  const auto join = [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    JoinSlices<reduction>(static_cast<const T*>(updates.raw()), places, count,
+                          static_cast<T*>(out.raw()));
+  };
+  if constexpr (reduction == Reduction::kNone) {
+    ByWidth(out.dtype(), join);
+    return {};
+  } else {
+    return Dispatch(decltype(NumericList() + TypeList<bool>()){}, out.dtype(), join);
+  }
+}
+
+/// Puts slices of `count` updates at `places`, in order.
+template <class Places>
+Result<void> Scatter(const NodeFacts& node, KernelContext& context, const Places& places,
                      std::int64_t count) {
   const Reduction reduction = TRY(ReductionOf(node));
   const Tensor& updates = *context.input(2);
   Tensor& out = context.output(0);
   CopyAll(*context.input(0), out);
-  if (reduction == Reduction::kNone) {
-    for (std::size_t i = 0; i < offsets.size(); ++i) {
-      CopyElements(updates, static_cast<std::int64_t>(i) * count, out, offsets[i], count);
-    }
-    return {};
+  switch (reduction) {
+    case Reduction::kNone:
+      return JoinAll<Reduction::kNone>(updates, places, count, out);
+    case Reduction::kAdd:
+      return JoinAll<Reduction::kAdd>(updates, places, count, out);
+    case Reduction::kMul:
+      return JoinAll<Reduction::kMul>(updates, places, count, out);
+    case Reduction::kMax:
+      return JoinAll<Reduction::kMax>(updates, places, count, out);
+    case Reduction::kMin:
+      return JoinAll<Reduction::kMin>(updates, places, count, out);
   }
-  return Dispatch(decltype(NumericList() + TypeList<bool>()){}, out.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T* from = updates.data<T>().data();
-    T* to = out.data<T>().data();
-    for (const std::int64_t offset : offsets) {
-      for (std::int64_t i = 0; i < count; ++i, ++from) {
-        to[offset + i] = Joined(reduction, to[offset + i], *from);
-      }
-    }
-  });
+  return {};
 }
 
 Result<Facts> InferElements(const NodeFacts& node) {
@@ -81,7 +123,7 @@ Result<Facts> InferElements(const NodeFacts& node) {
 Result<void> RunElements(const NodeFacts& node, KernelContext& context) {
   const Shape& data = node.shape(0);
   const auto axis = At(TRY(NormalizeAxis(node.attributes.Int("axis", 0), RankOf(data))));
-  return Scatter(node, context, TRY(ElementOffsets(data, *context.input(1), axis)), 1);
+  return Scatter(node, context, TRY(IndexedElements::Of(data, *context.input(1), axis)), 1);
 }
 
 Result<Facts> InferND(const NodeFacts& node) {
@@ -101,7 +143,8 @@ Result<void> RunND(const NodeFacts& node, KernelContext& context) {
   const Shape& data = node.shape(0);
   const auto width = At(node.shape(1).back());
   const std::int64_t count = CountOf(data, width, data.size());
-  return Scatter(node, context, TRY(SliceOffsets(data, *context.input(1), 0)), count);
+  const Offsets offsets = TRY(SliceOffsets(data, *context.input(1), 0));
+  return Scatter(node, context, Listed{offsets}, count);
 }
 
 constexpr Kernel kElements[] = {{.name = "scatter", .run = RunElements}};
