@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/convert.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -48,6 +49,60 @@ To ConvertOne(From from) {
   }
 }
 
+/// Whether values of From within int32 become To by way of int32, which vectors convert.
+template <class From, class To>
+constexpr bool kByInt32 = (std::is_floating_point_v<From> && std::is_integral_v<To> &&
+                           !std::is_same_v<To, bool>) ||
+                          (std::is_same_v<From, std::int64_t> && std::is_floating_point_v<To>);
+
+bool AllInt32(const std::int64_t* in, std::int64_t count) {
+  std::uint64_t outside = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    outside |= static_cast<std::uint64_t>(in[i]) + (std::uint64_t{1} << 31);
+  }
+  return outside >> 32 == 0;
+}
+
+template <class Float>
+bool AllInt32(const Float* in, std::int64_t count) {
+  constexpr auto kHalf = static_cast<Float>(2147483648.0);
+  int outside = 0;
+  for (std::int64_t i = 0; i < count; ++i) outside |= std::abs(in[i]) < kHalf ? 0 : 1;
+  return outside == 0;
+}
+
+/// What is true is 1 in memory, as a byte.
+template <class T>
+using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+
+template <class From, class To>
+void ConvertEach(const From* in, To* out, std::int64_t count) {
+  const auto* from = reinterpret_cast<const Stored<From>*>(in);
+  auto* to = reinterpret_cast<Stored<To>*>(out);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = ConvertOne<To>(from[i]);
+}
+
+template <class From, class To>
+void ConvertRun(const From* in, To* out, std::int64_t count) {
+  if constexpr (kByInt32<From, To>) {
+    constexpr std::int64_t kBlock = 512;
+    for (std::int64_t at = 0; at < count; at += kBlock) {
+      const std::int64_t block = std::min(kBlock, count - at);
+      const From* from = in + at;
+      To* to = out + at;
+      if (AllInt32(from, block)) {
+        for (std::int64_t i = 0; i < block; ++i) {
+          to[i] = static_cast<To>(static_cast<std::int32_t>(from[i]));
+        }
+      } else {
+        ConvertEach(from, to, block);
+      }
+    }
+  } else {
+    ConvertEach(in, out, count);
+  }
+}
+
 /// Float32 and 16-bit floats; false for other types.
 bool ConvertHalf(KernelContext& context, const Tensor& from, Tensor& to) {
   bool done = false;
@@ -82,7 +137,7 @@ void ConvertPlain(KernelContext& context, const Tensor& from, Tensor& to) {
       const From* in = from.data<From>().data();
       To* out = to.data<To>().data();
       context.ParallelFor(from.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) out[i] = ConvertOne<To>(in[i]);
+        ConvertRun(in + begin, out + begin, end - begin);
       });
     });
   });
