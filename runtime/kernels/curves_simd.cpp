@@ -56,6 +56,12 @@ HWY_INLINE Vector Elu(Vector x, Vector alpha) {
   return hn::IfThenElse(hn::Lt(x, zero), below, x);
 }
 
+HWY_INLINE Vector Celu(Vector x, Vector alpha) {
+  const Vector zero = hn::Zero(Tag());
+  const Vector below = hn::Mul(alpha, ExpBelow(hn::Div(hn::Min(x, zero), alpha)));
+  return hn::IfThenElse(hn::Lt(x, zero), below, x);
+}
+
 HWY_INLINE Vector Softplus(Vector x) {
   const Vector rest = hn::Log1p(Tag(), ExpOfNegative(Tag(), Below(x)));
   return hn::Add(hn::Max(x, hn::Zero(Tag())), rest);
@@ -128,6 +134,7 @@ HWY_INLINE Vector Apply(Vector x, Vector alpha, Vector beta) {
   if constexpr (curve == Curve::kTanh) return hn::Tanh(Tag(), x);
   if constexpr (curve == Curve::kElu) return Elu(x, alpha);
   if constexpr (curve == Curve::kSelu) return hn::Mul(beta, Elu(x, alpha));
+  if constexpr (curve == Curve::kCelu) return Celu(x, alpha);
   if constexpr (curve == Curve::kSoftplus) return Softplus(x);
   if constexpr (curve == Curve::kMish) return hn::Mul(x, hn::Tanh(Tag(), Softplus(x)));
   if constexpr (curve == Curve::kSwish) {
@@ -179,6 +186,8 @@ void RunCurve(const CurveCall& f, const float* x, float* y, std::int64_t count) 
       return RunAll<Curve::kElu>(f, x, y, count);
     case Curve::kSelu:
       return RunAll<Curve::kSelu>(f, x, y, count);
+    case Curve::kCelu:
+      return RunAll<Curve::kCelu>(f, x, y, count);
     case Curve::kSoftplus:
       return RunAll<Curve::kSoftplus>(f, x, y, count);
     case Curve::kMish:

@@ -12,6 +12,7 @@ enum class Curve : std::uint8_t {
   kTanh,
   kElu,          ///< alpha * (exp(x) - 1) below 0, else x
   kSelu,         ///< beta times that, 0 included
+  kCelu,         ///< alpha * (exp(x / alpha) - 1) below 0, else x; alpha is above 0
   kSoftplus,     ///< log(1 + exp(x))
   kMish,         ///< x * tanh(softplus(x))
   kSwish,        ///< x * sigmoid(alpha * x)

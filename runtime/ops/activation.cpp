@@ -106,10 +106,11 @@ struct Elu {
 struct Celu {
   float alpha;
   explicit Celu(const NodeFacts& node) : alpha(node.attributes.Float("alpha", 1)) {}
+  CurveCall call() const { return {.curve = Curve::kCelu, .alpha = alpha}; }
   template <class T>
   T operator()(T x) const {
     const T a = static_cast<T>(alpha);
-    return std::max(T{0}, x) + std::min(T{0}, a * std::expm1(x / a));
+    return x > T{0} ? x : a * std::expm1(x / a);
   }
 };
 
@@ -236,6 +237,14 @@ constexpr auto kSigmoid =
 constexpr auto kTanh =
     std::span<const Kernel>(kFast<Tanh, PrepareEltwiseFunction<EltwiseFunction::kTanh>>);
 
+std::string DeclineCelu(const NodeFacts& node) {
+  return Celu(node).alpha > 0 ? DeclineCurve(node) : "alpha is not above 0";
+}
+
+constexpr Kernel kCelu[] = {
+    {.name = "curve_vectors", .declines = DeclineCelu, .run = RunCurveOf<Celu>},
+    {.name = "elementwise", .run = RunUnary<Celu, FloatList>}};
+
 }  // namespace
 
 OpList ops_activation() {
@@ -279,8 +288,8 @@ OpList ops_activation() {
       Row("ThresholdedRelu", 22, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<ThresholdedRelu>),
       Row("Mish", 18, kT<kFloatTypes>, "", kCurve<Mish>),
       Row("Mish", 22, kT<kFloatTypesB>, "", kCurve<Mish>),
-      Row("Celu", 12, kT<kFloat32Type>, "alpha:float=1.0", kPlain<Celu>),
-      Row("Celu", 28, kT<kFloatTypesB>, "alpha:float=1.0", kPlain<Celu>),
+      Row("Celu", 12, kT<kFloat32Type>, "alpha:float=1.0", kCelu),
+      Row("Celu", 28, kT<kFloatTypesB>, "alpha:float=1.0", kCelu),
       Row("Shrink", 9, kT<kNumericTypes>, "bias:float=0.0, lambd:float=0.5",
           kPlain<Shrink, NumericList>, kInput),
       Row("Gelu", 20, kT<kFloatTypesB>, "approximate:string=none", kFast<Gelu, PrepareGelu>, kX,

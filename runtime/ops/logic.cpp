@@ -32,10 +32,19 @@ struct Xor : Plain {
   }
 };
 
-struct Not : Plain {
-  using Plain::Plain;
-  bool operator()(bool x) const { return !x; }
-};
+/// On bytes, which vectors compare; what is true is 1.
+void NotEach(const std::uint8_t* x, std::uint8_t* y, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] == 0 ? 1 : 0;
+}
+
+Result<void> RunNot(const NodeFacts&, KernelContext& context) {
+  const auto* x = static_cast<const std::uint8_t*>(context.input(0)->raw());
+  auto* y = static_cast<std::uint8_t*>(context.output(0).raw());
+  context.ParallelFor(
+      context.output(0).size(), kElementGrain,
+      [=](std::int64_t begin, std::int64_t end) { NotEach(x + begin, y + begin, end - begin); });
+  return {};
+}
 
 struct BitwiseNot : Plain {
   using Plain::Plain;
@@ -77,6 +86,8 @@ template <class F, class List>
 constexpr Kernel kBinary[] = {{.name = "elementwise", .run = RunBinary<F, List>}};
 template <class F, class List>
 constexpr Kernel kUnary[] = {{.name = "elementwise", .run = RunUnary<F, List>}};
+
+constexpr Kernel kNot[] = {{.name = "elementwise", .run = RunNot}};
 
 consteval OpDef BoolRow(std::string_view type, int since, std::span<const Kernel> kernels) {
   return {.type = type,
@@ -127,7 +138,7 @@ OpList ops_logic() {
       BoolRow("Or", 7, kBinary<Or, BoolList>),
       BoolRow("Xor", 1, kBinary<Xor, BoolList>),
       BoolRow("Xor", 7, kBinary<Xor, BoolList>),
-      NotRow("Not", 1, kT<kBoolType>, kUnary<Not, BoolList>),
+      NotRow("Not", 1, kT<kBoolType>, kNot),
       BitwiseRow("BitwiseAnd", kBinary<And, IntegerList>),
       BitwiseRow("BitwiseOr", kBinary<Or, IntegerList>),
       BitwiseRow("BitwiseXor", kBinary<Xor, IntegerList>),

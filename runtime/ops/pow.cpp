@@ -2,8 +2,11 @@
 // Pow: opsets 1, 7, 12, 13, 15. Spec: https://onnx.ai/onnx/operators/onnx__Pow.html
 // Integers to negative powers, which the standard leaves open, are truncated towards zero.
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <string>
 
+#include "runtime/kernels/curves_simd.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/integer_math.h"
 #include "runtime/kernels/types.h"
@@ -71,20 +74,61 @@ Result<Tensor> Widened(KernelContext& context, const Tensor& exponents) {
 
 bool IsInteger(DType dtype) { return (kIntTypes | kUintTypes).Has(dtype); }
 
-/// Whether the only exponent is 2 and squares are as many as bases.
-bool AreSquares(const Tensor& x, const Tensor& y, const Tensor& z) {
-  return x.dtype() == DType::kFloat32 && y.dtype() == DType::kFloat32 && y.size() == 1 &&
-         x.size() == z.size() && y.data<float>()[0] == 2;
+/// The one exponent.
+double ExponentOf(const Tensor& y) {
+  double exponent = 0;
+  (void)Dispatch(NumericList{}, y.dtype(), [&](auto tag) {
+    using E = typename decltype(tag)::type;
+    exponent = static_cast<double>(static_cast<Compute<E>>(y.data<E>()[0]));
+  });
+  return exponent;
+}
+
+std::string DeclineSimple(const NodeFacts& node) {
+  if (node.dtype(0) != DType::kFloat32) return "not float";
+  const Tensor* y = node.inputs[1].constant;
+  if (y == nullptr || y->size() != 1) return "exponents differ, or come at run time";
+  if (node.shape(0) != node.outputs[0].shape) return "bases repeat";
+  const double exponent = ExponentOf(*y);
+  const bool simple = exponent == 2 || exponent == 3 || exponent == -1;
+  return simple || std::abs(exponent) == 0.5 ? "" : "not the power 2, 3, -1, 0.5 or -0.5";
+}
+
+/// Square roots, or 1 over them. As a power that of minus infinity is infinite, and of minus 0 it
+/// is 0.
+void Roots(KernelContext& context, const Tensor& x, Tensor& z, bool inverse) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float* base = x.data<float>().data();
+  float* out = z.data<float>().data();
+  context.ParallelFor(z.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) {
+    RunCurve({.curve = Curve::kSqrt}, base + begin, out + begin, end - begin);
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float root = base[i] == -kInfinity ? kInfinity : out[i] + 0.0F;
+      out[i] = inverse ? 1 / root : root;
+    }
+  });
+}
+
+Result<void> RunSimple(const NodeFacts&, KernelContext& context) {
+  const double exponent = ExponentOf(*context.input(1));
+  const Tensor& x = *context.input(0);
+  Tensor& z = context.output(0);
+  if (exponent == 2) {
+    MapElements<float, float>(context, x, z, [](float base) { return base * base; });
+  } else if (exponent == 3) {
+    MapElements<float, float>(context, x, z, [](float base) { return base * base * base; });
+  } else if (exponent == -1) {
+    MapElements<float, float>(context, x, z, [](float base) { return 1 / base; });
+  } else {
+    Roots(context, x, z, exponent < 0);
+  }
+  return {};
 }
 
 Result<void> Run(const NodeFacts& node, KernelContext& context) {
   const Tensor& x = *context.input(0);
   const Tensor& y = *context.input(1);
   Tensor& z = context.output(0);
-  if (AreSquares(x, y, z)) {
-    MapElements<float, float>(context, x, z, [](float base) { return base * base; });
-    return {};
-  }
   const BroadcastPlan plan = PlanBroadcast(z.shape(), TRY(BinaryShapes(node)));
   std::optional<Tensor> wide;
   if (x.dtype() != y.dtype() || IsInteger(x.dtype())) {
@@ -108,7 +152,8 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
 
 constexpr DTypeSet kBases = kFloatTypes | kIndexTypes;
 constexpr DTypeSet kBasesB = kFloatTypesB | kIndexTypes;
-constexpr Kernel kKernels[] = {{.name = "elementwise", .run = Run}};
+constexpr Kernel kKernels[] = {{.name = "pow_simple", .declines = DeclineSimple, .run = RunSimple},
+                               {.name = "elementwise", .run = Run}};
 
 consteval OpDef Row(int since, std::span<const TypeRule> types, std::string_view attributes = "") {
   return {.type = "Pow",

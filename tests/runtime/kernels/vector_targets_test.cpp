@@ -41,6 +41,8 @@ const std::vector<Problem> kProblems = {
     {"curve_vectors", "Sin opset=22 x=f32[3,45]:special"},
     {"curve_vectors", "Cos opset=22 x=f32[3,45]:special"},
     {"curve_vectors", "Atan opset=22 x=f32[3,45]:special"},
+    {"curve_vectors", "Celu opset=12 alpha=0.7 x=f32[3,45]:special"},
+    {"pow_simple", "Pow opset=15 x=f32[3,45]:special y=f32[]{-0.5}"},
     {"curve_vectors", "Exp opset=13 x=f32[3,45]:special"},
     {"curve_vectors", "Log opset=13 x=f32[3,45]:special"},
     {"curve_vectors", "Erf opset=13 x=f32[3,45]:special"},
