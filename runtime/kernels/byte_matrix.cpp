@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "runtime/kernels/byte_dot.h"
+#include "runtime/kernels/byte_dot_simd.h"
 
 namespace slipway::runtime {
 namespace {

@@ -45,7 +45,7 @@ HWY_INLINE Vector Reciprocal(Vector x) {
 
 HWY_INLINE Vector Sigmoid(Vector x) {
   const Vector one = Number(1);
-  const Vector exp = ExpOfNegative(Tag(), Below(x));
+  const Vector exp = BoundedExp(Tag(), Below(x));
   const Vector above = hn::IfThenElse(hn::Lt(x, hn::Zero(Tag())), exp, one);
   return hn::Mul(above, Reciprocal(hn::Add(one, exp)));
 }
@@ -63,14 +63,13 @@ HWY_INLINE Vector Celu(Vector x, Vector alpha) {
 }
 
 HWY_INLINE Vector Softplus(Vector x) {
-  const Vector rest = hn::Log1p(Tag(), ExpOfNegative(Tag(), Below(x)));
+  const Vector rest = hn::Log1p(Tag(), BoundedExp(Tag(), Below(x)));
   return hn::Add(hn::Max(x, hn::Zero(Tag())), rest);
 }
 
 HWY_INLINE Vector Exp(Vector x) {
-  // What is larger is infinite, but not to the formula.
-  constexpr float kMost = 104;
-  return hn::Exp(Tag(), hn::Min(x, Number(kMost)));
+  constexpr float kMost = 88.7228F;
+  return hn::IfThenElse(hn::Gt(x, Number(kMost)), hn::Inf(Tag()), BoundedExp(Tag(), x));
 }
 
 HWY_INLINE Vector Log(Vector x) {
@@ -97,10 +96,23 @@ HWY_INLINE Vector Erf(Vector x) {
                             0.0036881664F, -0.00033397449F, 1.23408636e-5F};
   constexpr float kMost = 4.1F;
   const Vector away = hn::Min(hn::Abs(x), Number(kMost));
-  const Vector rest = ExpOfNegative(Tag(), hn::Neg(hn::Mul(away, Polynomial(kFar, away))));
+  const Vector rest = BoundedExp(Tag(), hn::Neg(hn::Mul(away, Polynomial(kFar, away))));
   const Vector far = hn::CopySign(hn::Sub(Number(1), rest), x);
   const Vector near = hn::MulAdd(x, Polynomial(kNear, hn::Mul(x, x)), x);
   return hn::IfThenElse(hn::Lt(away, Number(1)), near, far);
+}
+
+/// (1 - e) / (1 + e), of e = exp(-2 |x|); near 0 x and a polynomial of least largest error of
+/// tanh(x) - x.
+HWY_INLINE Vector Tanh(Vector x) {
+  constexpr float kNear[] = {-0.33333281F, 0.13331442F, -0.05373971F, 0.020639079F, -0.0057049776F};
+  constexpr float kFarFrom = 0.625F;
+  const Vector away = hn::Abs(x), square = hn::Mul(x, x);
+  const Vector exp = BoundedExp(Tag(), hn::Mul(away, Number(-2)));
+  const Vector one = Number(1);
+  const Vector far = hn::Mul(hn::Sub(one, exp), Reciprocal(hn::Add(one, exp)));
+  const Vector near = hn::MulAdd(hn::Mul(x, square), Polynomial(kNear, square), x);
+  return hn::IfThenElse(hn::Lt(away, Number(kFarFrom)), near, hn::CopySign(far, x));
 }
 
 /// `fast` where all numbers are small enough for it, else `exact`.
@@ -131,7 +143,7 @@ HWY_INLINE Vector Cos(Vector x) {
 template <Curve curve>
 HWY_INLINE Vector Apply(Vector x, Vector alpha, Vector beta) {
   if constexpr (curve == Curve::kSigmoid) return Sigmoid(x);
-  if constexpr (curve == Curve::kTanh) return hn::Tanh(Tag(), x);
+  if constexpr (curve == Curve::kTanh) return Tanh(x);
   if constexpr (curve == Curve::kElu) return Elu(x, alpha);
   if constexpr (curve == Curve::kSelu) return hn::Mul(beta, Elu(x, alpha));
   if constexpr (curve == Curve::kCelu) return Celu(x, alpha);

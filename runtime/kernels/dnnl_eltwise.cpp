@@ -12,10 +12,6 @@ constexpr std::int64_t kFewElements = 512;
 
 dnnl::algorithm AlgorithmOf(EltwiseFunction function) {
   switch (function) {
-    case EltwiseFunction::kTanh:
-      return dnnl::algorithm::eltwise_tanh;
-    case EltwiseFunction::kLogistic:
-      return dnnl::algorithm::eltwise_logistic;
     case EltwiseFunction::kGeluErf:
       return dnnl::algorithm::eltwise_gelu_erf;
     case EltwiseFunction::kGeluTanh:

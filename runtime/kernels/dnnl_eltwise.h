@@ -12,19 +12,12 @@ namespace slipway::runtime {
 /// Functions oneDNN has a primitive for that is right at infinities, NaN and near zero; its
 /// exponential, logarithm, ELU, softplus and mish are not. Source: oneDNN developer guide,
 /// "Eltwise".
-enum class EltwiseFunction : std::uint8_t { kTanh, kLogistic, kGeluErf, kGeluTanh };
+enum class EltwiseFunction : std::uint8_t { kGeluErf, kGeluTanh };
 
 /// Other element types than float32, and tensors too small to be worth a primitive.
 std::string DeclineEltwise(const NodeFacts& node);
 
 Result<std::unique_ptr<Executable>> PrepareEltwise(const NodeFacts& node, DeviceContext& device,
                                                    EltwiseFunction function);
-
-/// A ladder entry's prepare for a function without parameters.
-template <EltwiseFunction function>
-Result<std::unique_ptr<Executable>> PrepareEltwiseFunction(const NodeFacts& node,
-                                                           DeviceContext& device) {
-  return PrepareEltwise(node, device, function);
-}
 
 }  // namespace slipway::runtime

@@ -26,7 +26,7 @@ constexpr std::int64_t kLanes = hn::MaxLanes(Doubles());
 template <class D>
 HWY_INLINE hn::Vec<D> Weights(D tag, const float* x, hn::Vec<hn::Rebind<float, D>> largest) {
   const hn::Rebind<float, D> floats;
-  return hn::PromoteTo(tag, ExpOfNegative(floats, hn::Sub(hn::LoadU(floats, x), largest)));
+  return hn::PromoteTo(tag, BoundedExp(floats, hn::Sub(hn::LoadU(floats, x), largest)));
 }
 
 double ExpSumOfRow(const float* x, std::int64_t count, float largest) {

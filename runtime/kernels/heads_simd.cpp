@@ -178,7 +178,7 @@ void ScaleRow(float* row, std::int64_t width, float factor) {
   }
 }
 
-float ExpOf(float x) { return hn::GetLane(ExpOfNegative(Tag(), hn::Set(Tag(), x))); }
+float ExpOf(float x) { return hn::GetLane(BoundedExp(Tag(), hn::Set(Tag(), x))); }
 
 /// Scores become exp(score - largest); sums so far are brought to the largest score there is now.
 void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sums) {
@@ -213,7 +213,7 @@ void Weigh(const HeadsBlock& block, QueryState& query, float* scores, float* sum
   auto sum = hn::Zero(tag);
   const auto top = hn::Set(tag, largest);
   for (std::int64_t at = first; at < last; at += kLanes) {
-    const auto weight = ExpOfNegative(tag, hn::Sub(hn::LoadU(tag, scores + at), top));
+    const auto weight = BoundedExp(tag, hn::Sub(hn::LoadU(tag, scores + at), top));
     sum = hn::Add(sum, weight);
     hn::StoreU(weight, tag, scores + at);
   }

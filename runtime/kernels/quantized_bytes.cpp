@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "runtime/device/device.h"
-#include "runtime/kernels/byte_dot.h"
+#include "runtime/kernels/byte_dot_simd.h"
 #include "runtime/kernels/byte_matrix.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_patches.h"

@@ -3,7 +3,7 @@
 
 #include "runtime/op.h"
 
-/// The operators of 8-bit matrices and convolutions by sums of four products at once (byte_dot.h):
+/// The operators of 8-bit matrices and convolutions by sums of four products at once (byte_dot_simd.h):
 /// the same numbers as the reference kernels, to the bit. For constant weights around zero.
 namespace slipway::runtime {
 

@@ -47,7 +47,7 @@ void SoftenColumns(float* numbers, std::int64_t count, bool log) {
   auto sum = hn::Zero(tag);
   all([&](Vector x) HWY_ATTR {
     const auto below = hn::Sub(x, largest);
-    const auto weight = ExpOfNegative(tag, below);
+    const auto weight = BoundedExp(tag, below);
     sum = hn::Add(sum, weight);
     return log ? below : weight;
   });
@@ -88,14 +88,14 @@ void SoftmaxOfVectors(const float* x, std::int64_t count, bool log, float* y) {
   Vector end = hn::Zero(tag), sums = hn::Zero(tag);
   if (whole < count) {
     const auto below = hn::Sub(hn::LoadU(tag, x + last), largest);
-    const auto weight = ExpOfNegative(tag, below);
+    const auto weight = BoundedExp(tag, below);
     const auto is_counted = hn::FirstN(tag, static_cast<std::size_t>(whole - last));
     sums = hn::IfThenElse(is_counted, hn::Zero(tag), weight);
     end = log ? below : weight;
   }
   for (std::int64_t i = 0; i < whole; i += kLanes) {
     const auto below = hn::Sub(hn::LoadU(tag, x + i), largest);
-    const auto weight = ExpOfNegative(tag, below);
+    const auto weight = BoundedExp(tag, below);
     sums = hn::Add(sums, weight);
     hn::StoreU(log ? below : weight, tag, y + i);
   }

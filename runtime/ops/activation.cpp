@@ -25,6 +25,7 @@ struct Relu : Plain {
 
 struct Sigmoid : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kSigmoid}; }
   template <class T>
   T operator()(T x) const {
     return T{1} / (T{1} + std::exp(-x));
@@ -33,6 +34,7 @@ struct Sigmoid : Plain {
 
 struct Tanh : Plain {
   using Plain::Plain;
+  CurveCall call() const { return {.curve = Curve::kTanh}; }
   template <class T>
   T operator()(T x) const {
     return std::tanh(x);
@@ -232,10 +234,8 @@ consteval OpDef Row(std::string_view type, int since, std::span<const TypeRule> 
           .kernels = kernels};
 }
 
-constexpr auto kSigmoid =
-    std::span<const Kernel>(kFast<Sigmoid, PrepareEltwiseFunction<EltwiseFunction::kLogistic>>);
-constexpr auto kTanh =
-    std::span<const Kernel>(kFast<Tanh, PrepareEltwiseFunction<EltwiseFunction::kTanh>>);
+constexpr auto kSigmoid = std::span<const Kernel>(kCurve<Sigmoid>);
+constexpr auto kTanh = std::span<const Kernel>(kCurve<Tanh>);
 
 std::string DeclineCelu(const NodeFacts& node) {
   return Celu(node).alpha > 0 ? DeclineCurve(node) : "alpha is not above 0";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/kernels/byte_dot.h"
+#include "runtime/kernels/byte_dot_simd.h"
 
 #include <hwy/highway.h>
 #include <hwy/targets.h>
