@@ -81,7 +81,6 @@ Result<std::unique_ptr<Executable>> PrepareConvProduct(const NodeFacts& node,
                                                        DeviceContext& device);
 
 /// Convolutions of every channel by itself, of 3x3, 5x5 or 7x7, on images that lie row by row.
-std::string DeclineDepthwiseShape(const ConvShape& shape);
 std::string DeclineConvDepthwise(const NodeFacts& node);
 std::string DeclineConvMeasuredDepthwise(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvDepthwise(const NodeFacts& node,

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/conv_depthwise.h"
+
 #include <algorithm>
 
 #include "runtime/bounds.h"
@@ -17,21 +19,6 @@ constexpr std::int64_t kLeastWork = 1 << 17;
 /// A plane is not left before it is done.
 constexpr std::int64_t kMostPositions = 1 << 24;
 
-DepthwisePlane PlaneOf(const Window& window, const ConvBounds& bounds) {
-  return {.x = nullptr,
-          .w = nullptr,
-          .in_height = window.input[0],
-          .in_width = window.input[1],
-          .height = window.output[0],
-          .width = window.output[1],
-          .kernel = window.kernel[0],
-          .stride = window.strides[0],
-          .dilation = window.dilations[0],
-          .pad_top = window.pads_begin[0],
-          .pad_left = window.pads_begin[1],
-          .bounds = bounds};
-}
-
 /// So many pieces that each is worth a thread's beginning.
 std::int64_t PiecesOf(const ConvShape& shape, int threads) {
   const std::int64_t work = shape.window.output_size() * shape.window.kernel_size();
@@ -45,9 +32,9 @@ class Depthwise final : public ConvPieces {
  public:
   Depthwise(const NodeFacts& node, const ConvShape& shape, const ConvFinish& finish, int threads)
       : ConvPieces(shape.batch * shape.in_channels, PiecesOf(shape, threads),
-                   DepthwiseRoom(PlaneOf(shape.window, finish.bounds())), finish),
+                   DepthwiseRoom(DepthwisePlaneOf(shape.window, finish.bounds())), finish),
         channels_(shape.in_channels),
-        plane_(PlaneOf(shape.window, bounds())),
+        plane_(DepthwisePlaneOf(shape.window, bounds())),
         has_bias_(node.Has(2)),
         has_sum_(node.Has(3)) {}
 
@@ -79,6 +66,21 @@ class Depthwise final : public ConvPieces {
 bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
 
 }  // namespace
+
+DepthwisePlane DepthwisePlaneOf(const Window& window, const ConvBounds& bounds) {
+  return {.x = nullptr,
+          .w = nullptr,
+          .in_height = window.input[0],
+          .in_width = window.input[1],
+          .height = window.output[0],
+          .width = window.output[1],
+          .kernel = window.kernel[0],
+          .stride = window.strides[0],
+          .dilation = window.dilations[0],
+          .pad_top = window.pads_begin[0],
+          .pad_left = window.pads_begin[1],
+          .bounds = bounds};
+}
 
 std::string DeclineDepthwiseShape(const ConvShape& shape) {
   if (shape.groups == 1 || shape.groups != shape.in_channels ||

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "runtime/kernels/conv_simd.h"
+#include "runtime/kernels/conv_depthwise.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_packed.h"
 #include "runtime/kernels/quantized_bytes.h"
@@ -17,22 +17,14 @@ constexpr std::int64_t kGrainWork = 1 << 18;
 class DepthwiseExecutable final : public Executable {
  public:
   DepthwiseExecutable(const NodeFacts& node, const QuantizedPorts& ports, const ConvShape& shape)
-      : node_(node), ports_(ports), channels_(shape.in_channels), planes_(shape.batch * channels_) {
-    const Window& window = shape.window;
-    plane_ = {.x = nullptr,
-              .w = nullptr,
-              .in_height = window.input[0],
-              .in_width = window.input[1],
-              .height = window.output[0],
-              .width = window.output[1],
-              .kernel = window.kernel[0],
-              .stride = window.strides[0],
-              .dilation = window.dilations[0],
-              .pad_top = window.pads_begin[0],
-              .pad_left = window.pads_begin[1]};
+      : node_(node),
+        ports_(ports),
+        channels_(shape.in_channels),
+        planes_(shape.batch * channels_),
+        plane_(DepthwisePlaneOf(shape.window)) {
     const std::vector<std::int32_t> zeros = ConstantZeros(node, ports);
     const std::vector<std::int32_t> bytes = BytesOf(node.inputs[ports.b].constant);
-    const std::size_t taps = At(window.kernel_size());
+    const std::size_t taps = At(shape.window.kernel_size());
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       const std::int32_t zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : i / taps];
       weights_.push_back(static_cast<float>(bytes[i] - zero));
@@ -83,12 +75,12 @@ class DepthwiseExecutable final : public Executable {
   const NodeFacts& node_;
   QuantizedPorts ports_;
   std::int64_t channels_, planes_;
-  DepthwisePlane plane_ = {};
+  DepthwisePlane plane_;
   CountedVector<float> weights_ = {};
 };
 
 std::string DeclineDepthwise(const NodeFacts& node, const QuantizedPorts& ports) {
-  const std::string why = DeclineByteConv(node, ports);
+  std::string why = DeclineByteConv(node, ports);
   if (!why.empty()) return why;
   if (!IsConstant(node, ports)) return "the weights are not known";
   const auto shape = ConvShapeOf(AsConv(node, ports));
