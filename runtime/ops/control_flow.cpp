@@ -2,6 +2,7 @@
 // If (opsets 1, 11, 13, 16, 19, 21, 23, 24, 25), Loop (the same).
 // Spec: https://onnx.ai/onnx/operators/onnx__If.html, onnx__Loop.html
 // The shape of a Loop's scan output after no iteration is its declared one, 0 where it is open.
+#include <optional>
 #include <utility>
 
 #include "runtime/kernels/infer_helpers.h"
@@ -38,14 +39,20 @@ Result<void> RunIf(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-Result<Value> BoolValue(bool truth) {
-  Tensor tensor = TRY(Tensor::Make(DType::kBool, {}));
+/// Of one element: a scalar, but for a graph that declares its input with dimensions.
+Shape SingleOf(const ValueInfo& declared) {
+  const std::optional<Shape>& shape = declared.type.shape;
+  return shape && !shape->empty() ? Shape(shape->size(), 1) : Shape{};
+}
+
+Result<Value> BoolValue(bool truth, Shape shape) {
+  Tensor tensor = TRY(Tensor::Make(DType::kBool, std::move(shape)));
   tensor.data<std::uint8_t>()[0] = truth;
   return Value(std::move(tensor));
 }
 
-Result<Value> CountValue(std::int64_t count) {
-  Tensor tensor = TRY(Tensor::Make(DType::kInt64, {}));
+Result<Value> CountValue(std::int64_t count, Shape shape) {
+  Tensor tensor = TRY(Tensor::Make(DType::kInt64, std::move(shape)));
   tensor.data<std::int64_t>()[0] = count;
   return Value(std::move(tensor));
 }
@@ -61,8 +68,8 @@ Result<void> RunTrip(const GraphData& body, KernelContext& context, std::int64_t
                      LoopState& state) {
   std::vector<Value> inputs;
   inputs.reserve(2 + state.carried.size());
-  inputs.push_back(TRY(CountValue(trip)));
-  inputs.push_back(TRY(BoolValue(state.condition)));
+  inputs.push_back(TRY(CountValue(trip, SingleOf(body.input_infos[0]))));
+  inputs.push_back(TRY(BoolValue(state.condition, SingleOf(body.input_infos[1]))));
   for (Value& value : state.carried) inputs.push_back(std::move(value));
   auto outputs = TRY(context.RunGraph(body, std::move(inputs)));
   state.condition = TRY(Truth(outputs[0], "the body's condition"));
