@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RotaryEmbedding (opset 23). Spec: https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html
+// Caches of one sample serve all samples, as its body of Mul and Add has it: PyTorch writes such.
 #include <algorithm>
 
 #include "runtime/kernels/numbers.h"
@@ -14,6 +15,7 @@ struct Layout {
   std::int64_t rotated = 0;    ///< numbers of a head that are rotated, from its start
   bool heads_first = false;    ///< [batch, heads, length, head], else [batch, length, heads * head]
   bool interleaved = false;    ///< pairs lie side by side, else half of `rotated` apart
+  bool shared = false;         ///< the caches have one row per token of one sample, for them all
   std::int64_t positions = 0;  ///< rows of the caches; 0 where they have one per token
 };
 
@@ -43,9 +45,11 @@ Result<Layout> LayoutOf(const NodeFacts& node) {
   }
   const Shape& cache = node.shape(1);
   const Shape per_token{layout.batch, layout.length, layout.rotated / 2};
+  layout.shared = cache == Shape{1, layout.length, layout.rotated / 2};
   const bool by_position = node.Has(3) && cache.size() == 2 && cache[1] == layout.rotated / 2 &&
                            node.shape(3) == Shape{layout.batch, layout.length};
-  if (node.shape(2) != cache || (by_position ? false : node.Has(3) || cache != per_token)) {
+  const bool by_token = !node.Has(3) && (layout.shared || cache == per_token);
+  if (node.shape(2) != cache || !(by_position || by_token)) {
     return Invalid("caches of ", cache, " and ", node.shape(2), " do not rotate ", layout.rotated,
                    " numbers of an input of ", node.shape(0));
   }
@@ -62,7 +66,10 @@ Result<Facts> Infer(const NodeFacts& node) {
 Result<std::vector<std::int64_t>> RowsOf(const NodeFacts& node, KernelContext& context,
                                          const Layout& layout) {
   std::vector<std::int64_t> rows(At(layout.batch * layout.length));
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto token = static_cast<std::int64_t>(i);
+    rows[i] = layout.shared ? token % layout.length : token;
+  }
   if (layout.positions == 0) return rows;
   const std::int64_t count = node.shape(1)[0];
   std::ranges::copy(context.input(3)->data<std::int64_t>(), rows.begin());
