@@ -38,16 +38,17 @@ void Widen(const Tensor& from, std::int64_t offset, std::int64_t count, std::int
   });
 }
 
-PackedBytes PackedBytes::Pack(const Tensor& from, std::span<const std::int32_t> zeros) {
+PackedBytes PackedBytes::Pack(const Tensor& from, std::int64_t matrix,
+                              std::span<const std::int32_t> zeros) {
   PackedBytes packed;
-  packed.depth_ = from.shape()[0];
-  packed.width_ = from.shape()[1];
+  packed.depth_ = from.dim(from.rank() - 2);
+  packed.width_ = from.dim(from.rank() - 1);
   packed.pairs_ = (packed.depth_ + 1) / 2;
   packed.columns_ = (packed.width_ + kIntegerPad - 1) / kIntegerPad * kIntegerPad;
   packed.numbers_.assign(At(packed.pairs_ * packed.columns_ * 2), 0);
   WithBytes(from, [&](const auto* bytes) {
     for (std::int64_t k = 0; k < packed.depth_; ++k) {
-      const auto* row = bytes + k * packed.width_;
+      const auto* row = bytes + (matrix * packed.depth_ + k) * packed.width_;
       std::int16_t* to = packed.numbers_.data() + k / 2 * packed.columns_ * 2 + k % 2;
       for (std::int64_t j = 0; j < packed.width_; ++j) {
         const std::int32_t zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : At(j)];

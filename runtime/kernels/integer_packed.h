@@ -19,8 +19,10 @@ std::vector<std::int32_t> BytesOf(const Tensor* tensor);
 /// A matrix [depth, width] laid out for Multiply, padded with zeros.
 class PackedBytes {
  public:
-  /// Of an 8-bit tensor [depth, width]. `zeros`: one for each column, one for all, or none.
-  static PackedBytes Pack(const Tensor& from, std::span<const std::int32_t> zeros);
+  /// Of matrix number `matrix` of an 8-bit tensor [..., depth, width]. `zeros`: one for each
+  /// column, one for all, or none.
+  static PackedBytes Pack(const Tensor& from, std::int64_t matrix,
+                          std::span<const std::int32_t> zeros);
 
   std::int64_t depth() const { return depth_; }
   std::int64_t width() const { return width_; }

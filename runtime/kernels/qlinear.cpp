@@ -24,6 +24,14 @@ Quantizer Quantizer::Of(const NodeFacts& node, KernelContext& context, std::size
   return made;
 }
 
+ByteScale Quantizer::Bytes(DType dtype) const {
+  const IntegerRange range = RangeOfInteger(dtype);
+  return {.scale = static_cast<float>(scale),
+          .zero = static_cast<std::int32_t>(zero),
+          .least = static_cast<std::int32_t>(range.least),
+          .most = static_cast<std::int32_t>(range.most)};
+}
+
 double Quantizer::Quantised(double real, const IntegerRange& range) const {
   const auto scaled = static_cast<float>(real) / static_cast<float>(scale);
   return QuantizeOne(static_cast<double>(scaled), zero, range);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/quantize.h"
+#include "runtime/kernels/quantize_simd.h"
 #include "runtime/kernels/types.h"
 #include "runtime/op.h"
 
@@ -25,12 +27,31 @@ struct Quantizer {
   static Quantizer Of(const NodeFacts& node, KernelContext& context, std::size_t scale,
                       std::size_t zero);
   double Real(double quantised) const { return (quantised - zero) * scale; }
+  /// Of int8 or uint8.
+  ByteScale Bytes(DType dtype) const;
   /// In the precision of float, as it is defined.
   double Quantised(double real, const IntegerRange& range) const;
 };
 
 /// The elements as the real numbers they stand for.
 Doubles RealsOf(const Tensor& tensor, const Quantizer& quantizer);
+
+/// What each byte of one type becomes.
+using ByteTable = std::array<std::uint8_t, 256>;
+
+/// Of the numbers `from` gives the bytes of `dtype`, as `of` (double to double) makes them and
+/// `to` quantises them.
+template <class F>
+ByteTable TableOf(DType dtype, const Quantizer& from, const Quantizer& to, F&& of) {
+  std::array<float, 256> reals = {};
+  for (int i = 0; i < 256; ++i) {
+    reals[At(i)] =
+        static_cast<float>(of(from.Real(dtype == DType::kInt8 && i > 127 ? i - 256 : i)));
+  }
+  ByteTable table = {};
+  QuantizeToBytes(reals, to.Bytes(dtype), table.data());
+  return table;
+}
 
 /// Stores real numbers quantised, as many as `to` has elements.
 Result<void> StoreQuantised(KernelContext& context, Doubles reals, const Quantizer& quantizer,

@@ -326,8 +326,10 @@ class ConvExecutable final : public Executable {
 };
 
 std::string DeclineMatMul(const NodeFacts& node, const QuantizedPorts& ports) {
-  const std::string why = DeclineByteMatMul(node, ports);
-  return why.empty() ? DeclineByteDot(node, ports) : why;
+  std::string why = DeclineByteMatMul(node, ports);
+  if (why.empty()) why = DeclineByteDot(node, ports);
+  if (!why.empty()) return why;
+  return node.shape(ports.b).size() > 2 ? "B is not one matrix" : "";
 }
 
 std::string DeclineConv(const NodeFacts& node, const QuantizedPorts& ports) {

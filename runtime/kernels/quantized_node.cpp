@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kernels/quantized_node.h"
 
+#include <algorithm>
+
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_packed.h"
 
@@ -53,11 +55,14 @@ Result<SumScaling> SumScaling::Make(const NodeFacts& node, const QuantizedPorts&
   return scaling;
 }
 std::string DeclineByteMatMul(const NodeFacts& node, const QuantizedPorts& ports) {
-  const Shape& b = node.shape(ports.b);
-  if (b.size() != 2 || node.shape(0).empty()) return "B is not one matrix";
-  if (SizeOf(node, 0) == 0 || b[0] == 0 || b[1] == 0) return "nothing to multiply";
-  if (ports.scaled() && b[0] > kMostTerms) return "sums may not fit 32 bits";
-  return DeclineParameters(node, ports, b[1]);
+  const Shape &a = node.shape(0), &b = node.shape(ports.b);
+  if (b.size() < 2 || a.empty()) return "B is no matrix";
+  if (b.size() > 2 && (a.size() != b.size() || !std::equal(b.begin(), b.end() - 2, a.begin()))) {
+    return "A and B are not stacks of as many matrices";
+  }
+  if (SizeOf(node, 0) == 0 || SizeOf(node, ports.b) == 0) return "nothing to multiply";
+  if (ports.scaled() && b[b.size() - 2] > kMostTerms) return "sums may not fit 32 bits";
+  return DeclineParameters(node, ports, b.back());
 }
 
 NodeFacts AsConv(const NodeFacts& node, const QuantizedPorts& ports) {

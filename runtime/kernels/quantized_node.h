@@ -36,9 +36,9 @@ inline constexpr QuantizedPorts kQLinearPorts = {.a_zero = 2,
                                                  .y_zero = 7,
                                                  .bias = 8};
 
-/// Why an operator whose second operand is one matrix, or which is a convolution, is not for exact
-/// sums in 32 bits with one parameter for the whole of the first operand and of the output, one
-/// for each column of the second or for all. Empty: it is.
+/// Why an operator whose second operand is one matrix or goes matrix by matrix with the first, or
+/// which is a convolution, is not for exact sums in 32 bits with one parameter for the whole of the
+/// first operand and of the output, one for each column of the second or for all. Empty: it is.
 std::string DeclineByteMatMul(const NodeFacts& node, const QuantizedPorts& ports);
 std::string DeclineByteConv(const NodeFacts& node, const QuantizedPorts& ports);
 

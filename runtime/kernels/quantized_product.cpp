@@ -35,44 +35,61 @@ Result<void> WithStore(const NodeFacts& node, const QuantizedPorts& ports, Kerne
   return scaled(y.data<std::uint8_t>().data());
 }
 
-/// A times one matrix B; A may have any number of dimensions.
+/// A times one matrix B, A of any number of dimensions, or stacks of as many matrices each.
 class MatMulExecutable final : public Executable {
  public:
   MatMulExecutable(const NodeFacts& node, const QuantizedPorts& ports)
       : node_(node), ports_(ports) {
-    if (IsConstant(node, ports)) {
-      packed_ = PackedBytes::Pack(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
+    const Shape& b = node.shape(ports.b);
+    matrices_ = CountOf(b, 0, b.size() - 2);
+    if (!IsConstant(node, ports)) return;
+    const std::vector<std::int32_t> zeros = ConstantZeros(node, ports);
+    for (std::int64_t i = 0; i < matrices_; ++i) {
+      packed_.push_back(PackedBytes::Pack(*node.inputs[ports.b].constant, i, zeros));
     }
   }
 
   Result<void> Run(KernelContext& context) const override {
-    std::optional<PackedBytes> made;
-    if (!packed_)
-      made = PackedBytes::Pack(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
-    const PackedBytes& b = packed_ ? *packed_ : *made;
-    const Tensor& a = *context.input(0);
-    const std::int32_t a_zero = ZeroOf(node_, context, ports_.a_zero);
-    const auto fill = [&](std::int64_t row, std::int64_t rows, std::int16_t* to) {
-      for (std::int64_t i = 0; i < rows; ++i) {
-        Widen(a, (row + i) * b.depth(), b.depth(), a_zero, to + i * b.row_numbers());
+    std::vector<std::int32_t> zeros;
+    if (packed_.empty()) zeros = ZerosOfRun(node_, ports_, context);
+    const std::int64_t width = node_.shape(ports_.b).back();
+    return WithStore(node_, ports_, context, width, [&](const auto& store) -> Result<void> {
+      for (std::int64_t i = 0; i < matrices_; ++i) {
+        std::optional<PackedBytes> made;
+        if (packed_.empty()) made = PackedBytes::Pack(*context.input(ports_.b), i, zeros);
+        RunMatrix(context, made ? *made : packed_[At(i)], i, store);
       }
-    };
-    return WithStore(node_, ports_, context, b.width(), [&](const auto& store) -> Result<void> {
-      b.Product(context, a.size() / b.depth(), fill,
-                [&](std::int64_t row, std::int64_t rows, const std::int32_t* sums) {
-                  for (std::int64_t i = 0; i < rows; ++i, sums += b.columns()) {
-                    const std::int64_t at = (row + i) * b.width();
-                    for (std::int64_t j = 0; j < b.width(); ++j) store(at + j, j, sums[j]);
-                  }
-                });
       return {};
     });
   }
 
  private:
+  /// A's matrix number `matrix`, or all of A, times `b`.
+  template <class F>
+  void RunMatrix(KernelContext& context, const PackedBytes& b, std::int64_t matrix,
+                 const F& store) const {
+    const Tensor& a = *context.input(0);
+    const std::int32_t a_zero = ZeroOf(node_, context, ports_.a_zero);
+    const std::int64_t of_each = a.size() / b.depth() / matrices_;
+    const std::int64_t first = matrix * of_each;
+    const auto fill = [&](std::int64_t row, std::int64_t rows, std::int16_t* to) {
+      for (std::int64_t i = 0; i < rows; ++i) {
+        Widen(a, (first + row + i) * b.depth(), b.depth(), a_zero, to + i * b.row_numbers());
+      }
+    };
+    b.Product(context, of_each, fill,
+              [&](std::int64_t row, std::int64_t rows, const std::int32_t* sums) {
+                for (std::int64_t i = 0; i < rows; ++i, sums += b.columns()) {
+                  const std::int64_t at = (first + row + i) * b.width();
+                  for (std::int64_t j = 0; j < b.width(); ++j) store(at + j, j, sums[j]);
+                }
+              });
+  }
+
   const NodeFacts& node_;
   QuantizedPorts ports_;
-  std::optional<PackedBytes> packed_;  // nothing where B is no constant
+  std::int64_t matrices_ = 1;        ///< of B
+  std::vector<PackedBytes> packed_;  // none where B is no constant
 };
 
 /// Each image and group is a product: the group's weights times what windows cover.

@@ -4,11 +4,14 @@
 // Spec: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "runtime/kernels/broadcast.h"
+#include "runtime/kernels/byte_pairs_simd.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/numbers.h"
 #include "runtime/kernels/qlinear.h"
+#include "runtime/kernels/quantize_simd.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
@@ -37,6 +40,42 @@ Result<void> RunBinaryOf(const NodeFacts& node, KernelContext& context) {
                }
              });
   return StoreQuantised(context, std::move(out), Quantizer::Of(node, context, 6, 7), c);
+}
+
+/// Real numbers of a piece of a row at a time, quantised while they are in the cache.
+Result<void> RunBinaryVectors(const NodeFacts& node, KernelContext& context) {
+  constexpr std::int64_t kGrain = 16 << 10, kPiece = 1 << 10;
+  const auto combine = node.op->type == "QLinearMul" ? MultiplyQuantised : AddQuantised;
+  Tensor& c = context.output(0);
+  const ByteScale bytes = Quantizer::Of(node, context, 6, 7).Bytes(c.dtype());
+  const BroadcastPlan plan = PlanBroadcast(c.shape(), {node.shape(0), node.shape(3)});
+  const auto row_of = [&](std::size_t operand, std::size_t input) {
+    const Quantizer from = Quantizer::Of(node, context, input + 1, input + 2);
+    return QuantisedRow{.elements = context.input(input)->raw(),
+                        .step = plan.inner_stride(operand),
+                        .is_signed = c.dtype() == DType::kInt8,
+                        .scale = from.scale,
+                        .zero = from.zero};
+  };
+  const QuantisedRow a = row_of(0, 0), b = row_of(1, 3);
+  const auto from = [](QuantisedRow row, std::int64_t first) {
+    row.elements = static_cast<const std::byte*>(row.elements) + first;
+    return row;
+  };
+  auto* out = static_cast<std::byte*>(c.raw());
+  context.ParallelFor(plan.size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    ForEachRun(plan, begin, end,
+               [&](std::int64_t at, const std::vector<std::int64_t>& row, std::int64_t count) {
+                 float reals[kPiece];
+                 for (std::int64_t done = 0; done < count; done += kPiece) {
+                   const std::int64_t some = std::min(kPiece, count - done);
+                   combine(from(a, row[0] + done * a.step), from(b, row[1] + done * b.step), reals,
+                           some);
+                   QuantizeToBytes({reals, At(some)}, bytes, out + at + done);
+                 }
+               });
+  });
+  return {};
 }
 
 Result<Facts> InferWhere(const NodeFacts& node) {
@@ -79,14 +118,9 @@ Result<void> RunUnaryOf(const NodeFacts& node, KernelContext& context) {
   const Quantizer to = Quantizer::Of(node, context, 3, 4);
   const auto alpha = static_cast<double>(node.attributes.Float("alpha", 0.01F));
   const bool sigmoid = node.op->type == "QLinearSigmoid";
-  const bool is_signed = node.dtype(0) == DType::kInt8;
-  const IntegerRange range = RangeOfInteger(node.dtype(0));
-  std::uint8_t table[256];
-  for (int i = 0; i < 256; ++i) {
-    const double real = from.Real(is_signed && i > 127 ? i - 256 : i);
-    const double y = sigmoid ? 1 / (1 + std::exp(-real)) : real < 0 ? alpha * real : real;
-    table[i] = static_cast<std::uint8_t>(static_cast<int>(to.Quantised(y, range)) & 255);
-  }
+  const ByteTable table = TableOf(node.dtype(0), from, to, [&](double x) {
+    return sigmoid ? 1 / (1 + std::exp(-x)) : x < 0 ? alpha * x : x;
+  });
   const auto x = context.input(0)->data<std::uint8_t>();
   auto y = context.output(0).data<std::uint8_t>();
   for (std::size_t i = 0; i < x.size(); ++i) y[i] = table[x[i]];
@@ -121,7 +155,8 @@ Result<void> RunSoftmax(const NodeFacts& node, KernelContext& context) {
                         context.output(0));
 }
 
-constexpr Kernel kBinary[] = {{.name = "qlinear_binary_reference", .run = RunBinaryOf}};
+constexpr Kernel kBinary[] = {{.name = "qlinear_binary_vectors", .run = RunBinaryVectors},
+                              {.name = "qlinear_binary_reference", .run = RunBinaryOf}};
 constexpr Kernel kWhere[] = {{.name = "qlinear_where_reference", .run = RunWhere}};
 constexpr Kernel kUnary[] = {{.name = "qlinear_unary_reference", .run = RunUnaryOf}};
 constexpr Kernel kSoftmax[] = {{.name = "qlinear_softmax_reference", .run = RunSoftmax}};
