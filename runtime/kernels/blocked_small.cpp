@@ -5,6 +5,7 @@
 #include "runtime/kernels/blocked.h"
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/pool.h"
 #include "runtime/kernels/small_image_simd.h"
 #include "runtime/kernels/window.h"
 
@@ -79,7 +80,7 @@ class SmallPoolExecutable final : public Executable {
       : planes_(node.shape(0)[0] * node.shape(0)[1]),
         block_(node.shape(0)[4]),
         plane_(window.input_size() * block_) {
-    const bool average = node.op->type == "AveragePool";
+    const bool average = IsAveragePool(node);
     const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
     std::vector<Tap> taps;
     for (std::int64_t at = 0; at < window.output_size(); ++at) {

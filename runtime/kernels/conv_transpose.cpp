@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "runtime/device/cpu.h"
 #include "runtime/kernels/infer_helpers.h"
+#include "runtime/kernels/turned.h"
 
 namespace slipway::runtime {
 namespace {
@@ -98,6 +100,14 @@ Result<ConvShape> TransposeShapeOf(const NodeFacts& node) {
   for (std::size_t d = 0; d < spatial.size(); ++d) TRY(SizeDimension(window, extras, d));
   shape.window = std::move(window);
   return shape;
+}
+
+Result<Tensor> RowsOfTaps(const NodeFacts& node, const ConvShape& shape, DeviceContext& device) {
+  const Tensor& w = *node.inputs[1].constant;
+  const std::int64_t groups = shape.groups, ins = shape.in_channels / groups;
+  const std::int64_t rows = shape.out_channels / groups * shape.window.kernel_size();
+  return Cpu(device).Packed(w, Message("turned in ", groups, " groups"),
+                            [&] { return Turned(w, groups, ins, rows); });
 }
 
 }  // namespace slipway::runtime

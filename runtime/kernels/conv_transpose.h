@@ -10,6 +10,10 @@ namespace slipway::runtime {
 /// input (`window.output`). kInvalidArgument naming what does not fit.
 Result<ConvShape> TransposeShapeOf(const NodeFacts& node);
 
+/// The constant weights as rows of input channels, group by group, one for each tap of each channel
+/// of output; the model's, shared.
+Result<Tensor> RowsOfTaps(const NodeFacts& node, const ConvShape& shape, DeviceContext& device);
+
 /// Windows that lie side by side, as where decoders double a picture: products of matrices, whose
 /// rows are then put between each other.
 std::string DeclineConvTransposeApart(const NodeFacts& node);

@@ -8,7 +8,6 @@
 #include "runtime/kernels/dnnl_helpers.h"
 #include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/infer_helpers.h"
-#include "runtime/kernels/turned.h"
 
 namespace slipway::runtime {
 namespace {
@@ -176,14 +175,11 @@ std::string DeclineConvTransposeApart(const NodeFacts& node) {
 
 Result<std::unique_ptr<Executable>> PrepareConvTransposeApart(const NodeFacts& node,
                                                               DeviceContext& device) {
-  const Geometry geometry = GeometryOf(TRY(TransposeShapeOf(node)));
+  const ConvShape shape = TRY(TransposeShapeOf(node));
   const ConvFinish finish = TRY(ConvFinish::Of(node));
-  const Tensor& w = *node.inputs[1].constant;
-  Tensor turned = TRY(Cpu(device).Packed(w, Message("turned in ", geometry.groups, " groups"), [&] {
-    return Turned(w, geometry.groups, geometry.ins, geometry.rows());
-  }));
+  Tensor rows = TRY(RowsOfTaps(node, shape, device));
   return std::unique_ptr<Executable>(
-      new Apart(node, geometry, finish, std::move(turned), Cpu(device).threads()));
+      new Apart(node, GeometryOf(shape), finish, std::move(rows), Cpu(device).threads()));
 }
 
 }  // namespace slipway::runtime

@@ -10,7 +10,6 @@
 #include "runtime/kernels/holds_weights.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/tap_lines_simd.h"
-#include "runtime/kernels/turned.h"
 
 namespace slipway::runtime {
 namespace {
@@ -227,14 +226,11 @@ std::string DeclineConvTransposeColumns(const NodeFacts& node) {
 
 Result<std::unique_ptr<Executable>> PrepareConvTransposeColumns(const NodeFacts& node,
                                                                 DeviceContext& device) {
-  const Geometry geometry = GeometryOf(TRY(TransposeShapeOf(node)));
+  const ConvShape shape = TRY(TransposeShapeOf(node));
   const ConvFinish finish = TRY(ConvFinish::Of(node));
-  const Tensor& w = *node.inputs[1].constant;
-  Tensor turned = TRY(Cpu(device).Packed(w, Message("turned in ", geometry.groups, " groups"), [&] {
-    return Turned(w, geometry.groups, geometry.ins, geometry.rows());
-  }));
+  Tensor rows = TRY(RowsOfTaps(node, shape, device));
   return std::unique_ptr<Executable>(
-      new Columns(node, geometry, finish, std::move(turned), Cpu(device).threads()));
+      new Columns(node, GeometryOf(shape), finish, std::move(rows), Cpu(device).threads()));
 }
 
 }  // namespace slipway::runtime

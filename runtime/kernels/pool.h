@@ -8,6 +8,9 @@
 
 namespace slipway::runtime {
 
+/// Whether the pool averages, and does not look for the largest.
+inline bool IsAveragePool(const NodeFacts& node) { return node.op->type == "AveragePool"; }
+
 /// oneDNN's pools for float32: MaxPool and AveragePool.
 std::string DeclinePoolDnnl(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device);

@@ -27,16 +27,14 @@ double WorkOf(const Window& window) {
          static_cast<double>(window.kernel_size());
 }
 
-bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
-
 /// `node` with facts of [N, C, H, W], whose planes lie one by one, or in blocks.
 Result<std::unique_ptr<Executable>> PreparePool(const NodeFacts& node, std::int64_t block,
                                                 const CpuContext& cpu) {
   const Window window = TRY(PoolWindow(node));
   const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
-  const auto kind = !IsAverage(node) ? dnnl::algorithm::pooling_max
-                    : counts_pads    ? dnnl::algorithm::pooling_avg_include_padding
-                                     : dnnl::algorithm::pooling_avg_exclude_padding;
+  const auto kind = !IsAveragePool(node) ? dnnl::algorithm::pooling_max
+                    : counts_pads        ? dnnl::algorithm::pooling_avg_include_padding
+                                         : dnnl::algorithm::pooling_avg_exclude_padding;
   memory::dims dilations;
   for (const std::int64_t d : window.dilations) dilations.push_back(d - 1);
   const std::int64_t together = std::max<std::int64_t>(1, block);
@@ -78,7 +76,7 @@ std::string DeclinePoolDnnl(const NodeFacts& node) {
   if (StepsOf(2, WorkOf(*window)) == 1) return "a plane takes too long to wait for";
   if (window->input.size() > 3) return Message(window->input.size(), " spatial dimensions");
   const std::vector<std::int64_t> pads = ExactPads(*window);
-  const bool counts_pads = IsAverage(node) && node.attributes.Int("count_include_pad", 0) != 0;
+  const bool counts_pads = IsAveragePool(node) && node.attributes.Int("count_include_pad", 0) != 0;
   for (std::size_t d = 0; d < pads.size(); ++d) {
     const std::int64_t reach = (window->kernel[d] - 1) * window->dilations[d] + 1;
     if (window->pads_begin[d] >= reach || pads[d] >= reach) return "a window lies in the padding";

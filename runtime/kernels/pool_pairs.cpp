@@ -17,8 +17,6 @@ constexpr std::int64_t kPair = 2;
 /// Fewer fill no vectors.
 constexpr std::int64_t kLeastColumns = 8;
 
-bool IsAverage(const NodeFacts& node) { return node.op->type == "AveragePool"; }
-
 /// What the windows along dimension `d` cover.
 std::vector<PoolSpan> SpansOf(const Window& window, std::size_t d, bool counts_pads) {
   std::vector<PoolSpan> spans;
@@ -49,7 +47,7 @@ class PoolPairsExecutable final : public Executable {
     pool_ = {.rows = rows_,
              .columns = columns_,
              .in_width = window.input[across],
-             .average = IsAverage(node)};
+             .average = IsAveragePool(node)};
     const auto whole = [](const PoolSpan& span) { return span.size == kPair; };
     const auto first = std::ranges::find_if(columns_, whole);
     pool_.inner = first - columns_.begin();

@@ -155,8 +155,7 @@ class ConvExecutable final : public Executable {
 
   Result<void> Run(KernelContext& context) const override {
     const std::int32_t zero = UnsignedZero(node_, ports_, context);
-    std::vector<std::int64_t> added(At(shape_.out_channels), 0);
-    if (ports_.bias != 0 && node_.Has(ports_.bias)) added = IntsOf(context.input(ports_.bias));
+    std::vector<std::int64_t> added = BiasOf(node_, ports_, context, shape_.out_channels);
     for (std::size_t m = 0; m < added.size(); ++m) added[m] -= zero * sums_[m];
     const SumStore store = TRY(SumStore::Make(node_, ports_, context, added));
     const ByteNumbers image = InQuads(context, *context.input(0));

@@ -32,9 +32,8 @@ class DepthwiseExecutable final : public Executable {
   }
 
   Result<void> Run(KernelContext& context) const override {
-    std::vector<std::int64_t> added(At(channels_), 0);
-    if (ports_.bias != 0 && node_.Has(ports_.bias)) added = IntsOf(context.input(ports_.bias));
-    const SumStore store = TRY(SumStore::Make(node_, ports_, context, added));
+    const std::vector<std::int64_t> bias = BiasOf(node_, ports_, context, channels_);
+    const SumStore store = TRY(SumStore::Make(node_, ports_, context, bias));
     const Tensor& x = *context.input(0);
     const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
     const std::int64_t work = out_size() * plane_.kernel * plane_.kernel;

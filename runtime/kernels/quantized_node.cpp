@@ -103,4 +103,10 @@ std::vector<std::int32_t> ZerosOfRun(const NodeFacts& node, const QuantizedPorts
                                 : std::vector<std::int32_t>();
 }
 
+std::vector<std::int64_t> BiasOf(const NodeFacts& node, const QuantizedPorts& ports,
+                                 KernelContext& context, std::int64_t channels) {
+  if (ports.bias != 0 && node.Has(ports.bias)) return IntsOf(context.input(ports.bias));
+  return std::vector<std::int64_t>(At(channels), 0);
+}
+
 }  // namespace slipway::runtime

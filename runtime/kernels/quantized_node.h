@@ -53,6 +53,9 @@ std::vector<std::int32_t> ZerosOfRun(const NodeFacts& node, const QuantizedPorts
                                      KernelContext& context);
 /// A zero point that is one number.
 std::int32_t ZeroOf(const NodeFacts& node, KernelContext& context, std::size_t input);
+/// The bias of a convolution with so many channels of output; 0 for each where it has none.
+std::vector<std::int64_t> BiasOf(const NodeFacts& node, const QuantizedPorts& ports,
+                                 KernelContext& context, std::int64_t channels);
 
 /// How sums become elements of the output.
 class SumScaling {

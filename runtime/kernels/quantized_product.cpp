@@ -10,30 +10,10 @@
 #include "runtime/kernels/integer_patches.h"
 #include "runtime/kernels/integer_simd.h"
 #include "runtime/kernels/quantized_node.h"
+#include "runtime/kernels/sum_store.h"
 
 namespace slipway::runtime {
 namespace {
-
-/// Hands `store` to `use` that puts sum `value` of column `column` at element `at` of `y`.
-template <class F>
-Result<void> WithStore(const NodeFacts& node, const QuantizedPorts& ports, KernelContext& context,
-                       std::int64_t width, F&& use) {
-  Tensor& y = context.output(0);
-  if (!ports.scaled()) {
-    std::int32_t* out = y.data<std::int32_t>().data();
-    return use([out](std::int64_t at, std::int64_t, std::int64_t sum) {
-      out[at] = static_cast<std::int32_t>(sum);
-    });
-  }
-  const SumScaling scaling = TRY(SumScaling::Make(node, ports, context, width));
-  const auto scaled = [&]<class T>(T* out) {
-    return use([out, &scaling](std::int64_t at, std::int64_t column, std::int64_t sum) {
-      out[at] = static_cast<T>(scaling(column, sum));
-    });
-  };
-  if (y.dtype() == DType::kInt8) return scaled(y.data<std::int8_t>().data());
-  return scaled(y.data<std::uint8_t>().data());
-}
 
 /// A times one matrix B, A of any number of dimensions, or stacks of as many matrices each.
 class MatMulExecutable final : public Executable {
@@ -52,22 +32,20 @@ class MatMulExecutable final : public Executable {
   Result<void> Run(KernelContext& context) const override {
     std::vector<std::int32_t> zeros;
     if (packed_.empty()) zeros = ZerosOfRun(node_, ports_, context);
-    const std::int64_t width = node_.shape(ports_.b).back();
-    return WithStore(node_, ports_, context, width, [&](const auto& store) -> Result<void> {
-      for (std::int64_t i = 0; i < matrices_; ++i) {
-        std::optional<PackedBytes> made;
-        if (packed_.empty()) made = PackedBytes::Pack(*context.input(ports_.b), i, zeros);
-        RunMatrix(context, made ? *made : packed_[At(i)], i, store);
-      }
-      return {};
-    });
+    const std::vector<std::int64_t> nothing(At(node_.shape(ports_.b).back()), 0);
+    const SumStore store = TRY(SumStore::Make(node_, ports_, context, nothing));
+    for (std::int64_t i = 0; i < matrices_; ++i) {
+      std::optional<PackedBytes> made;
+      if (packed_.empty()) made = PackedBytes::Pack(*context.input(ports_.b), i, zeros);
+      RunMatrix(context, made ? *made : packed_[At(i)], i, store);
+    }
+    return {};
   }
 
  private:
   /// A's matrix number `matrix`, or all of A, times `b`.
-  template <class F>
   void RunMatrix(KernelContext& context, const PackedBytes& b, std::int64_t matrix,
-                 const F& store) const {
+                 const SumStore& store) const {
     const Tensor& a = *context.input(0);
     const std::int32_t a_zero = ZeroOf(node_, context, ports_.a_zero);
     const std::int64_t of_each = a.size() / b.depth() / matrices_;
@@ -80,8 +58,7 @@ class MatMulExecutable final : public Executable {
     b.Product(context, of_each, fill,
               [&](std::int64_t row, std::int64_t rows, const std::int32_t* sums) {
                 for (std::int64_t i = 0; i < rows; ++i, sums += b.columns()) {
-                  const std::int64_t at = (first + row + i) * b.width();
-                  for (std::int64_t j = 0; j < b.width(); ++j) store(at + j, j, sums[j]);
+                  store.Columns({sums, At(b.width())}, 0, (first + row + i) * b.width());
                 }
               });
   }
@@ -106,34 +83,28 @@ class ConvExecutable final : public Executable {
     WideNumbers made;
     if (weights_.empty()) made = Rows(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
     const WideNumbers& weights = weights_.empty() ? made : weights_;
-    std::vector<std::int64_t> bias(At(shape_.out_channels), 0);
-    if (ports_.bias != 0 && node_.Has(ports_.bias)) bias = IntsOf(context.input(ports_.bias));
+    const std::vector<std::int64_t> bias = BiasOf(node_, ports_, context, shape_.out_channels);
+    const SumStore store = TRY(SumStore::Make(node_, ports_, context, bias));
     const Tensor& x = *context.input(0);
     const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
     const std::int64_t width = shape_.out_channels / shape_.groups;
-    return WithStore(
-        node_, ports_, context, shape_.out_channels, [&](const auto& store) -> Result<void> {
-          ForEachBlock(
-              context, [&](std::int64_t plane, std::int64_t begin, std::int64_t count, Room& room) {
-                const std::int64_t columns = (count + kIntegerPad - 1) / kIntegerPad * kIntegerPad;
-                Gather(x, plane, zero, room.pieces, columns, room.patches.data());
-                const std::int64_t first = plane % shape_.groups * width;
-                Multiply({.a = weights.data() + first * 2 * patches_.pairs(),
-                          .b = room.patches.data(),
-                          .y = room.sums.data(),
-                          .rows = width,
-                          .pairs = patches_.pairs(),
-                          .columns = columns});
-                for (std::int64_t m = 0; m < width; ++m) {
-                  const std::int64_t at = (plane * width + m) * shape_.window.output_size() + begin;
-                  const std::int32_t* sums = room.sums.data() + m * columns;
-                  for (std::int64_t j = 0; j < count; ++j) {
-                    store(at + j, first + m, sums[j] + bias[At(first + m)]);
-                  }
-                }
-              });
-          return {};
+    ForEachBlock(
+        context, [&](std::int64_t plane, std::int64_t begin, std::int64_t count, Room& room) {
+          const std::int64_t columns = (count + kIntegerPad - 1) / kIntegerPad * kIntegerPad;
+          Gather(x, plane, zero, room.pieces, columns, room.patches.data());
+          const std::int64_t first = plane % shape_.groups * width;
+          Multiply({.a = weights.data() + first * 2 * patches_.pairs(),
+                    .b = room.patches.data(),
+                    .y = room.sums.data(),
+                    .rows = width,
+                    .pairs = patches_.pairs(),
+                    .columns = columns});
+          for (std::int64_t m = 0; m < width; ++m) {
+            store.Channel({room.sums.data() + m * columns, At(count)}, first + m,
+                          (plane * width + m) * shape_.window.output_size() + begin);
+          }
         });
+    return {};
   }
 
  private:
