@@ -8,8 +8,8 @@
 #include "runtime/bounds.h"
 #include "runtime/kernels/quantized_node.h"
 
-/// Bytes as byte_dot_simd.h wants them: what has no signs gets none by 128 more, what is to have signs
-/// gets them by 128 less, and so do the zero points.
+/// Bytes as byte_dot_simd.h wants them: what has no signs gets none by 128 more, what is to have
+/// signs gets them by 128 less, and so do the zero points.
 namespace slipway::runtime {
 
 using ByteNumbers = CountedVector<std::uint8_t>;

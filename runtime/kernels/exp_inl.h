@@ -13,8 +13,9 @@ HWY_BEFORE_NAMESPACE();
 namespace slipway::runtime::HWY_NAMESPACE {
 
 /// e^x for x up to 88.7, where it is no longer finite; 0 where that is no normal number, and for
-/// what is no number. x is n * ln 2 + r; e^r is the polynomial of degree 6 whose largest relative error for |r| <= ln 2 / 2 is least,
-/// and n is added to the exponent. Within one unit in the last place.
+/// what is no number. x is n * ln 2 + r; e^r is the polynomial of degree 6 whose largest relative
+/// error for |r| <= ln 2 / 2 is least, and n is added to the exponent. Within one unit in the last
+/// place.
 template <class Tag, class Vector = hwy::HWY_NAMESPACE::Vec<Tag>>
 HWY_INLINE Vector BoundedExp(Tag tag, Vector x) {
   namespace hn = hwy::HWY_NAMESPACE;

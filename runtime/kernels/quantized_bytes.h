@@ -3,8 +3,9 @@
 
 #include "runtime/op.h"
 
-/// The operators of 8-bit matrices and convolutions by sums of four products at once (byte_dot_simd.h):
-/// the same numbers as the reference kernels, to the bit. For constant weights around zero.
+/// The operators of 8-bit matrices and convolutions by sums of four products at once
+/// (byte_dot_simd.h): the same numbers as the reference kernels, to the bit. For constant weights
+/// around zero.
 namespace slipway::runtime {
 
 std::string DeclineMatMulIntegerDot(const NodeFacts& node);
