@@ -11,7 +11,7 @@ usage() {
 usage: bash tests/run.sh [--long] [--sanitize] [--fuzz] [--engines] [--bench] [-R REGEX]
 
 Installs the Debian packages of cli/packages.txt that are missing (as root, or with sudo), builds
-into build/, checks the format, runs every test. The closing line counts test cases.
+into build/, runs every test. The closing line counts test cases.
   --sanitize  the same with address and undefined-behaviour sanitizers, in build-sanitize/
   --fuzz      also tries each fuzzer of tests/fuzz for a minute, built by clang (tests/fuzz.sh: longer)
   --engines   also installs the container engines and tools of other people that tests/engines
@@ -60,11 +60,6 @@ count() {
   esac
 }
 
-sources() {
-  find "$root"/{base,runtime,registry,imagebuilder,deployer,workspace,cli,tests} \
-    \( -name '*.cpp' -o -name '*.h' \) -print0
-}
-check_format() { sources | xargs -0 clang-format-14 --dry-run --Werror; }
 # run_tests FOLDER OPTION...: builds there and adds its test cases to the counts.
 run_tests() {
   local folder=$1 report=$1/tests.xml tests failures skips status=0
@@ -89,13 +84,9 @@ run_tests() {
 }
 
 run_tests "$root/build"
-if [ ${#only[@]} -eq 0 ]; then
-  say "Format"
-  count clang-format check_format
-  if [ -n "$long" ]; then
-    say "clang-tidy"
-    count clang-tidy bash "$root/tests/tidy.sh"
-  fi
+if [ ${#only[@]} -eq 0 ] && [ -n "$long" ]; then
+  say "clang-tidy"
+  count clang-tidy bash "$root/tests/tidy.sh"
 fi
 if [ -n "$sanitize" ]; then
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
