@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "runtime/graph/signature.h"
+
 namespace slipway::runtime {
 namespace {
 
@@ -55,6 +57,9 @@ Result<std::shared_ptr<const LatePrepared>> LateNode::Make(std::span<const Value
     if (known_[i] != nullptr || tensor == nullptr || !IsSmall(*tensor)) continue;
     made->constants.push_back(TRY(tensor->Clone()));
     facts.back().constant = &made->constants.back();
+  }
+  if (auto filled = CheckFilled(*node_.schema, facts); !filled) {
+    return Within(WhereText(node_), std::move(filled).error());
   }
   made->node.facts = MakeFacts(node_, std::move(facts));
   made->node.facts.outputs = TRY(InferOutputs(node_, made->node.facts));

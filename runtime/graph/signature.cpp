@@ -307,6 +307,17 @@ Result<void> CheckAttributes(const Schema& schema, Attributes& attributes) {
   return {};
 }
 
+Result<void> CheckFilled(const Schema& schema, std::span<const ValueFacts> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Formal* formal = Schema::At(schema.inputs, i);
+    if (formal == nullptr || inputs[i].kind != TypeInfo::Kind::kOptional) continue;
+    const auto kind = formal->type.kind;
+    if (kind == FormalType::Kind::kAny || kind == FormalType::Kind::kOptional) continue;
+    return Invalid(fmt::format("input {} '{}' is an optional without a value", i, formal->name));
+  }
+  return {};
+}
+
 Result<std::vector<ValueFacts>> CheckTypes(const Schema& schema, const OpDef& op,
                                            std::span<const ValueFacts> inputs,
                                            const std::vector<bool>& present, std::size_t outputs) {

@@ -54,6 +54,10 @@ Result<void> CheckArity(const Schema& schema, std::span<const std::int32_t> inpu
 /// Names, types and presence of attributes; fills in defaults.
 Result<void> CheckAttributes(const Schema& schema, Attributes& attributes);
 
+/// That no input is an optional without a value, as they come at a run, where the operator wants
+/// one.
+Result<void> CheckFilled(const Schema& schema, std::span<const ValueFacts> inputs);
+
 /// Element types of inputs against the signature; a type not known yet (kUndefined) passes.
 /// Gives the element type of each output where the inputs bind it, else kUndefined.
 Result<std::vector<ValueFacts>> CheckTypes(const Schema& schema, const OpDef& op,

@@ -108,5 +108,17 @@ TEST(Signature, BindsTypeVariablesOnce) {
   EXPECT_TRUE(Check(DType::kUndefined, DType::kUndefined, DType::kFloat64));
 }
 
+TEST(Signature, WhatWantsAValueRefusesAnOptionalWithoutOne) {
+  const OpDef op{.type = "Sample", .signature = "X:T, Y:any -> Z:T", .types = kRules};
+  const auto schema = ParseSchema(op);
+  ASSERT_TRUE(schema) << schema.error().message;
+  const ValueFacts empty{.kind = TypeInfo::Kind::kOptional};
+  const ValueFacts floats = TensorFacts(DType::kFloat32);
+  EXPECT_TRUE(CheckFilled(*schema, std::vector{floats, empty}));
+  const auto checked = CheckFilled(*schema, std::vector{empty, floats});
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().message, "input 0 'X' is an optional without a value");
+}
+
 }  // namespace
 }  // namespace slipway::runtime
