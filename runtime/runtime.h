@@ -86,8 +86,8 @@ struct SessionLimits {
 
 /// How far answers may be from those of each node's sums, rounded to its element type.
 enum class Accuracy : std::uint8_t {
-  /// Convolutions of 3x3 by Winograd's way, where that is quicker; networks of 16-bit floats keep
-  /// float32 between their nodes.
+  /// Convolutions of 3x3 and 5x5 by Winograd's way, where that is quicker; networks of 16-bit
+  /// floats keep float32 between their nodes.
   kStandard,
   kStrict,  ///< sums alone, and each node's rounding
 };

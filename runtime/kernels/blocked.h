@@ -42,7 +42,9 @@ Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
 /// The same in bfloat16 or in bytes, for what DeclineConvBf16 and DeclineConvInt8 let be.
 Result<std::unique_ptr<Executable>> PrepareBlockedConvLow(const NodeFacts& node,
                                                           DeviceContext& device);
-/// The same by Winograd's way, for what DeclineConvWinograd and DeclineConvMeasuredWinograd let be.
+/// By Winograd's way, as the operators outside of blocks have it.
+std::string DeclineBlockedWinograd(const NodeFacts& node);
+std::string DeclineBlockedMeasuredWinograd(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
                                                            DeviceContext& device);
 /// Convolutions whose rows of output are short, with weights that do not stay in a cache.

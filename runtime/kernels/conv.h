@@ -38,12 +38,12 @@ enum class ConvActivation : std::uint8_t {
 Result<ConvActivation> ConvActivationOf(const NodeFacts& node);
 double Activate(ConvActivation activation, double x, double alpha, double beta);
 
-/// Whether oneDNN has Winograd's way of a convolution, whose rounding errors are larger than those
-/// of sums.
-bool HasWinograd(const NodeFacts& node, DeviceContext& device);
+/// Whether Winograd's way serves a convolution on images that lie row by row or in blocks. Its
+/// rounding errors are larger than those of sums.
+bool HasWinograd(const NodeFacts& node);
 /// And whether that is quicker than the sum itself, as follows from the shapes and the processor's
 /// kind alone.
-bool GainsByWinograd(const NodeFacts& node, DeviceContext& device);
+bool GainsByWinograd(const NodeFacts& node);
 
 /// oneDNN's convolution for float32, as a sum.
 std::string DeclineConvDnnl(const NodeFacts& node);
@@ -57,7 +57,7 @@ Result<std::unique_ptr<Executable>> PrepareConvLow(const NodeFacts& node, Device
 /// Whether the convolution would be quicker so, as follows from shapes and the processor's kind.
 bool GainsByLowConv(const NodeFacts& node, Precision precision, DeviceContext& device);
 
-/// The same by Winograd's way. Attribute `algorithm` of the fused operator asks for it (`winograd`)
+/// The sum by Winograd's way. Attribute `algorithm` of the fused operator asks for it (`winograd`)
 /// or allows it where it was measured as quicker (`any`).
 std::string DeclineConvWinograd(const NodeFacts& node);
 std::string DeclineConvMeasuredWinograd(const NodeFacts& node);

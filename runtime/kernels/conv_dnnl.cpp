@@ -24,19 +24,12 @@ using dnnl::convolution_forward;
 using dnnl::memory;
 
 constexpr std::size_t kSpatialMost = 3;
-constexpr std::size_t kMostScratch = 256 << 20;
-/// Rows and columns of an output whose tiles are mostly whole, and that has some tiles.
-constexpr std::int64_t kLeastWinograd = 12, kLeastTiles = 4;
-constexpr std::int64_t kFewPositions = 256;
-/// Channels in times channels out, from which on weights in Winograd's form take much room.
-constexpr std::int64_t kManyWeights = 1 << 17;
 
 /// How input and output lie in memory: channels in a block, 0 row by row.
 struct ConvLayout {
   std::int64_t x_block = 0, y_block = 0;
   /// Whether the primitive works on just these, rather than on what it likes best.
   bool fixed = false;
-  bool winograd = false;
   Precision precision = Precision::kFloat32;
 
   bool in_bytes() const { return precision == Precision::kInt8; }
@@ -122,11 +115,11 @@ std::int64_t PartOffset(const Shape& shape, std::int64_t block, std::int64_t ite
   return item * CountOf(lies, 1, lies.size()) + row * CountOf(lies, 3, lies.size());
 }
 
-/// Whether the tensor that is added is read where it lies: the part of it is one piece. Winograd's
-/// kernels add to what the output holds, as others do where that is the tensor.
+/// Whether the tensor that is added is read where it lies: the part of it is one piece. Kernels add
+/// to what the output holds where that is the tensor.
 bool AddsInPlace(const NodeFacts& node, const ConvPart& part, const ConvLayout& layout) {
-  return node.Has(3) && node.overwrites != 3 && layout.y_block > 0 && !layout.winograd &&
-         !layout.in_bytes() && part.rows == (*node.outputs[0].shape)[2];
+  return node.Has(3) && node.overwrites != 3 && layout.y_block > 0 && !layout.in_bytes() &&
+         part.rows == (*node.outputs[0].shape)[2];
 }
 
 /// [1, M, 1, …] of one number for each channel of the output.
@@ -139,8 +132,7 @@ memory::desc PerChannelDesc(const NodeFacts& node) {
 convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvShape& shape,
                                              ConvActivation activation, const ConvPart& part,
                                              const ConvLayout& layout, const dnnl::engine& engine) {
-  const auto way =
-      layout.winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
+  constexpr auto kWay = algorithm::convolution_direct;
   memory::dims dilations;
   for (const std::int64_t d : shape.window.dilations) dilations.push_back(d - 1);
   const Window& window = shape.window;
@@ -178,9 +170,9 @@ convolution_forward::primitive_desc MakeDesc(const NodeFacts& node, const ConvSh
   AppendActivation(node, activation, ops);
   attributes.set_post_ops(ops);
   const auto kind = dnnl::prop_kind::forward_inference;
-  const auto desc = has_bias ? convolution_forward::desc(kind, way, x, w, b, y, window.strides,
+  const auto desc = has_bias ? convolution_forward::desc(kind, kWay, x, w, b, y, window.strides,
                                                          dilations, pads_begin, pads_end)
-                             : convolution_forward::desc(kind, way, x, w, y, window.strides,
+                             : convolution_forward::desc(kind, kWay, x, w, y, window.strides,
                                                          dilations, pads_begin, pads_end);
   return {desc, attributes, engine};
 }
@@ -373,21 +365,6 @@ Result<void> AddKernel(const NodeFacts& node, const ConvShape& shape, ConvActiva
   return {};
 }
 
-/// Whether oneDNN can do all parts so, without too much working memory.
-bool HasKernels(const NodeFacts& node, const ConvShape& shape, ConvActivation activation,
-                const std::vector<ConvPart>& parts, const ConvLayout& layout,
-                const dnnl::engine& engine) {
-  try {
-    for (const ConvPart& part : parts) {
-      const auto desc = MakeDesc(node, shape, activation, part, layout, engine);
-      if (desc.scratchpad_desc().get_size() > kMostScratch) return false;
-    }
-  } catch (const dnnl::error&) {
-    return false;
-  }
-  return true;
-}
-
 Result<std::unique_ptr<Executable>> Prepare(const NodeFacts& node, const ConvShape& shape,
                                             ConvActivation activation,
                                             const std::vector<ConvPart>& parts,
@@ -420,55 +397,11 @@ Result<std::unique_ptr<Executable>> PrepareWith(const NodeFacts& node, const Con
   if (!parts) {
     return Error{.code = Code::kUnimplemented, .message = "rows of the output see only padding"};
   }
-  if (layout.winograd &&
-      !HasKernels(node, shape, activation, *parts, layout, Cpu(device).engine())) {
-    return Error{.code = Code::kUnimplemented, .message = "oneDNN has no such kernel"};
-  }
   try {
     return Prepare(node, shape, activation, *parts, layout, Cpu(device));
   } catch (const dnnl::error& error) {
     return DnnlError("convolution", error);
   }
-}
-
-/// The shape of a convolution that Winograd's way can serve.
-std::optional<ConvShape> WinogradShapeOf(const NodeFacts& node) {
-  auto shape = ConvShapeOf(node);
-  if (!shape || !ConvActivationOf(node) || !DeclineConvDnnl(node).empty()) return std::nullopt;
-  const Window& window = shape->window;
-  const std::vector<std::int64_t> ones(2, 1);
-  const bool serves = shape->groups == 1 && window.kernel == Shape{3, 3} &&
-                      window.strides == ones && window.dilations == ones &&
-                      std::ranges::min(window.output) >= kLeastTiles;
-  if (!serves) return std::nullopt;
-  return *std::move(shape);
-}
-
-bool HasWinogradKernels(const NodeFacts& node, const ConvShape& shape, DeviceContext& device) {
-  const auto activation = ConvActivationOf(node);
-  const auto parts = PartsOf(shape);
-  return activation && parts &&
-         HasKernels(node, shape, *activation, *parts, {.winograd = true}, Cpu(device).engine());
-}
-
-/// Whether Winograd's way of a convolution of 3x3 is quicker than sums, and by enough for weights
-/// that take four times the room.
-bool IsQuickerByWinograd(const ConvShape& shape) {
-  const Window& window = shape.window;
-  if (std::ranges::min(window.output) < kLeastWinograd) return false;
-  const bool wide = shape.out_channels >= 64 && shape.in_channels >= 16;
-  const bool deep =
-      shape.out_channels >= 32 && shape.in_channels >= 64 && window.output_size() <= 1024;
-  // Some channels more than a block holds, on images of several tiles that stay in a cache.
-  const bool broad = std::min(shape.in_channels, shape.out_channels) >= 24 &&
-                     std::ranges::min(window.output) >= 16 &&
-                     (shape.out_channels >= 48 || window.output_size() <= 1024);
-  // Few positions of many channels that come of fewer are cut badly.
-  const bool spreads =
-      window.output_size() <= kFewPositions && shape.out_channels > 192 && shape.in_channels < 256;
-  const bool heavy = window.output_size() <= kFewPositions &&
-                     shape.in_channels * shape.out_channels >= kManyWeights;
-  return (wide || deep || broad) && !spreads && !heavy;
 }
 
 Error NoConstant() {
@@ -544,35 +477,10 @@ bool GainsByLowConv(const NodeFacts& node, Precision precision, DeviceContext& d
   const double least_uses = precision == Precision::kInt8 ? 128 : 64;
   if (!GainsByPrecision(sums, shape->in_channels * kernel, uses, least_uses)) return false;
   // That saves as many products as bfloat16, and no numbers are converted for it.
-  if (precision == Precision::kBfloat16 && GainsByWinograd(node, device)) return false;
+  if (precision == Precision::kBfloat16 && GainsByWinograd(node)) return false;
   const auto parts = PartsOf(*shape, precision == Precision::kInt8);
   return parts && HasGoodKernel(node, *shape, *activation, parts->front(), {.precision = precision},
                                 Cpu(device).engine());
-}
-
-std::string DeclineConvWinograd(const NodeFacts& node) {
-  const bool asked = node.attributes.String("algorithm", "") == "winograd";
-  return asked ? DeclineConvDnnl(node) : "sums are quicker, or they are asked for";
-}
-
-std::string DeclineConvMeasuredWinograd(const NodeFacts& node) {
-  const bool allowed = node.attributes.String("algorithm", "") == "any";
-  return allowed ? DeclineConvDnnl(node) : "it is not allowed, or asked for already";
-}
-
-Result<std::unique_ptr<Executable>> PrepareConvWinograd(const NodeFacts& node,
-                                                        DeviceContext& device) {
-  return PrepareWith(node, {.winograd = true}, device);
-}
-
-bool HasWinograd(const NodeFacts& node, DeviceContext& device) {
-  const auto shape = WinogradShapeOf(node);
-  return shape && HasWinogradKernels(node, *shape, device);
-}
-
-bool GainsByWinograd(const NodeFacts& node, DeviceContext& device) {
-  const auto shape = WinogradShapeOf(node);
-  return shape && IsQuickerByWinograd(*shape) && HasWinogradKernels(node, *shape, device);
 }
 
 BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceContext& device) {
@@ -594,35 +502,27 @@ BlockedConv BlockedConvOf(const NodeFacts& node, std::int64_t block, DeviceConte
 
 namespace {
 
-Result<std::unique_ptr<Executable>> PrepareOnBlocks(const NodeFacts& node, bool winograd,
-                                                    Precision precision, DeviceContext& device) {
+Result<std::unique_ptr<Executable>> PrepareOnBlocks(const NodeFacts& node, Precision precision,
+                                                    DeviceContext& device) {
   const std::int64_t block = node.outputs[0].shape->back();
   const bool plain_input = node.shape(0).size() == 4;
-  return PrepareWith(PlainConvFacts(node),
-                     {.x_block = plain_input ? 0 : block,
-                      .y_block = block,
-                      .fixed = true,
-                      .winograd = winograd,
-                      .precision = precision},
-                     device);
+  return PrepareWith(
+      PlainConvFacts(node),
+      {.x_block = plain_input ? 0 : block, .y_block = block, .fixed = true, .precision = precision},
+      device);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConv(const NodeFacts& node,
                                                        DeviceContext& device) {
-  return PrepareOnBlocks(node, false, Precision::kFloat32, device);
-}
-
-Result<std::unique_ptr<Executable>> PrepareBlockedWinograd(const NodeFacts& node,
-                                                           DeviceContext& device) {
-  return PrepareOnBlocks(node, true, Precision::kFloat32, device);
+  return PrepareOnBlocks(node, Precision::kFloat32, device);
 }
 
 Result<std::unique_ptr<Executable>> PrepareBlockedConvLow(const NodeFacts& node,
                                                           DeviceContext& device) {
   if (node.inputs[1].constant == nullptr) return NoConstant();
-  return PrepareOnBlocks(node, false, PrecisionOf(node), device);
+  return PrepareOnBlocks(node, PrecisionOf(node), device);
 }
 
 }  // namespace slipway::runtime

@@ -202,11 +202,11 @@ constexpr Kernel kConv[] = {
     {.name = "conv_small", .declines = DeclineConvSmall, .prepare = PrepareConvSmall},
     {.name = "conv_narrow", .declines = DeclineConvNarrow, .prepare = PrepareConvNarrow},
     {.name = "conv_blocked_winograd",
-     .declines = DeclineConvWinograd,
+     .declines = DeclineBlockedWinograd,
      .prepare = PrepareBlockedWinograd},
     {.name = "conv_blocked_dnnl", .declines = ServesAll, .prepare = PrepareBlockedConv},
     {.name = "conv_blocked_winograd",
-     .declines = DeclineConvMeasuredWinograd,
+     .declines = DeclineBlockedMeasuredWinograd,
      .prepare = PrepareBlockedWinograd},
     {.name = "conv_narrow", .declines = DeclineConvMeasuredNarrow, .prepare = PrepareConvNarrow},
     {.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions of 3x3 that Winograd's way is quicker for are computed so, unless the session asks
-// for strict accuracy. The choice follows from shapes: it is the same at every run. Where kernels
-// are measured, it may be taken for others too.
+// Convolutions of 3x3 and 5x5 that Winograd's way is quicker for are computed so, unless the
+// session asks for strict accuracy. The choice follows from shapes: it is the same at every run.
+// Where kernels are measured, it may be taken for others too.
 #include "runtime/graph/planned_facts.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/pass.h"
@@ -25,8 +25,8 @@ Result<int> Run(Rewriter& graph) {
     if (graph.removed(i) || !IsOpen(node) || graph.Constant(node.inputs[1]) == nullptr) continue;
     const auto facts = FactsOfNode(graph, node);
     if (!facts) continue;
-    const bool gains = GainsByWinograd(*facts, graph.device());
-    if (!gains && (choice.tuner == nullptr || !HasWinograd(*facts, graph.device()))) continue;
+    const bool gains = GainsByWinograd(*facts);
+    if (!gains && (choice.tuner == nullptr || !HasWinograd(*facts))) continue;
     graph.node(i).attributes.Set("algorithm", std::string(gains ? "winograd" : "any"));
     TRY(graph.SetOperator(i, "slipway", "Conv", 1));
     ++chosen;
@@ -38,7 +38,7 @@ Result<int> Run(Rewriter& graph) {
 
 Pass passes_choose_winograd() {
   return {.stage = 190,
-          .summary = "computes convolutions of 3x3 by Winograd's way",
+          .summary = "computes convolutions of 3x3 and 5x5 by Winograd's way",
           .per_plan = true,
           .run = Run};
 }
