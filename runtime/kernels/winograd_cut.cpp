@@ -23,9 +23,9 @@ double CostOf(const ConvShape& shape, const WinogradCut& cut, std::int64_t block
   // What turning a number costs, in products; tiles for which weights come from memory in time.
   constexpr double kTurning = 7, kTilesAWeight = 8;
   constexpr double kNear = 128 << 10;
-  const double in = static_cast<double>(shape.in_channels / shape.groups);
-  const double out =
-      static_cast<double>(CountBlocks(shape.out_channels / shape.groups, block) * block);
+  const std::int64_t channels = shape.in_channels / shape.groups;
+  const std::int64_t blocks = CountBlocks(shape.out_channels / shape.groups, block);
+  const auto in = static_cast<double>(channels), out = static_cast<double>(blocks * block);
   const double tiles = static_cast<double>(cut.down * cut.across);
   const double weights = kTileNumbers * in * out;
   const double uses = weights > kNear ? std::max(tiles, kTilesAWeight) : tiles;
@@ -121,8 +121,9 @@ bool IsQuickerByWinograd(const ConvShape& shape, const WinogradBlocks& blocks) {
   const std::int64_t in = shape.in_channels / shape.groups;
   const std::int64_t positions = shape.window.output_size();
   if (positions <= kFewPositions && in * shape.out_channels >= kManyWeights) return false;
-  const double sums = static_cast<double>(positions * shape.window.kernel_size()) *
-                      static_cast<double>(in * shape.out_channels / shape.groups);
+  const std::int64_t weights = in * shape.out_channels / shape.groups;
+  const double sums =
+      static_cast<double>(positions * shape.window.kernel_size()) * static_cast<double>(weights);
   return kLeastGain * CostOf(shape, CutOf(shape, blocks, 1), blocks.out) < sums;
 }
 

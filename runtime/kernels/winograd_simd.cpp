@@ -79,7 +79,7 @@ void TurnTiles(const WinogradBand& b, const float* x, std::int64_t stride, float
       for (int i = 0; i < kTile; ++i) {
         Vector numbers[kTile];
 #pragma GCC unroll 8
-        for (int j = 0; j < kTile; ++j) {
+        for (std::int64_t j = 0; j < kTile; ++j) {
           numbers[j] = hn::LoadU(tag, corner + i * line + j * kBlock + part * B::kLanes);
         }
         TurnLine(tag, numbers, rows[i]);
@@ -126,7 +126,7 @@ HWY_INLINE void Products(const WinogradBand& b, const float* v, const float* w, 
         weights[i] = hn::LoadU(tag, w + i / B::kParts * w_block + part(i));
       }
 #pragma GCC unroll 16
-      for (int t = 0; t < kTiles; ++t) {
+      for (std::int64_t t = 0; t < kTiles; ++t) {
         const Vector number = hn::Set(tag, v[t * kIn + k]);
 #pragma GCC unroll 16
         for (int i = 0; i < kCount; ++i) {
