@@ -34,8 +34,9 @@ const std::set<std::string> kTestedElsewhere = {
     "fuse_attention",  "fuse_batchnorm_scale", "fuse_channel_shuffle",
     "fuse_conv_pad",   "fuse_conv_scale",      "fuse_gelu",
     "fuse_layer_norm", "fuse_matmul",          "fuse_swish",
-    "products_bf16",   "products_int8",        "spell_einsum",
-    "spread_scans",    "take_known_branches",  "widen_halves"};
+    "join_quantized",  "products_bf16",        "products_int8",
+    "spell_einsum",    "spread_scans",         "take_known_branches",
+    "widen_halves"};
 
 class OnAndOff : public ::testing::TestWithParam<std::string> {};
 

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node between DequantizeLinear and QuantizeLinear, as quantisers write them, becomes the one
+// that computes with the bytes themselves: QLinearConv, QLinearMatMul, QLinearAdd, QLinearMul, or
+// the same node where it only moves elements. A Relu or Clip before QuantizeLinear goes where the
+// range of the bytes is all that it lets through. Sums are exact then, so that what lies halfway
+// between two bytes may become the other one; none of it where accuracy is to be strict.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "runtime/graph/rewriter.h"
+#include "runtime/pass.h"
+
+namespace slipway::runtime {
+namespace {
+
+bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
+
+bool IsStandard(const NodeData& node, std::string_view type) {
+  return node.domain.empty() && node.type == type;
+}
+
+/// QuantizeLinear or DequantizeLinear as the standard has them since opset 10, without blocks.
+bool IsLinear(const NodeData& node, std::string_view type) {
+  const bool known = node.domain.empty() || node.domain == "com.microsoft";
+  return known && node.type == type && node.attributes.Int("block_size", 0) == 0 &&
+         node.attributes.Int("output_dtype", 0) == 0;
+}
+
+/// The elements of what depends on constants alone; null otherwise.
+const Tensor* Known(Rewriter& graph, ValueId id) {
+  if (const Tensor* constant = graph.Constant(id)) return constant;
+  const std::int64_t producer = id == kNoValue ? -1 : graph.Producer(id);
+  if (producer < 0) return nullptr;
+  const auto index = static_cast<std::size_t>(producer);
+  const NodeData& node = graph.node(index);
+  const bool stays = IsLinear(node, "DequantizeLinear") || !SubgraphsOf(node).empty();
+  if (stays || !node.op->deterministic || node.outputs.size() != 1) return nullptr;
+  const std::vector<ValueId> inputs = node.inputs;
+  for (const ValueId input : inputs) {
+    if (input != kNoValue && Known(graph, input) == nullptr) return nullptr;
+  }
+  auto made = graph.Evaluate(index);
+  if (!made || made->front().tensor() == nullptr) return nullptr;
+  graph.MakeConstant(id, std::move(*made->front().tensor()));
+  graph.Remove(index);
+  return graph.Constant(id);
+}
+
+/// A tensor of bytes, and what they stand for: its numbers are (byte - zero) * scale.
+struct Quantized {
+  ValueId bytes = kNoValue, scale = kNoValue, zero = kNoValue;
+};
+
+/// The inputs of a QuantizeLinear or DequantizeLinear with constant parameters; zero may be absent.
+std::optional<Quantized> ParametersOf(Rewriter& graph, std::size_t index) {
+  const Quantized found{.bytes = graph.Input(index, 0),
+                        .scale = graph.Input(index, 1),
+                        .zero = graph.Input(index, 2)};
+  const Tensor* scale = Known(graph, found.scale);
+  if (scale == nullptr || scale->dtype() != DType::kFloat32) return std::nullopt;
+  if (found.zero != kNoValue && Known(graph, found.zero) == nullptr) return std::nullopt;
+  return found;
+}
+
+/// The node that gives `id`, if it is such a one.
+std::optional<std::size_t> LinearBefore(const Rewriter& graph, ValueId id, std::string_view type) {
+  const std::int64_t producer = id == kNoValue ? -1 : graph.Producer(id);
+  if (producer < 0) return std::nullopt;
+  const auto index = static_cast<std::size_t>(producer);
+  if (!IsLinear(graph.node(index), type)) return std::nullopt;
+  return index;
+}
+
+float ScaleOf(const Rewriter& graph, const Quantized& x) {
+  return graph.Constant(x.scale)->data<float>()[0];
+}
+
+std::int32_t ZeroOf(const Rewriter& graph, const Quantized& x) {
+  const Tensor& zero = *graph.Constant(x.zero);
+  return zero.dtype() == DType::kInt8 ? zero.data<std::int8_t>()[0] : zero.data<std::uint8_t>()[0];
+}
+
+/// Whether one scale, above zero, and one zero point of a byte are for all elements.
+bool IsForAll(const Rewriter& graph, const Quantized& x) {
+  const Tensor* zero = x.zero == kNoValue ? nullptr : graph.Constant(x.zero);
+  const Tensor& scale = *graph.Constant(x.scale);
+  return zero != nullptr && IsByte(zero->dtype()) && zero->size() == 1 && scale.size() == 1 &&
+         std::isnormal(scale.data<float>()[0]) && scale.data<float>()[0] > 0;
+}
+
+/// What `id` is dequantised from, by one scale and zero point for all elements.
+std::optional<Quantized> BytesOf(Rewriter& graph, ValueId id) {
+  const auto node = LinearBefore(graph, id, "DequantizeLinear");
+  if (!node) return std::nullopt;
+  const auto found = ParametersOf(graph, *node);
+  return found && IsForAll(graph, *found) ? found : std::nullopt;
+}
+
+bool AreZeros(const Tensor& tensor) {
+  const auto* const bytes = static_cast<const char*>(tensor.raw());
+  return std::all_of(bytes, bytes + tensor.bytes(), [](char byte) { return byte == 0; });
+}
+
+/// Constant weights of signed bytes around zero, with a scale for all or for each index of `axis`.
+std::optional<Quantized> WeightsOf(Rewriter& graph, ValueId id, std::int64_t axis) {
+  const auto node = LinearBefore(graph, id, "DequantizeLinear");
+  if (!node) return std::nullopt;
+  auto found = ParametersOf(graph, *node);
+  const Tensor* weights = found ? Known(graph, found->bytes) : nullptr;
+  const bool fits = weights != nullptr && weights->dtype() == DType::kInt8 && weights->size() > 0;
+  if (!fits || axis >= static_cast<std::int64_t>(weights->shape().size())) return std::nullopt;
+  if (found->zero != kNoValue && !AreZeros(*graph.Constant(found->zero))) return std::nullopt;
+  const Tensor& scale = *graph.Constant(found->scale);
+  const auto rank = static_cast<std::int64_t>(weights->shape().size());
+  const std::int64_t given = graph.node(*node).attributes.Int("axis", 1);
+  const bool along = scale.shape().size() == 1 && scale.size() == weights->dim(axis) &&
+                     (given < 0 ? given + rank : given) == axis;
+  const bool positive =
+      std::ranges::all_of(scale.data<float>(), [](float s) { return std::isnormal(s) && s > 0; });
+  if (!positive || (scale.size() != 1 && !along)) return std::nullopt;
+  if (found->zero == kNoValue) {
+    auto zero = Tensor::Make(DType::kInt8, scale.shape());
+    if (!zero) return std::nullopt;
+    std::ranges::fill(zero->data<std::int8_t>(), std::int8_t{0});
+    found->zero = graph.AddConstant("zero", *std::move(zero));
+  }
+  return found;
+}
+
+/// The numbers that pass a Relu or Clip.
+struct Range {
+  float least = -std::numeric_limits<float>::infinity();
+  float most = std::numeric_limits<float>::infinity();
+};
+
+std::optional<Range> RangeOf(Rewriter& graph, std::size_t index) {
+  const NodeData& node = graph.node(index);
+  if (IsStandard(node, "Relu")) return Range{.least = 0};
+  if (!IsStandard(node, "Clip")) return std::nullopt;
+  Range range;
+  if (node.opset < 11) {
+    return Range{node.attributes.Float("min", range.least),
+                 node.attributes.Float("max", range.most)};
+  }
+  for (const std::size_t bound : {1U, 2U}) {
+    const ValueId id = graph.Input(index, bound);
+    if (id == kNoValue) continue;
+    const Tensor* known = Known(graph, id);
+    if (known == nullptr || known->dtype() != DType::kFloat32 || known->size() != 1) {
+      return std::nullopt;
+    }
+    (bound == 1 ? range.least : range.most) = known->data<float>()[0];
+  }
+  return range;
+}
+
+/// Whether bytes of `y` stand for nothing outside of `range`, but for what rounds to its ends.
+bool Holds(const Rewriter& graph, const Quantized& y, const Range& range) {
+  const bool has_sign = graph.Constant(y.zero)->dtype() == DType::kInt8;
+  const int least = has_sign ? -128 : 0, most = has_sign ? 127 : 255;
+  const double scale = static_cast<double>(ScaleOf(graph, y));
+  const double half = 0.5 * scale;
+  const std::int32_t zero = ZeroOf(graph, y);
+  return (least - zero) * scale > static_cast<double>(range.least) - half &&
+         (most - zero) * scale < static_cast<double>(range.most) + half;
+}
+
+/// The node whose output is quantised, past a Relu or Clip that the bytes make needless.
+struct Found {
+  std::size_t node = 0;
+  std::vector<std::size_t> between = {};
+  Quantized y = {};
+};
+
+std::optional<Found> FindBefore(Rewriter& graph, std::size_t quantize) {
+  const auto y = ParametersOf(graph, quantize);
+  if (!y || !IsForAll(graph, *y)) return std::nullopt;
+  Found found{.y = *y};
+  std::size_t user = quantize;
+  for (;;) {
+    const ValueId id = graph.Input(user, 0);
+    const std::int64_t producer = graph.Producer(id);
+    if (producer < 0 || graph.OnlyUser(id) != static_cast<std::int64_t>(user)) return std::nullopt;
+    found.node = static_cast<std::size_t>(producer);
+    if (graph.node(found.node).outputs.size() != 1) return std::nullopt;
+    const auto range = RangeOf(graph, found.node);
+    if (!range) return found;
+    if (!Holds(graph, *y, *range)) return std::nullopt;
+    found.between.push_back(found.node);
+    user = found.node;
+  }
+}
+
+/// A bias of 32 bits for sums of bytes; kNoValue where it cannot be one. Rounding it moves what
+/// comes out by a thousandth of a step at most.
+ValueId BiasOf(Rewriter& graph, ValueId id, const Quantized& x, const Quantized& w, float y_scale) {
+  const auto dequantize = LinearBefore(graph, id, "DequantizeLinear");
+  const Tensor* bias = nullptr;
+  std::optional<Quantized> from;
+  if (dequantize) {
+    from = ParametersOf(graph, *dequantize);
+    bias = from ? Known(graph, from->bytes) : nullptr;
+    const bool around_zero =
+        from && (from->zero == kNoValue || AreZeros(*graph.Constant(from->zero)));
+    if (bias == nullptr || bias->dtype() != DType::kInt32 || !around_zero) return kNoValue;
+  } else {
+    bias = Known(graph, id);
+    if (bias == nullptr || bias->dtype() != DType::kFloat32) return kNoValue;
+  }
+  const auto scales = graph.Constant(w.scale)->data<float>();
+  const auto x_scale = static_cast<double>(ScaleOf(graph, x));
+  auto sums = Tensor::Make(DType::kInt32, bias->shape());
+  if (!sums || bias->shape().size() != 1) return kNoValue;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(bias->size()); ++i) {
+    const double step = x_scale * static_cast<double>(scales[scales.size() == 1 ? 0 : i]);
+    double number = 0;
+    if (from) {
+      const auto given = graph.Constant(from->scale)->data<float>();
+      number =
+          bias->data<std::int32_t>()[i] * static_cast<double>(given[given.size() == 1 ? 0 : i]);
+    } else {
+      number = static_cast<double>(bias->data<float>()[i]);
+    }
+    const double sum = std::nearbyint(number / step);
+    const bool fits = std::abs(sum) < std::numeric_limits<std::int32_t>::max() / 2 &&
+                      std::abs(sum * step - number) <= 1e-3 * static_cast<double>(y_scale);
+    if (!fits) return kNoValue;
+    sums->data<std::int32_t>()[i] = static_cast<std::int32_t>(sum);
+  }
+  return graph.AddConstant("bias", *std::move(sums));
+}
+
+/// Whether sums of bytes are quicker than those of float32, by how many weights there are: those of
+/// 3x3 and 5x5 that Winograd's way serves want more.
+bool IsQuickerConv(const NodeData& node, const Tensor& w) {
+  constexpr std::int64_t kLeastOut = 32, kLeastTerms = 64, kLeastOfWinograd = 1 << 14;
+  const Shape& shape = w.shape();
+  if (shape.size() != 4 || node.attributes.Int("group", 1) != 1) return false;
+  if (shape[0] < kLeastOut || w.size() / shape[0] < kLeastTerms) return false;
+  const Shape ones(2, 1);
+  const bool in_tiles = shape[2] == shape[3] && (shape[2] == 3 || shape[2] == 5) &&
+                        node.attributes.Ints("strides", ones) == ones &&
+                        node.attributes.Ints("dilations", ones) == ones;
+  return !in_tiles || shape[0] * shape[1] >= kLeastOfWinograd;
+}
+
+bool IsQuickerMatMul(const Tensor& b) {
+  constexpr std::int64_t kLeastWeights = 1 << 14;
+  return b.shape().size() == 2 && b.size() >= kLeastWeights;
+}
+
+using Inputs = std::vector<ValueId>;
+
+/// The node computes on `inputs` and gives what `quantize` gave.
+Result<void> Become(Rewriter& graph, const Found& found, std::size_t quantize, const Inputs& inputs,
+                    std::string domain, std::string type, int opset) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) graph.SetInput(found.node, i, inputs[i]);
+  const ValueId before = graph.node(found.node).outputs[0];
+  const ValueId output = graph.node(quantize).outputs[0];
+  for (const std::size_t between : found.between) graph.Remove(between);
+  graph.Remove(quantize);
+  graph.SetOutput(found.node, before, output);
+  return graph.SetOperator(found.node, std::move(domain), std::move(type), opset);
+}
+
+Result<bool> JoinConv(Rewriter& graph, const Found& found, std::size_t quantize) {
+  const auto x = BytesOf(graph, graph.Input(found.node, 0));
+  const auto w = x ? WeightsOf(graph, graph.Input(found.node, 1), 0) : std::nullopt;
+  if (!w || !IsQuickerConv(graph.node(found.node), *graph.Constant(w->bytes))) return false;
+  Inputs inputs = {x->bytes, x->scale, x->zero,       w->bytes,
+                   w->scale, w->zero,  found.y.scale, found.y.zero};
+  if (const ValueId given = graph.Input(found.node, 2); given != kNoValue) {
+    const ValueId bias = BiasOf(graph, given, *x, *w, ScaleOf(graph, found.y));
+    if (bias == kNoValue) return false;
+    inputs.push_back(bias);
+  }
+  TRY(Become(graph, found, quantize, inputs, "", "QLinearConv", 10));
+  return true;
+}
+
+Result<bool> JoinMatMul(Rewriter& graph, const Found& found, std::size_t quantize) {
+  const auto a = BytesOf(graph, graph.Input(found.node, 0));
+  const ValueId weights = graph.Input(found.node, 1);
+  const auto b = a ? WeightsOf(graph, weights, 1) : std::nullopt;
+  if (!b || !IsQuickerMatMul(*graph.Constant(b->bytes))) return false;
+  TRY(Become(
+      graph, found, quantize,
+      {a->bytes, a->scale, a->zero, b->bytes, b->scale, b->zero, found.y.scale, found.y.zero}, "",
+      "QLinearMatMul", 10));
+  return true;
+}
+
+/// Nodes that give elements of input 0, or of all of them, as they are, of any type.
+bool OnlyMoves(const NodeData& node) {
+  static constexpr std::array<std::string_view, 11> kMoves = {
+      "Concat", "DepthToSpace", "Expand",  "Flatten",   "Gather",   "Reshape",
+      "Slice",  "SpaceToDepth", "Squeeze", "Transpose", "Unsqueeze"};
+  return node.domain.empty() && node.opset >= 10 &&
+         std::ranges::find(kMoves, node.type) != kMoves.end();
+}
+
+Result<bool> JoinMove(Rewriter& graph, const Found& found, std::size_t quantize) {
+  const NodeData& node = graph.node(found.node);
+  const std::size_t count = node.type == "Concat" ? node.inputs.size() : 1;
+  Inputs inputs;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto x = BytesOf(graph, graph.Input(found.node, i));
+    const bool alike = x && ScaleOf(graph, *x) == ScaleOf(graph, found.y) &&
+                       ZeroOf(graph, *x) == ZeroOf(graph, found.y) &&
+                       graph.Constant(x->zero)->dtype() == graph.Constant(found.y.zero)->dtype();
+    if (!alike) return false;
+    inputs.push_back(x->bytes);
+  }
+  TRY(Become(graph, found, quantize, inputs, "", node.type, node.opset));
+  return true;
+}
+
+Result<bool> Join(Rewriter& graph, std::size_t index) {
+  if (!IsLinear(graph.node(index), "QuantizeLinear")) return false;
+  const auto found = FindBefore(graph, index);
+  if (!found) return false;
+  const NodeData& node = graph.node(found->node);
+  if (IsStandard(node, "Conv")) return JoinConv(graph, *found, index);
+  if (IsStandard(node, "MatMul")) return JoinMatMul(graph, *found, index);
+  return OnlyMoves(node) && found->between.empty() ? JoinMove(graph, *found, index) : false;
+}
+
+Result<int> Run(Rewriter& graph) {
+  const KernelChoice& choice = graph.choice();
+  if (choice.strict || choice.reference || choice.device != Device::kCpu) return 0;
+  return ChangeEach(graph, [&](std::size_t i) { return Join(graph, i); });
+}
+
+}  // namespace
+
+Pass passes_join_quantized() {
+  return {.stage = 5, .summary = "computes with bytes between quantised tensors", .run = Run};
+}
+
+}  // namespace slipway::runtime
