@@ -225,7 +225,7 @@ ValueId BiasOf(Rewriter& graph, ValueId id, const Quantized& x, const Quantized&
       number = static_cast<double>(bias->data<float>()[i]);
     }
     const double sum = std::nearbyint(number / step);
-    const bool fits = std::abs(sum) < std::numeric_limits<std::int32_t>::max() / 2 &&
+    const bool fits = std::abs(sum) < 0x1p30 &&
                       std::abs(sum * step - number) <= 1e-3 * static_cast<double>(y_scale);
     if (!fits) return kNoValue;
     sums->data<std::int32_t>()[i] = static_cast<std::int32_t>(sum);
