@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "runtime/graph/onnx_proto.h"
 #include "runtime/tensor.h"
 
 namespace slipway::runtime {
 namespace {
 
 constexpr int kOpset = 20;  ///< that rules are written in
+constexpr std::int64_t kMostVisits = 2'000'000;
 
 Term Constant(Tape& tape, Tensor value) {
   return tape.Op("Constant", {}, {{"value", std::move(value)}});
@@ -16,12 +18,21 @@ Term Constant(Tape& tape, Tensor value) {
 
 }  // namespace
 
-Term Tape::Op(std::string_view type, const std::vector<Term>& inputs, Settings settings) {
+Result<void> Effort::Check() const {
+  if (nodes > most_nodes) {
+    return proto::Invalid(fmt::format("its derivatives take more than {} nodes", most_nodes));
+  }
+  if (visits <= kMostVisits) return {};
+  return proto::Invalid(
+      fmt::format("what depends on what inside its graphs takes more than {} looks", kMostVisits));
+}
+
+Term Tape::Op(std::string_view type, const Terms& inputs, Settings settings) {
   return Ops(type, inputs, 1, std::move(settings)).front();
 }
 
-std::vector<Term> Tape::Ops(std::string_view type, const std::vector<Term>& inputs,
-                            std::size_t outputs, Settings settings) {
+Terms Tape::Ops(std::string_view type, const Terms& inputs, std::size_t outputs,
+                Settings settings) {
   MadeNode node{.type = std::string(type), .opset = kOpset};
   for (const Term& input : inputs) node.inputs.push_back(input.name);
   node.outputs.resize(outputs, "y");
@@ -29,17 +40,55 @@ std::vector<Term> Tape::Ops(std::string_view type, const std::vector<Term>& inpu
   return Copy(std::move(node));
 }
 
-std::vector<Term> Tape::Copy(MadeNode node) {
-  std::vector<Term> outputs;
+Term Tape::Fresh() { return Value(fmt::format("{}{}", effort_.prefix, ++effort_.values)); }
+
+Terms Tape::Copy(MadeNode node) {
+  Terms outputs;
   for (std::string& output : node.outputs) {
-    if (!output.empty()) output = fmt::format("{}{}", prefix_, ++values_);
-    outputs.push_back({this, output});
+    outputs.push_back(output.empty() ? Term{this} : Fresh());
+    output = outputs.back().name;
   }
+  effort_.nodes += CountNodes(node);
   nodes_.push_back(std::move(node));
   return outputs;
 }
 
+Terms Tape::Run(const MadeGraph& graph, const Terms& inputs) {
+  NewNames names;
+  for (std::size_t i = 0; i < inputs.size() && i < graph.inputs.size(); ++i) {
+    names[graph.inputs[i].name] = inputs[i].name;
+  }
+  for (const auto& [name, value] : graph.constants) {
+    names[name] = Fresh().name;
+    constants_.emplace_back(names[name], value);
+  }
+  for (const MadeNode& node : graph.nodes) {
+    const Terms made = Copy(Renamed(node, names));
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (made[i]) names[node.outputs[i]] = made[i].name;
+    }
+  }
+  Terms outputs;
+  for (const ValueInfo& output : graph.outputs) {
+    const auto renamed = names.find(output.name);
+    outputs.push_back(Value(renamed == names.end() ? output.name : renamed->second));
+  }
+  return outputs;
+}
+
+std::vector<MadeNode> Tape::Since(std::size_t begin) const {
+  return {nodes_.begin() + static_cast<std::ptrdiff_t>(begin), nodes_.end()};
+}
+
+MadeGraph Tape::Graph(const Terms& inputs, const Terms& outputs) const {
+  MadeGraph graph{.constants = constants_, .nodes = nodes_};
+  for (const Term& input : inputs) graph.inputs.push_back(Port(input.name));
+  for (const Term& output : outputs) graph.outputs.push_back(Port(output.name));
+  return Completed(std::move(graph));
+}
+
 void Tape::Name(const Term& term, std::string name) {
+  ++effort_.nodes;
   nodes_.push_back(
       {.type = "Identity", .opset = kOpset, .inputs = {term.name}, .outputs = {std::move(name)}});
 }
@@ -86,7 +135,11 @@ Term SummedTo(const Term& a, const Term& like) {
 
 Term SpreadTo(const Term& a, const Term& like) { return a.tape->Op("Expand", {a, ShapeOf(like)}); }
 
-Term Join(Tape& tape, const std::vector<Term>& parts) {
+Term Zeros(const Term& like) { return SpreadTo(like.tape->Number(0, like), like); }
+
+Term Sum(const Term& a, const Term& b) { return a && b ? a + b : a ? a : b; }
+
+Term Join(Tape& tape, const Terms& parts) {
   return tape.Op("Concat", parts, {{"axis", std::int64_t{0}}});
 }
 

@@ -4,25 +4,19 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
-#include "runtime/attributes.h"
+#include "runtime/graph/made_graph.h"
+#include "runtime/graph/signature.h"
 
 /// What rules of differentiation are written with: nodes are put down one after the other, and
 /// values are known by name.
 namespace slipway::runtime {
-
-/// A node that a graph is to get, its values by name.
-struct MadeNode {
-  std::string type = {}, domain = {};
-  int opset = 0;
-  std::vector<std::string> inputs = {}, outputs = {};
-  Attributes attributes = {};
-};
 
 class Tape;
 
@@ -32,38 +26,59 @@ struct Term {
   std::string name = {};
   explicit operator bool() const { return !name.empty(); }
 };
+using Terms = std::vector<Term>;
 
-/// Nodes in the order they run. Made for one Gradient node; not thread-safe.
+/// What one Gradient node has come to, inside of graphs too.
+struct Effort {
+  std::string prefix = {};      ///< of names of values that are made
+  std::int64_t most_nodes = 0;  ///< that may be made
+  std::int64_t values = 0, nodes = 0, visits = 0;
+  std::map<const OpDef*, Schema> schemas = {};  ///< of operators met
+
+  /// kInvalidArgument where there were too many nodes, or they were looked at too often.
+  Result<void> Check() const;
+};
+
+/// Nodes in the order they run, of one graph. Not thread-safe.
 class Tape {
  public:
   using Settings = std::vector<std::pair<std::string, Attribute>>;
 
-  /// `prefix`: of the names of values that it makes.
-  explicit Tape(std::string prefix) : prefix_(std::move(prefix)) {}
+  /// `effort` outlives it.
+  explicit Tape(Effort& effort) : effort_(effort) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   /// The first output of a node of ai.onnx, of the version that rules are written in.
-  Term Op(std::string_view type, const std::vector<Term>& inputs, Settings settings = {});
+  Term Op(std::string_view type, const Terms& inputs, Settings settings = {});
   /// All outputs of such a node.
-  std::vector<Term> Ops(std::string_view type, const std::vector<Term>& inputs, std::size_t outputs,
-                        Settings settings = {});
+  Terms Ops(std::string_view type, const Terms& inputs, std::size_t outputs,
+            Settings settings = {});
   /// A node as it is, its outputs renamed; the outputs.
-  std::vector<Term> Copy(MadeNode node);
+  Terms Copy(MadeNode node);
+  /// The nodes of a graph, for these values of its inputs; its outputs.
+  Terms Run(const MadeGraph& graph, const Terms& inputs);
   Term Value(std::string name) { return {this, std::move(name)}; }
+  /// A value with a name that nothing has.
+  Term Fresh();
   /// Gives `term` another name.
   void Name(const Term& term, std::string name);
   Term Number(double number, const Term& like);
   Term Ints(std::vector<std::int64_t> numbers);
   Term Int(std::int64_t number);
 
-  std::int64_t size() const { return static_cast<std::int64_t>(nodes_.size()); }
+  Effort& effort() const { return effort_; }
+  std::size_t size() const { return nodes_.size(); }
+  /// The nodes but for the first `begin`.
+  std::vector<MadeNode> Since(std::size_t begin) const;
   std::vector<MadeNode> Take() && { return std::move(nodes_); }
+  /// A graph of what is on the tape and needed.
+  MadeGraph Graph(const Terms& inputs, const Terms& outputs) const;
 
  private:
-  std::string prefix_;
+  Effort& effort_;
   std::vector<MadeNode> nodes_;
-  std::int64_t values_ = 0;
+  std::vector<std::pair<std::string, Tensor>> constants_;
 };
 
 Term operator+(const Term& a, const Term& b);
@@ -85,7 +100,7 @@ Term SummedTo(const Term& a, const Term& like);
 /// `a` broadcast to the shape of `like`.
 Term SpreadTo(const Term& a, const Term& like);
 /// Vectors one after the other.
-Term Join(Tape& tape, const std::vector<Term>& parts);
+Term Join(Tape& tape, const Terms& parts);
 /// `a[from:to]` of a vector; to its end without `to`.
 Term Part(const Term& a, std::int64_t from,
           std::int64_t to = std::numeric_limits<std::int64_t>::max());
@@ -98,28 +113,61 @@ Term SumOfChannels(const Term& a, const Term& like);
 /// One where `condition`, else zero, in the element type of `like`.
 Term Mask(const Term& condition, const Term& like);
 
+/// Zeros of the shape of `like`.
+Term Zeros(const Term& like);
+/// Their sum, or the one that there is.
+Term Sum(const Term& a, const Term& b);
+
+/// Gradients by name of value.
+using Gradients = std::map<std::string, Term>;
+
+/// Reverse accumulation over `nodes`, which lie on the tape or in the graph around it: from the
+/// gradients of what they make to those of `variables`, through all that is not `discrete`.
+/// kUnimplemented (`Model.UnsupportedOperator`) naming an operator whose derivative is not known;
+/// kInvalidArgument where that takes too much.
+Result<Gradients> Accumulate(Tape& tape, const std::vector<MadeNode>& nodes, Gradients gradients,
+                             const std::set<std::string>& variables,
+                             const std::set<std::string>& discrete = {});
+
 /// A node to be differentiated: what it takes and gives, and the gradients of what it gives, none
 /// where nothing depends on it.
 struct BackStep {
   Tape& tape;
   const MadeNode& node;
-  std::vector<Term> in = {}, out = {}, gradient = {};
+  const std::set<std::string>& active;  ///< names of values that depend on variables
+  Terms in = {}, out = {}, gradient = {};
 
   /// Input `index`; no value where it is left out.
   Term Input(std::size_t index) const { return index < in.size() ? in[index] : Term{}; }
+  Term Gradient(std::size_t output) const {
+    return output < gradient.size() ? gradient[output] : Term{};
+  }
   const Term& x() const { return in.front(); }
   const Term& y() const { return out.front(); }
   const Term& g() const { return gradient.front(); }
 };
 
-/// The gradients of a node's inputs, in their order; none where there is no way to one.
-using Rule = Result<std::vector<Term>> (*)(const BackStep& step);
+/// Those of the node's inputs and of what graphs inside it capture that are active.
+std::set<std::string> VariablesOf(const BackStep& step);
+
+/// The gradients of `outputs`, which are the node's under other names: what it gives itself.
+Gradients GivenTo(const BackStep& step, const Terms& outputs);
+
+/// Of a node that was spelled out on the tape, from its node `begin` on, into `outputs`: what its
+/// rule gives.
+Result<Terms> BackThrough(const BackStep& step, std::size_t begin, const Terms& outputs);
+
+/// The gradients of a node's inputs, in their order, and after them of what graphs inside it
+/// capture (CapturesOf); none where there is no way to one.
+using Rule = Result<Terms> (*)(const BackStep& step);
 using RuleTable = std::map<std::string_view, Rule>;
 
-/// Rules of ai.onnx by operator: attention, functions of elements, windows over images,
-/// normalisations, and everything else.
+/// Rules of ai.onnx by operator: attention, graphs inside nodes, functions of elements, recurrent
+/// nets, windows over images, normalisations, and everything else.
 RuleTable AttentionRules();
+RuleTable ControlRules();
 RuleTable ElementRules();
+RuleTable RecurrentRules();
 RuleTable WindowRules();
 RuleTable NormalRules();
 RuleTable TensorRules();

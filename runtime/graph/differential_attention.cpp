@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Derivative of attention: of its products and of the Softmax between them, whose result the
-// operator itself gives.
+// Derivative of attention: of its products and of what becomes of the scores between them, which
+// the operator itself gives after each of its steps.
 #include "runtime/graph/differential.h"
-#include "runtime/graph/onnx_proto.h"
 
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
 using Numbers = std::vector<std::int64_t>;
 
 /// After which of its steps the operator gives its scores.
-constexpr std::int64_t kAfterSoftmax = 3;
+enum Stage : std::uint8_t { kProducts, kCapped, kMasked, kShares };
 
 Term Einsum(const Term& a, const Term& b, std::string_view equation) {
   return a.tape->Op("Einsum", {a, b}, {{"equation", std::string(equation)}});
@@ -51,8 +49,6 @@ Term Grouped(const Term& a, const Term& keys) {
                                             tape.Ints({-1}), Part(shape, 2)})});
 }
 
-Term Sum(const Term& a, const Term& b) { return a && b ? a + b : a ? a : b; }
-
 /// Of the gradient of all keys, or values, that of the past and that of the new ones.
 struct Shares {
   Term past, fresh;
@@ -68,17 +64,17 @@ Shares SharesOf(const Term& all, const Term& past) {
 
 /// The operator run again, with what its derivative needs.
 struct Again {
-  explicit Again(const BackStep& s) {
+  Again(const BackStep& s, Stage stage) {
     MadeNode node = s.node;
     node.outputs.assign(4, "y");
-    node.attributes.Set("qk_matmul_output_mode", kAfterSoftmax);
+    node.attributes.Set("qk_matmul_output_mode", std::int64_t{stage});
     const Terms made = s.tape.Copy(std::move(node));
     keys = made[1];
     values = made[2];
-    shares = made[3];
+    scores = made[3];
   }
   Term keys, values;  ///< those of the past too
-  Term shares;        ///< of each value in each answer: [N, heads, length, keys]
+  Term scores;        ///< after that stage: [N, heads, length, keys]
 };
 
 /// The gradient of the scores, from that of the shares that a Softmax makes of them.
@@ -96,36 +92,51 @@ Term ScaleOf(const BackStep& s, const Term& keys) {
   return 1.0 / s.tape.Op("Sqrt", {s.tape.Op("CastLike", {Part(ShapeOf(keys), 3), s.in[0]})});
 }
 
+/// The gradient of what is no score where the mask has it, and counts for nothing.
+Term WhereScored(const BackStep& s, const Term& gradient) {
+  Tape& tape = s.tape;
+  const Term masked = tape.Op("IsInf", {Again(s, kMasked).scores});
+  return tape.Op("Where", {masked, tape.Number(0, gradient), gradient});
+}
+
+/// The derivative of softcap * tanh(x / softcap).
+Term SlopeOfCap(const BackStep& s, double softcap) {
+  const Term part = (1 / softcap) * Again(s, kCapped).scores;
+  return 1.0 - part * part;
+}
+
 Result<Terms> Attention(const BackStep& s) {
-  const auto given = [&](std::size_t i) { return i < s.gradient.size() ? s.gradient[i] : Term{}; };
   const Attributes& attributes = s.node.attributes;
-  if (attributes.Float("softcap", 0) != 0 ||
-      (given(3) && attributes.Int("qk_matmul_output_mode", 0) != kAfterSoftmax)) {
-    return proto::Invalid(
-        "the derivative of Attention is known without `softcap`, and of its scores after Softmax");
-  }
-  const Again again(s);
+  const Again again(s, kShares);
   const Heads heads(s);
-  const Term p = Grouped(again.shares, again.keys);
-  Term of_keys = given(1), of_values = given(2), of_shares = given(3);
-  if (of_shares) of_shares = Grouped(of_shares, again.keys);
+  const auto grouped = [&](const Term& a) { return a ? Grouped(a, again.keys) : Term{}; };
+  const auto given = [&](Stage stage) {
+    return attributes.Int("qk_matmul_output_mode", 0) == stage ? s.Gradient(3) : Term{};
+  };
+  const Term p = grouped(again.scores);
+  Term of_keys = s.Gradient(1), of_values = s.Gradient(2), of_shares = grouped(given(kShares));
   if (s.g()) {
-    const Term g = Grouped(heads.Of(s.g(), true), again.keys);
+    const Term g = grouped(heads.Of(s.g(), true));
     of_shares = Sum(Einsum(g, again.values, "ngrlv,ngsv->ngrls"), of_shares);
     of_values = Sum(Einsum(p, g, "ngrls,ngrlv->ngsv"), of_values);
   }
   Terms gradients(6);
-  if (of_shares) {
-    const Term of_scores = OfScores(p, of_shares);
+  Term of_scores = of_shares ? OfScores(p, of_shares) : Term{};
+  if (given(kMasked)) of_scores = Sum(of_scores, grouped(WhereScored(s, given(kMasked))));
+  if (of_scores && s.Input(3)) {
+    const Term mask = s.tape.Op("CastLike", {ShapedAs(of_scores, again.scores), s.in[3]});
+    gradients[3] = SummedTo(mask, s.in[3]);
+  }
+  of_scores = Sum(of_scores, grouped(given(kCapped)));
+  const auto softcap = static_cast<double>(attributes.Float("softcap", 0));
+  if (of_scores && softcap > 0) of_scores = of_scores * grouped(SlopeOfCap(s, softcap));
+  of_scores = Sum(of_scores, grouped(given(kProducts)));
+  if (of_scores) {
     const Term scaled = of_scores * ScaleOf(s, again.keys);
     const Term q = heads.Of(s.in[0], true);
-    of_keys = Sum(Einsum(scaled, Grouped(q, again.keys), "ngrls,ngrld->ngsd"), of_keys);
+    of_keys = Sum(Einsum(scaled, grouped(q), "ngrls,ngrld->ngsd"), of_keys);
     const Term of_q = Einsum(scaled, again.keys, "ngrls,ngsd->ngrld");
     gradients[0] = heads.Back(ShapedAs(of_q, q), s.in[0]);
-    if (s.Input(3)) {
-      const Term mask = s.tape.Op("CastLike", {ShapedAs(of_scores, again.shares), s.in[3]});
-      gradients[3] = SummedTo(mask, s.in[3]);
-    }
   }
   const Shares k = SharesOf(of_keys, s.Input(4)), v = SharesOf(of_values, s.Input(5));
   if (k.fresh) gradients[1] = heads.Back(k.fresh, s.in[1]);

@@ -8,8 +8,6 @@
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
-
 Term Unary(std::string_view type, const Term& a) { return a.tape->Op(type, {a}); }
 Term Root(const Term& a) { return Unary("Sqrt", a); }
 Term Compare(std::string_view type, const Term& a, double limit) {

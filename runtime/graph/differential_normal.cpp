@@ -6,8 +6,6 @@
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
-
 double Epsilon(const BackStep& s) {
   return static_cast<double>(s.node.attributes.Float("epsilon", 1e-5F));
 }

@@ -10,12 +10,9 @@
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
 using Numbers = std::vector<std::int64_t>;
 
 constexpr std::int64_t kOne = 1;
-
-Term Zeros(const Term& like) { return SpreadTo(like.tape->Number(0, like), like); }
 
 Result<Terms> AsInput(const BackStep& s) { return Terms{ShapedAs(s.g(), s.x())}; }
 Result<Terms> Expand(const BackStep& s) { return Terms{SummedTo(s.g(), s.x())}; }

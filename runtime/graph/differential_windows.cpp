@@ -8,7 +8,6 @@
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
 using Numbers = std::vector<std::int64_t>;
 
 constexpr std::int64_t kOne = 1;

@@ -6,125 +6,22 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
+#include "runtime/graph/dependence.h"
+#include "runtime/graph/fold.h"
 #include "runtime/graph/onnx_proto.h"
 #include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
 namespace {
 
-using Terms = std::vector<Term>;
-
-/// One Gradient node being worked out.
-class Accumulation {
- public:
-  Accumulation(const GraphData& graph, const GradientRequest& request)
-      : graph_(graph), request_(request), tape_(request.prefix) {
-    for (std::size_t i = 0; i < request.variables.size(); ++i) {
-      now_[request.variables[i]] = request.values[i];
-    }
-  }
-
-  Result<std::vector<MadeNode>> Run();
-
- private:
-  const std::string& NameOf(ValueId id) const {
-    return graph_.values[static_cast<std::size_t>(id)].name;
-  }
-  /// The value in the differentiated graph, where the variables may have other values.
-  std::string NameNow(ValueId id) const {
-    const auto known = now_.find(id);
-    return known != now_.end() ? known->second : id == kNoValue ? std::string() : NameOf(id);
-  }
-  Terms TermsOf(const std::vector<ValueId>& ids) {
-    Terms terms;
-    for (const ValueId id : ids) terms.push_back(tape_.Value(NameNow(id)));
-    return terms;
-  }
-  MadeNode NodeNow(const NodeData& node) const;
-
-  void FindSteps();
-  Result<void> RunAgain();
-  Result<void> StepBack(const NodeData& node);
-  void Give();
-
-  const GraphData& graph_;
-  const GradientRequest& request_;
-  Tape tape_;
-  std::vector<const NodeData*> steps_;  ///< those the target depends on, first to last
-  std::set<ValueId> active_;            ///< what depends on a variable
-  std::map<ValueId, std::string> now_;
-  std::map<ValueId, Term> gradients_;
-};
-
-bool IsAny(const std::vector<ValueId>& ids, const std::set<ValueId>& set) {
-  return std::ranges::any_of(ids, [&](ValueId id) { return set.contains(id); });
-}
-
-/// Of the second input of CastLike the type alone counts.
-bool DependsOn(const NodeData& node, const std::set<ValueId>& set) {
-  if (node.type == "CastLike" && node.domain.empty()) return set.contains(node.inputs.front());
-  return IsAny(node.inputs, set) || IsAny(node.captures, set);
-}
-
-void Accumulation::FindSteps() {
-  const std::set<ValueId> variables(request_.variables.begin(), request_.variables.end());
-  std::set<ValueId> needed;
-  if (!variables.contains(request_.target)) needed.insert(request_.target);
-  for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
-    if (!IsAny(node->outputs, needed)) continue;
-    steps_.push_back(&*node);
-    for (const auto* used : {&node->inputs, &node->captures}) {
-      for (const ValueId id : *used) {
-        if (id != kNoValue && !variables.contains(id)) needed.insert(id);
-      }
-    }
-  }
-  std::ranges::reverse(steps_);
-  const auto activate = [&](ValueId id) {
-    if (id != kNoValue && !request_.discrete.contains(id)) active_.insert(id);
-  };
-  for (const ValueId id : variables) activate(id);
-  std::erase_if(steps_, [&](const NodeData* node) {
-    if (!DependsOn(*node, active_)) return true;
-    for (const ValueId id : node->outputs) activate(id);
-    return false;
-  });
-}
-
-MadeNode Accumulation::NodeNow(const NodeData& node) const {
-  MadeNode made{
-      .type = node.type, .domain = node.domain, .opset = node.opset, .attributes = node.attributes};
-  for (const ValueId id : node.inputs) made.inputs.push_back(NameNow(id));
-  for (const ValueId id : node.outputs) made.outputs.push_back(NameNow(id));
-  return made;
-}
-
-Result<void> Accumulation::RunAgain() {
-  std::set<ValueId> changed;
-  for (const ValueId id : request_.variables) {
-    if (now_.at(id) != NameOf(id)) changed.insert(id);
-  }
-  for (const NodeData* node : steps_) {
-    if (IsAny(node->captures, changed)) {
-      return proto::Invalid(fmt::format(
-          "node {}: a graph inside it cannot be run again with other values", NodeText(*node)));
-    }
-    if (!IsAny(node->inputs, changed)) continue;
-    const Terms outputs = tape_.Copy(NodeNow(*node));
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (!outputs[i]) continue;
-      now_[node->outputs[i]] = outputs[i].name;
-      changed.insert(node->outputs[i]);
-    }
-  }
-  return {};
-}
-
 const RuleTable& Rules() {
   static const RuleTable rules = [] {
     RuleTable all = ElementRules();
     all.merge(AttentionRules());
+    all.merge(ControlRules());
+    all.merge(RecurrentRules());
     all.merge(WindowRules());
     all.merge(NormalRules());
     all.merge(TensorRules());
@@ -133,88 +30,230 @@ const RuleTable& Rules() {
   return rules;
 }
 
-Result<void> Accumulation::StepBack(const NodeData& node) {
-  const MadeNode made = NodeNow(node);
-  BackStep step{
-      .tape = tape_, .node = made, .in = TermsOf(node.inputs), .out = TermsOf(node.outputs)};
-  bool has_any = false;
-  for (const ValueId id : node.outputs) {
-    const auto known = gradients_.find(id);
-    step.gradient.push_back(known == gradients_.end() ? Term{} : known->second);
-    has_any |= known != gradients_.end();
-  }
-  if (!has_any) return {};
+/// Whether the rule knows what to do with gradients of further outputs alone.
+bool IsOfAnyOutput(const MadeNode& node) {
+  static const std::set<std::string_view> types = {
+      "Attention", "Fold", "GRU",  "If",    "LSTM",
+      "Loop",      "RNN",  "Scan", "Split", "SoftmaxCrossEntropyLoss"};
+  return types.contains(node.type);
+}
+
+Result<Rule> RuleFor(const MadeNode& node) {
   const bool may_have = node.domain.empty() || node.domain == kPrivateDomain;
   const auto rule = may_have ? Rules().find(node.type) : Rules().end();
   const bool is_old = node.attributes.Int("broadcast", 0) != 0;
-  if (rule == Rules().end() || is_old) {
-    return Error{.code = Code::kUnimplemented,
-                 .message = fmt::format("the derivative of {}.{} (opset {}), node '{}', is not "
-                                        "known, and a Gradient node asks for it",
-                                        DomainText(node.domain), node.type, node.opset, node.name),
-                 .id = "Model.UnsupportedOperator"};
-  }
-  static constexpr std::string_view kOfAny[] = {"Attention", "Split", "SoftmaxCrossEntropyLoss"};
-  if (!step.gradient.front() && std::ranges::find(kOfAny, node.type) == std::end(kOfAny)) {
-    return proto::Invalid(
-        fmt::format("node {}: its further outputs have no derivative", NodeText(node)));
-  }
-  const Terms gradients = TRY(rule->second(step));
-  for (std::size_t i = 0; i < gradients.size() && i < node.inputs.size(); ++i) {
-    if (!gradients[i] || !active_.contains(node.inputs[i])) continue;
-    Term& sum = gradients_[node.inputs[i]];
-    sum = sum ? sum + gradients[i] : gradients[i];
-  }
-  return {};
+  if (rule != Rules().end() && !is_old) return rule->second;
+  return Error{.code = Code::kUnimplemented,
+               .message = fmt::format("the derivative of {}.{} (opset {}), node '{}', is not "
+                                      "known, and a Gradient node asks for it",
+                                      DomainText(node.domain), node.type, node.opset, node.name),
+               .id = "Model.UnsupportedOperator"};
 }
 
-void Accumulation::Give() {
+/// Whether what a node takes there is a sequence, as far as derivatives go through sequences.
+bool IsSequence(const MadeNode& node, std::size_t input) {
+  if (node.domain != kPrivateDomain) return false;
+  if (node.type == "StackOf") return input == 0;
+  const auto first = 2 + static_cast<std::size_t>(node.attributes.Int("states", 0));
+  return node.type == "Fold" && input >= first && input < node.inputs.size();
+}
+
+/// A node's inputs, and after them what graphs inside it capture.
+std::vector<std::string> TakenBy(const MadeNode& node) {
+  std::vector<std::string> names = node.inputs;
+  for (std::string& name : CapturesOf(node)) names.push_back(std::move(name));
+  return names;
+}
+
+/// Gradients on their way back to variables.
+class Backward {
+ public:
+  Backward(Tape& tape, const std::set<std::string>& variables, const std::set<std::string>& active,
+           Gradients& gradients)
+      : tape_(tape), variables_(variables), active_(active), gradients_(gradients) {}
+
+  Result<void> Through(const MadeNode& node) {
+    BackStep step{.tape = tape_,
+                  .node = node,
+                  .active = active_,
+                  .in = Values(node.inputs),
+                  .out = Values(node.outputs)};
+    bool has_any = false;
+    for (const std::string& name : node.outputs) {
+      const auto known = variables_.contains(name) ? gradients_.end() : gradients_.find(name);
+      step.gradient.push_back(known == gradients_.end() ? Term{} : known->second);
+      has_any |= known != gradients_.end();
+    }
+    if (!has_any) return {};
+    const Rule rule = TRY(RuleFor(node));
+    if (!step.gradient.front() && !IsOfAnyOutput(node)) {
+      return proto::Invalid(
+          fmt::format("node {}: its further outputs have no derivative", node.Text()));
+    }
+    Give(node, TRY(rule(step)));
+    return tape_.effort().Check();
+  }
+
+ private:
+  Terms Values(const std::vector<std::string>& names) {
+    Terms terms;
+    for (const std::string& name : names) terms.push_back(tape_.Value(name));
+    return terms;
+  }
+
+  void Give(const MadeNode& node, const Terms& gradients) {
+    const std::vector<std::string> names = TakenBy(node);
+    for (std::size_t i = 0; i < gradients.size() && i < names.size(); ++i) {
+      if (!gradients[i] || !active_.contains(names[i])) continue;
+      Term& sum = gradients_[names[i]];
+      sum = sum && IsSequence(node, i) ? SumOfItems(sum, gradients[i]) : Sum(sum, gradients[i]);
+    }
+  }
+
+  Tape& tape_;
+  const std::set<std::string>& variables_;
+  const std::set<std::string>& active_;
+  Gradients& gradients_;
+};
+
+/// One Gradient node being worked out.
+class Differentiation {
+ public:
+  Differentiation(const GraphData& graph, const GradientRequest& request)
+      : graph_(graph),
+        request_(request),
+        effort_{.prefix = request.prefix, .most_nodes = request.most_nodes},
+        tape_(effort_) {}
+
+  Result<std::vector<MadeNode>> Run();
+
+ private:
+  const std::string& NameOf(ValueId id) const {
+    return graph_.values[static_cast<std::size_t>(id)].name;
+  }
+  const std::string& NameNow(ValueId id) const {
+    const auto known = now_.find(NameOf(id));
+    return known != now_.end() ? known->second : NameOf(id);
+  }
+  void FindSteps();
+  void RunAgain();
+  void Give(const Gradients& gradients);
+
+  const GraphData& graph_;
+  const GradientRequest& request_;
+  Effort effort_;
+  Tape tape_;
+  std::vector<MadeNode> steps_;  ///< those the target depends on, first to last
+  NewNames now_;                 ///< of values that are others than the graph's
+};
+
+void Differentiation::FindSteps() {
+  const std::set<ValueId> variables(request_.variables.begin(), request_.variables.end());
+  std::set<ValueId> needed;
+  if (!variables.contains(request_.target)) needed.insert(request_.target);
+  for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
+    if (std::ranges::none_of(node->outputs, [&](ValueId id) { return needed.contains(id); })) {
+      continue;
+    }
+    steps_.push_back(ByNames(graph_, *node));
+    for (const auto* used : {&node->inputs, &node->captures}) {
+      for (const ValueId id : *used) {
+        if (id != kNoValue && !variables.contains(id)) needed.insert(id);
+      }
+    }
+  }
+  std::ranges::reverse(steps_);
+}
+
+/// Steps that have other values here than in the graph run once more, with these.
+void Differentiation::RunAgain() {
+  for (std::size_t i = 0; i < request_.variables.size(); ++i) {
+    const std::string& name = NameOf(request_.variables[i]);
+    if (request_.values[i] == name) continue;
+    now_[name] = tape_.Op("Identity", {tape_.Value(request_.values[i])}).name;
+  }
+  for (MadeNode& step : steps_) {
+    const auto is_new = [&](const std::string& name) { return now_.contains(name); };
+    if (std::ranges::none_of(step.inputs, is_new) &&
+        std::ranges::none_of(CapturesOf(step), is_new)) {
+      continue;
+    }
+    const Terms outputs = tape_.Copy(Renamed(step, now_));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i]) now_[step.outputs[i]] = outputs[i].name;
+    }
+    step = Renamed(std::move(step), now_);
+  }
+}
+
+void Differentiation::Give(const Gradients& gradients) {
   for (std::size_t i = 0; i < request_.outputs.size(); ++i) {
     if (request_.outputs[i].empty()) continue;
-    const auto known = gradients_.find(request_.variables[i]);
-    const Term x = tape_.Value(request_.values[i]);
+    const auto known = gradients.find(NameNow(request_.variables[i]));
     const Term gradient =
-        known != gradients_.end() ? known->second : SpreadTo(tape_.Number(0, x), x);
+        known != gradients.end() ? known->second : Zeros(tape_.Value(request_.values[i]));
     tape_.Name(gradient, request_.outputs[i]);
   }
 }
 
-/// Without the nodes that nothing uses.
-std::vector<MadeNode> Used(std::vector<MadeNode> nodes, const std::vector<std::string>& outputs) {
-  std::set<std::string> used(outputs.begin(), outputs.end());
-  used.erase("");
-  std::vector<MadeNode> kept;
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    const auto is_used = [&](const std::string& name) { return used.contains(name); };
-    if (std::ranges::none_of(node->outputs, is_used)) continue;
-    used.insert(node->inputs.begin(), node->inputs.end());
-    kept.push_back(std::move(*node));
-  }
-  std::ranges::reverse(kept);
-  return kept;
-}
-
-Result<std::vector<MadeNode>> Accumulation::Run() {
+Result<std::vector<MadeNode>> Differentiation::Run() {
   FindSteps();
-  TRY(RunAgain());
-  const Term y = tape_.Value(NameNow(request_.target));
-  gradients_[request_.target] = SpreadTo(tape_.Number(1, y), y);
-  for (auto node = steps_.rbegin(); node != steps_.rend(); ++node) {
-    TRY(StepBack(**node));
-    if (tape_.size() > request_.most_nodes) {
-      return proto::Invalid(fmt::format("derivatives of {} nodes take more than {}", steps_.size(),
-                                        request_.most_nodes));
-    }
+  RunAgain();
+  std::set<std::string> variables, discrete;
+  for (const ValueId id : request_.variables) {
+    if (!request_.discrete.contains(id)) variables.insert(NameNow(id));
   }
-  Give();
+  for (const ValueId id : request_.discrete) discrete.insert(NameNow(id));
+  const Term y = tape_.Value(NameNow(request_.target));
+  const Term ones = SpreadTo(tape_.Number(1, y), y);
+  Give(TRY(Accumulate(tape_, steps_, {{y.name, ones}}, variables, discrete)));
   return Used(std::move(tape_).Take(), request_.outputs);
 }
 
 }  // namespace
 
+Result<Gradients> Accumulate(Tape& tape, const std::vector<MadeNode>& nodes, Gradients gradients,
+                             const std::set<std::string>& variables,
+                             const std::set<std::string>& discrete) {
+  std::set<std::string> active = variables;
+  TRY(Follow(tape.effort(), nodes, discrete, active));
+  std::erase_if(gradients, [&](const auto& known) { return !active.contains(known.first); });
+  Backward backward(tape, variables, active, gradients);
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    TRY(backward.Through(*node));
+  }
+  return gradients;
+}
+
+std::set<std::string> VariablesOf(const BackStep& step) {
+  const std::vector<std::string> names = TakenBy(step.node);
+  std::set<std::string> variables(names.begin(), names.end());
+  std::erase_if(variables, [&](const std::string& name) { return !step.active.contains(name); });
+  return variables;
+}
+
+Gradients GivenTo(const BackStep& step, const Terms& outputs) {
+  Gradients gradients;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!step.Gradient(i) || !outputs[i]) continue;
+    Term& sum = gradients[outputs[i].name];
+    sum = Sum(sum, outputs[i].tape->Value(step.gradient[i].name));
+  }
+  return gradients;
+}
+
+Result<Terms> BackThrough(const BackStep& step, std::size_t begin, const Terms& outputs) {
+  Gradients found =
+      TRY(Accumulate(step.tape, step.tape.Since(begin), GivenTo(step, outputs), VariablesOf(step)));
+  Terms gradients;
+  for (const std::string& name : TakenBy(step.node))
+    gradients.push_back(std::exchange(found[name], Term{}));
+  return gradients;
+}
+
 Result<std::vector<MadeNode>> Differentiate(const GraphData& graph,
                                             const GradientRequest& request) {
-  return Accumulation(graph, request).Run();
+  return Differentiation(graph, request).Run();
 }
 
 std::vector<std::string> DifferentiableOperators() {

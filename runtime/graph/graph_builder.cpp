@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "runtime/graph/gradient.h"
 #include "runtime/graph/op_index.h"
 
 namespace slipway::runtime {
@@ -15,12 +14,20 @@ using proto::Invalid;
 
 constexpr std::int64_t kMaxInlinedNodes = 250'000;
 constexpr std::size_t kMaxPrefixChars = 200;
-constexpr std::int64_t kMaxGradientSteps = 20'000'000;
 
 std::string NodeName(const proto::Node& node, const FunctionCall* call, std::int64_t index) {
   const std::string own =
       node.name.empty() ? fmt::format("{}_{}", node.type, index) : std::string(node.name);
   return call == nullptr ? own : call->prefix + own;
+}
+
+/// Of a graph and the graphs inside it.
+std::int64_t CountNodes(const GraphData& graph) {
+  auto count = static_cast<std::int64_t>(graph.nodes.size());
+  for (const NodeData& node : graph.nodes) {
+    for (const auto& inner : SubgraphsOf(node)) count += CountNodes(*inner);
+  }
+  return count;
 }
 
 }  // namespace
@@ -73,25 +80,26 @@ Error GraphBuilder::Undefined(const Scope& scope, const NodeData& data, const st
 }
 
 Result<std::shared_ptr<GraphData>> GraphBuilder::BuildGraph(const proto::Graph& source,
-                                                            Scope* parent,
-                                                            const FunctionCall* call) {
+                                                            Scope* parent, const FunctionCall* call,
+                                                            const MadeNodes* made) {
   auto graph = std::make_shared<GraphData>();
   graph->name = source.name;
   Scope scope{.graph = graph.get(), .parent = parent, .source = &source};
   ++depth_;
-  auto filled = Fill(source, scope, call);
+  auto filled = Fill(source, scope, call, made);
   --depth_;
   if (!filled) return std::move(filled).error();
   return graph;
 }
 
-Result<void> GraphBuilder::Fill(const proto::Graph& source, Scope& scope,
-                                const FunctionCall* call) {
+Result<void> GraphBuilder::Fill(const proto::Graph& source, Scope& scope, const FunctionCall* call,
+                                const MadeNodes* made) {
   if (depth_ > limits_.depth) {
     return Invalid(fmt::format("graphs and functions nested deeper than {}", limits_.depth));
   }
   TRY(AddDeclared(source, scope, call));
   for (const proto::Node& node : source.nodes) TRY(AddNode(node, scope, call));
+  if (made != nullptr) TRY(PlaceMade(scope, *made));
   return AddOutputs(source, scope, call);
 }
 
@@ -181,8 +189,12 @@ Result<void> GraphBuilder::AddNode(const proto::Node& node, Scope& scope,
   return Place(scope, std::move(data), outputs);
 }
 
+std::int64_t GraphBuilder::MostMadeNodes() const {
+  return std::min(limits_.nodes, kMaxInlinedNodes);
+}
+
 Result<void> GraphBuilder::CountNode(bool made) {
-  if (++nodes_ <= (made ? std::min(limits_.nodes, kMaxInlinedNodes) : limits_.nodes)) return {};
+  if (++nodes_ <= (made ? MostMadeNodes() : limits_.nodes)) return {};
   return Invalid(fmt::format("more than {} nodes", nodes_ - 1));
 }
 
@@ -209,70 +221,8 @@ Result<void> GraphBuilder::Place(Scope& scope, NodeData data,
     data.outputs.push_back(*id);
   }
   TRY(CheckNode(scope, data));
+  for (const auto& inner : SubgraphsOf(data)) scope.inner_nodes += CountNodes(*inner);
   scope.graph->nodes.push_back(std::move(data));
-  return {};
-}
-
-std::set<ValueId> GraphBuilder::DiscreteValues(const Scope& scope) {
-  std::set<ValueId> discrete;
-  for (const auto& [id, facts] : scope.types) {
-    if (!kFloatTypesB.Has(facts.dtype)) discrete.insert(id);
-  }
-  for (const NodeData& node : scope.graph->nodes) {
-    if (node.schema == nullptr) continue;
-    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      const Formal* formal = Schema::At(node.schema->outputs, i);
-      const bool real = formal != nullptr && formal->type.kind != FormalType::Kind::kMap &&
-                        (formal->type.dtypes.bits & kFloatTypesB.bits) != 0;
-      if (!real) discrete.insert(node.outputs[i]);
-    }
-  }
-  return discrete;
-}
-
-Result<void> GraphBuilder::AddGradient(NodeData data, Scope& scope, const FunctionCall* call,
-                                       const std::vector<std::string>& inputs,
-                                       const std::vector<std::string>& outputs) {
-  data.outputs.assign(outputs.size(), kNoValue);
-  TRY(CheckNode(scope, data));
-  gradient_steps_ += static_cast<std::int64_t>(scope.graph->nodes.size());
-  if (gradient_steps_ > kMaxGradientSteps) {
-    return Invalid(fmt::format("node {}: too many nodes of its kind for a graph of {} nodes",
-                               NodeText(data), scope.graph->nodes.size()));
-  }
-  GradientRequest request{.values = inputs,
-                          .outputs = outputs,
-                          .prefix = fmt::format("{}/gradient#{}/", data.name, nodes_)};
-  request.most_nodes = std::min(limits_.nodes, kMaxInlinedNodes) - nodes_;
-  const auto find = [&](std::string_view name) -> Result<ValueId> {
-    const ValueId id = Lookup(scope, NameIn(call, name));
-    if (id != kNoValue) return id;
-    return Invalid(fmt::format("node {}: no value '{}' comes before it", NodeText(data), name));
-  };
-  for (const std::string_view list : {"xs", "zs"}) {
-    for (const std::string& name : data.attributes.Strings(list)) {
-      request.variables.push_back(TRY(find(name)));
-    }
-  }
-  request.target = TRY(find(data.attributes.String("y", "")));
-  if (request.variables.size() != inputs.size() ||
-      outputs.size() > data.attributes.Strings("xs").size()) {
-    return Invalid(fmt::format("node {} has {} inputs and {} outputs for {} and {} variables",
-                               NodeText(data), inputs.size(), outputs.size(),
-                               request.variables.size(), data.attributes.Strings("xs").size()));
-  }
-  request.discrete = DiscreteValues(scope);
-  for (MadeNode& made : TRY(Differentiate(*scope.graph, request))) {
-    TRY(CountNode(true));
-    NodeData step{.name = fmt::format("{}/{}_{}", data.name, made.type, nodes_ - 1),
-                  .domain = std::move(made.domain),
-                  .type = std::move(made.type),
-                  .opset = made.opset,
-                  .attributes = std::move(made.attributes)};
-    if (step.domain == kPrivateDomain) step.op = FindOp(step.domain, step.type, step.opset);
-    TRY(Connect(scope, step, made.inputs));
-    TRY(Place(scope, std::move(step), made.outputs));
-  }
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "runtime/graph/function_scope.h"
 #include "runtime/graph/graph.h"
+#include "runtime/graph/made_graph.h"
 #include "runtime/graph/onnx_proto.h"
 #include "runtime/graph/signature.h"
 
@@ -33,14 +34,24 @@ class GraphBuilder {
     const proto::Graph* source = nullptr;
     /// What is known of values' types without shapes; nothing where that is open.
     std::map<ValueId, ValueFacts> types = {};
+    std::int64_t inner_nodes = 0;  ///< in graphs inside its nodes
+  };
+  /// Nodes that Gradient nodes ask for.
+  struct MadeNodes {
+    std::string prefix;  ///< of their names
+    const std::vector<MadeNode>& nodes;
   };
 
+  /// `made`: nodes that it has besides those of `source`.
   Result<std::shared_ptr<GraphData>> BuildGraph(const proto::Graph& source, Scope* parent,
-                                                const FunctionCall* call);
-  Result<void> Fill(const proto::Graph& source, Scope& scope, const FunctionCall* call);
+                                                const FunctionCall* call,
+                                                const MadeNodes* made = nullptr);
+  Result<void> Fill(const proto::Graph& source, Scope& scope, const FunctionCall* call,
+                    const MadeNodes* made);
   Result<void> AddDeclared(const proto::Graph& source, Scope& scope, const FunctionCall* call);
   Result<void> AddOutputs(const proto::Graph& source, Scope& scope, const FunctionCall* call);
   Result<void> AddNode(const proto::Node& node, Scope& scope, const FunctionCall* call);
+  std::int64_t MostMadeNodes() const;  ///< by functions and Gradient nodes
   Result<void> CountNode(bool made);
   Result<void> Connect(Scope& scope, NodeData& data, const std::vector<std::string>& inputs);
   Result<void> Place(Scope& scope, NodeData data, const std::vector<std::string>& outputs);
@@ -49,6 +60,7 @@ class GraphBuilder {
   Result<void> AddGradient(NodeData data, Scope& scope, const FunctionCall* call,
                            const std::vector<std::string>& inputs,
                            const std::vector<std::string>& outputs);
+  Result<void> PlaceMade(Scope& scope, const MadeNodes& made);
   Result<void> Inline(const proto::Function& function, const proto::Node& node, Scope& scope,
                       const FunctionCall* call);
   Result<void> AddBody(const proto::Function& function, Scope& scope, const FunctionCall& call);

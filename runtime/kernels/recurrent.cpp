@@ -49,8 +49,8 @@ std::vector<std::string> DefaultNames(const Recurrence& r) {
   return names;
 }
 
-Result<void> ReadActivations(const NodeFacts& node, Recurrence& r) {
-  const auto given = node.attributes.Strings("activations");
+Result<void> ReadActivations(const Attributes& attributes, Recurrence& r) {
+  const auto given = attributes.Strings("activations");
   std::vector<std::string> names(given.begin(), given.end());
   const auto wanted = At(r.functions * r.directions);
   if (r.functions == 1 && names.size() > wanted) names.resize(wanted);
@@ -58,8 +58,8 @@ Result<void> ReadActivations(const NodeFacts& node, Recurrence& r) {
   if (names.size() != wanted) {
     return Invalid("attribute `activations` has ", names.size(), " names, not ", wanted);
   }
-  const auto alphas = node.attributes.Floats("activation_alpha");
-  const auto betas = node.attributes.Floats("activation_beta");
+  const auto alphas = attributes.Floats("activation_alpha");
+  const auto betas = attributes.Floats("activation_beta");
   std::size_t alpha = 0;
   std::size_t beta = 0;
   for (const std::string& name : names) {
@@ -132,17 +132,26 @@ Shape Recurrence::state_shape() const {
   return {directions, batch, hidden};
 }
 
-Result<Recurrence> RecurrenceOf(const NodeFacts& node) {
+Result<Recurrence> RecurrenceOf(std::string_view type, const Attributes& attributes) {
   Recurrence r;
-  SetType(node.op->type, r);
-  const std::string_view direction = node.attributes.String("direction", "forward");
+  SetType(type, r);
+  const std::string_view direction = attributes.String("direction", "forward");
   if (direction != "forward" && direction != "reverse" && direction != "bidirectional" &&
       direction != "foward") {
     return Invalid("attribute `direction` is `", direction, "`");
   }
   r.directions = direction == "bidirectional" ? 2 : 1;
   r.first_reversed = direction == "reverse";
-  r.batch_first = node.attributes.Int("layout", 0) != 0;
+  r.batch_first = attributes.Int("layout", 0) != 0;
+  r.input_forget = attributes.Int("input_forget", 0) != 0;
+  r.linear_before_reset = attributes.Int("linear_before_reset", 0) != 0;
+  if (attributes.Has("clip")) r.clip = attributes.Float("clip", 0);
+  TRY(ReadActivations(attributes, r));
+  return r;
+}
+
+Result<Recurrence> RecurrenceOf(const NodeFacts& node) {
+  Recurrence r = TRY(RecurrenceOf(node.op->type, node.attributes));
   const Shape& x = node.shape(0);
   const Shape& recurrent = node.shape(2);
   if (x.size() != 3) return Invalid("input `X` of ", x, " has not three dimensions");
@@ -155,11 +164,7 @@ Result<Recurrence> RecurrenceOf(const NodeFacts& node) {
   if (r.hidden != recurrent[2]) {
     return Invalid("attribute `hidden_size` is ", r.hidden, ", input `R` has ", recurrent[2]);
   }
-  r.input_forget = node.attributes.Int("input_forget", 0) != 0;
-  r.linear_before_reset = node.attributes.Int("linear_before_reset", 0) != 0;
-  if (node.attributes.Has("clip")) r.clip = node.attributes.Float("clip", 0);
   TRY(CheckInputs(node, r));
-  TRY(ReadActivations(node, r));
   return r;
 }
 

@@ -44,6 +44,10 @@ struct Recurrence {
   Shape state_shape() const;
 };
 
+/// What the operator's type and its attributes say: no dimensions. kInvalidArgument naming the
+/// attribute that does not fit.
+Result<Recurrence> RecurrenceOf(std::string_view type, const Attributes& attributes);
+
 /// kInvalidArgument naming the input or attribute that does not fit.
 Result<Recurrence> RecurrenceOf(const NodeFacts& node);
 

@@ -32,6 +32,15 @@ Result<Tensor> SliceAt(KernelContext& context, const Tensor& tensor, std::int64_
   return piece;
 }
 
+Result<Tensor> StepOf(KernelContext& context, const Tensor& tensor, std::int64_t axis,
+                      std::int64_t index) {
+  if (axis != 0 || IsPacked(tensor.dtype())) return SliceAt(context, tensor, axis, index);
+  const std::int64_t bytes = tensor.bytes() / tensor.dim(0);
+  return Tensor::Wrap(tensor.dtype(), Shape(tensor.shape().begin() + 1, tensor.shape().end()),
+                      tensor.owner(),
+                      const_cast<std::byte*>(tensor.raw_bytes().data()) + index * bytes);
+}
+
 Result<Tensor> StackTensors(KernelContext& context, const std::vector<Value>& items,
                             std::int64_t axis, bool reversed) {
   const Tensor* first = items.front().tensor();

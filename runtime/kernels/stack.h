@@ -12,6 +12,11 @@ namespace slipway::runtime {
 Result<Tensor> SliceAt(KernelContext& context, const Tensor& tensor, std::int64_t axis,
                        std::int64_t index);
 
+/// The same, along the first axis, which is how most are gone through, without a copy: a view that
+/// keeps `tensor`.
+Result<Tensor> StepOf(KernelContext& context, const Tensor& tensor, std::int64_t axis,
+                      std::int64_t index);
+
 /// Tensors of one shape and type, one behind another along a new `axis`; last first if
 /// `reversed`. kInvalidArgument naming the first that differs.
 Result<Tensor> StackTensors(KernelContext& context, const std::vector<Value>& items,

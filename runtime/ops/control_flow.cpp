@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // If (opsets 1, 11, 13, 16, 19, 21, 23, 24, 25), Loop (the same).
 // Spec: https://onnx.ai/onnx/operators/onnx__If.html, onnx__Loop.html
+// Fold: a Loop that also takes sequences, an item a trip, and gives sequences; only derivatives put
+// it into graphs (graph/gradient).
 // The shape of a Loop's scan output after no iteration is its declared one, 0 where it is open.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "runtime/graph/op_index.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/stack.h"
 #include "runtime/kernels/types.h"
@@ -57,20 +61,24 @@ Result<Value> CountValue(std::int64_t count, Shape shape) {
   return Value(std::move(tensor));
 }
 
-/// A Loop that runs: values carried from trip to trip, and what the trips gave to be stacked.
+/// A Loop that runs: values carried from trip to trip, and what the trips gave to be stacked; of a
+/// Fold what it goes through.
 struct LoopState {
   std::vector<Value> carried;
+  std::vector<const Sequence*> items;
   std::vector<std::vector<Value>> scans;
   bool condition = true;
 };
 
+/// Trip number `trip`, with item `at` of each sequence.
 Result<void> RunTrip(const GraphData& body, KernelContext& context, std::int64_t trip,
-                     LoopState& state) {
+                     std::int64_t at, LoopState& state) {
   std::vector<Value> inputs;
-  inputs.reserve(2 + state.carried.size());
+  inputs.reserve(body.inputs.size());
   inputs.push_back(TRY(CountValue(trip, SingleOf(body.input_infos[0]))));
   inputs.push_back(TRY(BoolValue(state.condition, SingleOf(body.input_infos[1]))));
   for (Value& value : state.carried) inputs.push_back(std::move(value));
+  for (const Sequence* sequence : state.items) inputs.push_back(sequence->items[At(at)]);
   auto outputs = TRY(context.RunGraph(body, std::move(inputs)));
   state.condition = TRY(Truth(outputs[0], "the body's condition"));
   for (std::size_t i = 0; i < state.carried.size(); ++i) {
@@ -82,13 +90,25 @@ Result<void> RunTrip(const GraphData& body, KernelContext& context, std::int64_t
   return {};
 }
 
-Result<LoopState> StartLoop(const NodeFacts& node, KernelContext& context, const GraphData& body) {
+/// `carried`: how many of the inputs go from trip to trip; the others are sequences.
+Result<LoopState> StartLoop(const NodeFacts& node, KernelContext& context, const GraphData& body,
+                            std::size_t carried) {
   LoopState state;
   for (std::size_t i = 2; i < context.inputs(); ++i) {
-    state.carried.push_back(context.input_value(i));
+    const Value& value = context.input_value(i);
+    if (i < 2 + carried) {
+      state.carried.push_back(value);
+      continue;
+    }
+    state.items.push_back(value.sequence());
+    if (state.items.back() == nullptr) return Invalid("input ", i, " is no sequence");
+    if (state.items.back()->items.size() != state.items.front()->items.size()) {
+      return Invalid("input ", i, " has ", state.items.back()->items.size(), " items, the first ",
+                     state.items.front()->items.size());
+    }
   }
   const std::size_t least = 1 + state.carried.size();
-  if (body.inputs.size() != 2 + state.carried.size() || body.outputs.size() < least) {
+  if (body.inputs.size() != 1 + least + state.items.size() || body.outputs.size() < least) {
     return Invalid("the body has ", body.inputs.size(), " inputs and ", body.outputs.size(),
                    " outputs, and ", state.carried.size(), " values are carried");
   }
@@ -111,9 +131,9 @@ Result<std::int64_t> TripsOf(const NodeFacts& node, KernelContext& context) {
 Result<void> RunLoop(const NodeFacts& node, KernelContext& context) {
   const GraphData& body = *node.attributes.GraphOrNull("body");
   const std::int64_t trips = TRY(TripsOf(node, context));
-  LoopState state = TRY(StartLoop(node, context, body));
+  LoopState state = TRY(StartLoop(node, context, body, context.inputs()));
   for (std::int64_t trip = 0; (trips < 0 || trip < trips) && state.condition; ++trip) {
-    TRY(RunTrip(body, context, trip, state));
+    TRY(RunTrip(body, context, trip, trip, state));
   }
   const std::size_t carried = state.carried.size();
   for (std::size_t i = 0; i < node.outputs_wanted.size(); ++i) {
@@ -129,6 +149,32 @@ Result<void> RunLoop(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
+/// As many trips as items, where it takes any.
+Result<void> RunFold(const NodeFacts& node, KernelContext& context) {
+  const GraphData& body = *node.attributes.GraphOrNull("body");
+  const std::int64_t carried = node.attributes.Int("states", 0);
+  LoopState state = TRY(StartLoop(node, context, body, At(carried)));
+  const std::int64_t trips = state.items.empty()
+                                 ? TRY(TripsOf(node, context))
+                                 : static_cast<std::int64_t>(state.items.front()->items.size());
+  const bool reverse = node.attributes.Int("reverse", 0) != 0;
+  for (std::int64_t trip = 0; (trips < 0 || trip < trips) && state.condition; ++trip) {
+    TRY(RunTrip(body, context, trip, reverse ? trips - 1 - trip : trip, state));
+  }
+  for (std::size_t i = 0; i < node.outputs_wanted.size(); ++i) {
+    if (!node.outputs_wanted[i]) continue;
+    if (i < state.carried.size()) {
+      context.Set(i, std::move(state.carried[i]));
+      continue;
+    }
+    Sequence made{std::move(state.scans[i - state.carried.size()])};
+    if (reverse) std::ranges::reverse(made.items);
+    context.Set(i, std::make_shared<const Sequence>(std::move(made)));
+  }
+  return {};
+}
+
+constexpr Kernel kFold[] = {{.name = "fold", .run = RunFold}};
 constexpr Kernel kIf[] = {{.name = "if", .run = RunIf}};
 constexpr Kernel kLoop[] = {{.name = "loop", .run = RunLoop}};
 
@@ -172,6 +218,13 @@ OpList ops_control_flow() {
       Loop(23),
       Loop(24),
       Loop(25),
+      OpDef{.type = "Fold",
+            .domain = kPrivateDomain,
+            .signature = "M?:int64, cond?:bool, v_initial_and_items**?:any -> "
+                         "v_final_and_sequences**?:any",
+            .attributes = "body!:graph, states!:int, reverse:int=0",
+            .infer = Infer,
+            .kernels = kFold},
   });
   return kOps;
 }

@@ -38,19 +38,6 @@ struct Scan {
   Result<void> Run();
 };
 
-/// What one step sees of the tensor: along its first axis, which is how most are gone through, the
-/// elements where they are.
-Result<Tensor> StepOf(KernelContext& context, const Track& track, std::int64_t at) {
-  Tensor whole = track.tensor;
-  if (track.axis != 0 || IsPacked(whole.dtype())) {
-    return SliceAt(context, whole, track.axis, at);
-  }
-  const std::int64_t bytes = whole.bytes() / whole.dim(0);
-  Shape shape(whole.shape().begin() + 1, whole.shape().end());
-  return Tensor::Wrap(whole.dtype(), std::move(shape), whole.owner(),
-                      static_cast<std::byte*>(whole.raw()) + at * bytes);
-}
-
 Result<void> Scan::Run() {
   if (body.inputs.size() != states.size() + inputs.size() || body.outputs.size() < states.size()) {
     return Invalid("the body has ", body.inputs.size(), " inputs and ", body.outputs.size(),
@@ -62,7 +49,7 @@ Result<void> Scan::Run() {
     std::vector<Value> values = std::move(states);
     for (const Track& track : inputs) {
       const std::int64_t at = track.backward ? length - 1 - step : step;
-      values.push_back(Value(TRY(StepOf(context, track, at))));
+      values.push_back(Value(TRY(StepOf(context, track.tensor, track.axis, at))));
     }
     const std::size_t carried = values.size() - inputs.size();
     auto made = TRY(context.RunGraph(body, std::move(values)));

@@ -8,9 +8,9 @@
 #include <cmath>
 #include <set>
 
-#include "tests/runtime/tiny_model.h"
+#include "tests/runtime/graph/gradient_case.h"
 
-namespace slipway::runtime {
+namespace slipway::runtime::gradient {
 namespace {
 
 using ::testing::ElementsAre;
@@ -18,52 +18,11 @@ using ::testing::HasSubstr;
 using tiny::Ints;
 using tiny::Texts;
 
-/// A function y of inputs x0, x1, ...
-struct Case {
-  std::string name;
-  std::vector<tiny::Node> nodes;
-  std::vector<Shape> shapes;
-  double from = -1.3, to = 1.7;  ///< the inputs' elements
-  std::int64_t opset = 20;
-};
-
-Tensor Numbers(const Shape& shape, double from, double to, std::size_t salt) {
-  std::int64_t count = 1;
-  for (const std::int64_t dim : shape) count *= dim;
-  std::vector<double> numbers;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double turns =
-        (static_cast<double>(i) + 1) * 0.61803398875 + static_cast<double>(salt) * 0.277;
-    numbers.push_back(from + (to - from) * (turns - std::floor(turns)));
-  }
-  return Tensor::FromVector(DType::kFloat64, shape, std::move(numbers));
-}
-
-tiny::Node IntList(const std::string& name, Ints numbers) {
-  return {"Constant", {}, {name}, {{"value_ints", std::move(numbers)}}};
-}
-
-Result<Model> Parse(const std::string& bytes) {
-  return Model::Parse(std::as_bytes(std::span(bytes)));
-}
-
-Result<std::vector<Value>> RunModel(const std::string& bytes, const Feeds& feeds,
-                                    bool reference = false) {
-  const Model model = TRY(Parse(bytes));
-  SessionOptions options;
-  options.threads = 1;
-  options.reference = reference;
-  const auto session = TRY(Session::Create(model, options));
-  return session->Run(feeds);
-}
-
 double Total(const std::vector<Value>& values) {
   double sum = 0;
   for (const double number : values.front().tensor()->data<double>()) sum += number;
   return sum;
 }
-
-constexpr std::string_view kTraining = "ai.onnx.preview.training";
 
 /// The case's nodes and z = y * w, so that every element of y counts for something else.
 struct Problem {
@@ -107,6 +66,37 @@ std::vector<double> Differences(Session& session, Feeds feeds, std::size_t varia
   return slopes;
 }
 
+}  // namespace
+
+Tensor Numbers(const Shape& shape, double from, double to, std::size_t salt) {
+  std::int64_t count = 1;
+  for (const std::int64_t dim : shape) count *= dim;
+  std::vector<double> numbers;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double turns =
+        (static_cast<double>(i) + 1) * 0.61803398875 + static_cast<double>(salt) * 0.277;
+    numbers.push_back(from + (to - from) * (turns - std::floor(turns)));
+  }
+  return Tensor::FromVector(DType::kFloat64, shape, std::move(numbers));
+}
+
+tiny::Node IntList(const std::string& name, tiny::Ints numbers) {
+  return {"Constant", {}, {name}, {{"value_ints", std::move(numbers)}}};
+}
+
+Result<Model> Parse(const std::string& bytes) {
+  return Model::Parse(std::as_bytes(std::span(bytes)));
+}
+
+Result<std::vector<Value>> RunModel(const std::string& bytes, const Feeds& feeds, bool reference) {
+  const Model model = TRY(Parse(bytes));
+  SessionOptions options;
+  options.threads = 1;
+  options.reference = reference;
+  const auto session = TRY(Session::Create(model, options));
+  return session->Run(feeds);
+}
+
 void Check(const Case& each) {
   SCOPED_TRACE(each.name);
   Problem problem(each);
@@ -147,6 +137,27 @@ void Check(const Case& each) {
     }
   }
 }
+
+Result<Model> Twice(const Case& each) {
+  tiny::Texts variables;
+  std::vector<tiny::Port> ports;
+  for (std::size_t i = 0; i < each.shapes.size(); ++i) {
+    variables.push_back("x" + std::to_string(i));
+    ports.push_back({variables.back(), DType::kFloat64});
+  }
+  std::vector<tiny::Node> nodes = each.nodes;
+  nodes.push_back(
+      {"Gradient", variables, {"d"}, {{"xs", variables}, {"y", "y"}}, std::string(kTraining)});
+  nodes.push_back({"Mul", {"d", "d"}, {"square"}});
+  nodes.push_back({"Gradient",
+                   variables,
+                   {"dd"},
+                   {{"xs", variables}, {"y", "square"}},
+                   std::string(kTraining)});
+  return Parse(tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"dd", DType::kFloat64}}), each.opset));
+}
+
+namespace {
 
 Case Of(std::string type, std::vector<Shape> shapes, std::vector<tiny::Attribute> attributes = {},
         double from = -1.3, double to = 1.7, std::int64_t opset = 20) {
@@ -452,6 +463,23 @@ std::vector<Case> AttentionCases() {
   past.nodes.push_back({"Mul", {"a", "sum_k"}, {"b"}});
   past.nodes.push_back({"Add", {"b", "sum_v"}, {"y"}});
   cases.push_back(std::move(past));
+  const tiny::Attribute cap{"softcap", 0.6F};
+  cases.push_back(attention("capped", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {3, 5}}, {cap}));
+  for (std::int64_t stage = 0; stage < 4; ++stage) {
+    Case scores = attention("with scores of stage " + std::to_string(stage),
+                            {{1, 4, 3, 2}, {1, 2, 4, 2}, {1, 2, 4, 3}, {3, 4}},
+                            {cap, {"qk_matmul_output_mode", stage}});
+    scores.nodes.front().outputs = {"a", "", "", "scores"};
+    scores.nodes.push_back({"Mul", {"scores", "scores"}, {"squares"}});
+    cases.push_back(scores);
+    // Alone, and of those that a mask takes out.
+    cases.back().name += " alone";
+    cases.back().nodes.front().attributes.push_back({"is_causal", std::int64_t{1}});
+    cases.back().nodes.push_back({"Exp", {"scores"}, {"y"}});
+    scores.nodes.push_back({"ReduceSum", {"squares"}, {"sum"}});
+    scores.nodes.push_back({"Mul", {"a", "sum"}, {"y"}});
+    cases.push_back(std::move(scores));
+  }
   return cases;
 }
 
@@ -478,7 +506,7 @@ std::vector<Case> NormalCases() {
 std::vector<Case> AllCases() {
   std::vector<Case> all = ElementCases();
   for (auto more : {TensorCases, ConvolutionCases, PoolCases, InterpolationCases, AttentionCases,
-                    NormalCases}) {
+                    NormalCases, ControlCases, RecurrentCases}) {
     for (Case& each : more()) all.push_back(std::move(each));
   }
   return all;
@@ -530,23 +558,7 @@ TEST(Gradient, OfGradientsOfAllRules) {
   // Derivatives are made of operators that have derivatives.
   for (const Case& each : AllCases()) {
     SCOPED_TRACE(each.name);
-    Texts variables;
-    std::vector<tiny::Port> ports;
-    for (std::size_t i = 0; i < each.shapes.size(); ++i) {
-      variables.push_back("x" + std::to_string(i));
-      ports.push_back({variables.back(), DType::kFloat64});
-    }
-    std::vector<tiny::Node> nodes = each.nodes;
-    nodes.push_back(
-        {"Gradient", variables, {"d"}, {{"xs", variables}, {"y", "y"}}, std::string(kTraining)});
-    nodes.push_back({"Mul", {"d", "d"}, {"square"}});
-    nodes.push_back({"Gradient",
-                     variables,
-                     {"dd"},
-                     {{"xs", variables}, {"y", "square"}},
-                     std::string(kTraining)});
-    const auto model =
-        Parse(tiny::ModelOf(tiny::GraphOf(nodes, ports, {{"dd", DType::kFloat64}}), each.opset));
+    const auto model = Twice(each);
     EXPECT_TRUE(model) << model.error().message;
   }
 }
@@ -574,6 +586,45 @@ TEST(Gradient, AtOtherValuesThanTheGraphs) {
   EXPECT_DOUBLE_EQ((*result)[0].tensor()->data<double>()[0], 7);
   EXPECT_DOUBLE_EQ((*result)[1].tensor()->data<double>()[0], 0);
   EXPECT_DOUBLE_EQ((*result)[2].tensor()->data<double>()[0], std::exp(5));
+}
+
+TEST(Gradient, AtOtherValuesThatWholeNumbersComeOf) {
+  // y = z[argmax(x)], and of z that one element where `at` is the greatest.
+  const std::string bytes = tiny::ModelOf(
+      tiny::GraphOf({{"ArgMax", {"x"}, {"i"}},
+                     {"Gather", {"z", "i"}, {"y"}},
+                     {"Gradient",
+                      {"z", "at"},
+                      {"d"},
+                      {{"xs", Texts{"z"}}, {"zs", Texts{"x"}}, {"y", "y"}},
+                      std::string(kTraining)}},
+                    {{"x", DType::kFloat64}, {"at", DType::kFloat64}, {"z", DType::kFloat64}},
+                    {{"d", DType::kFloat64}}));
+  const auto three = [](double a, double b, double c) {
+    return Tensor::FromVector<double>(DType::kFloat64, {3}, {a, b, c});
+  };
+  const auto result =
+      RunModel(bytes, {{"x", three(9, 1, 1)}, {"at", three(1, 1, 9)}, {"z", three(5, 6, 7)}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->front().tensor()->data<double>(), ElementsAre(0, 0, 1));
+}
+
+TEST(Gradient, DoesNotGoThroughOtherVariables) {
+  // y = a * b of x = [a, b]: where a is a variable of its own, x has b alone.
+  const std::string bytes = tiny::ModelOf(tiny::GraphOf(
+      {{"Split", {"x"}, {"a", "b"}, {{"num_outputs", std::int64_t{2}}}},
+       {"Mul", {"a", "b"}, {"y"}},
+       {"Gradient",
+        {"x", "a"},
+        {"of_x", "of_a"},
+        {{"xs", Texts{"x", "a"}}, {"y", "y"}},
+        std::string(kTraining)}},
+      {{"x", DType::kFloat64}}, {{"of_x", DType::kFloat64}, {"of_a", DType::kFloat64}}));
+  const auto result =
+      RunModel(bytes, {{"x", Tensor::FromVector<double>(DType::kFloat64, {2}, {3, 5})}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT((*result)[0].tensor()->data<double>(), ElementsAre(0, 3));
+  EXPECT_THAT((*result)[1].tensor()->data<double>(), ElementsAre(5));
 }
 
 TEST(Gradient, OfWhatDoesNotDependIsZero) {
@@ -657,8 +708,8 @@ TEST(Gradient, OfAllOfALargeGraphEnds) {
 
 TEST(Gradient, EveryRuleIsTried) {
   // Their derivative is zero, or the gradient itself; or no model can have them.
-  std::set<std::string> tried = {"Cast",    "Ceil", "Floor",         "Hardmax",
-                                 "Scatter", "Sign", "ResizeGradient"};
+  std::set<std::string> tried = {"Cast",    "Ceil", "Floor",          "Fold",    "Hardmax",
+                                 "Scatter", "Sign", "ResizeGradient", "StackOf", "ItemsOf"};
   for (const Case& each : AllCases()) {
     for (const tiny::Node& node : each.nodes) tried.insert(node.type);
   }
@@ -668,4 +719,4 @@ TEST(Gradient, EveryRuleIsTried) {
 }
 
 }  // namespace
-}  // namespace slipway::runtime
+}  // namespace slipway::runtime::gradient
