@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include "runtime/kernels/window.h"
 #include "runtime/op.h"
 
@@ -41,9 +43,14 @@ double Activate(ConvActivation activation, double x, double alpha, double beta);
 /// Whether Winograd's way serves a convolution on images that lie row by row or in blocks. Its
 /// rounding errors are larger than those of sums.
 bool HasWinograd(const NodeFacts& node);
-/// And whether that is quicker than the sum itself, as follows from the shapes and the processor's
-/// kind alone.
-bool GainsByWinograd(const NodeFacts& node);
+/// What that spares: products, less what turning numbers costs, and what its weights take beside
+/// those of the sum, in numbers.
+struct WinogradGain {
+  double products = 0, weights = 0;
+};
+/// Nothing where it is no quicker than the sum itself, as follows from the shapes and the
+/// processor's kind alone.
+std::optional<WinogradGain> GainOfWinograd(const NodeFacts& node);
 
 /// oneDNN's convolution for float32, as a sum.
 std::string DeclineConvDnnl(const NodeFacts& node);

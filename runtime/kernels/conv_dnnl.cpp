@@ -477,7 +477,7 @@ bool GainsByLowConv(const NodeFacts& node, Precision precision, DeviceContext& d
   const double least_uses = precision == Precision::kInt8 ? 128 : 64;
   if (!GainsByPrecision(sums, shape->in_channels * kernel, uses, least_uses)) return false;
   // That saves as many products as bfloat16, and no numbers are converted for it.
-  if (precision == Precision::kBfloat16 && GainsByWinograd(node)) return false;
+  if (precision == Precision::kBfloat16 && GainOfWinograd(node)) return false;
   const auto parts = PartsOf(*shape, precision == Precision::kInt8);
   return parts && HasGoodKernel(node, *shape, *activation, parts->front(), {.precision = precision},
                                 Cpu(device).engine());

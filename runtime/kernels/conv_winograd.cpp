@@ -250,10 +250,10 @@ bool HasWinograd(const NodeFacts& node) {
   return WinogradShapeOf(node, PlainWinogradBlocks(node.shape(0)[1])).has_value();
 }
 
-bool GainsByWinograd(const NodeFacts& node) {
+std::optional<WinogradGain> GainOfWinograd(const NodeFacts& node) {
   const WinogradBlocks blocks = PlainWinogradBlocks(node.shape(0)[1]);
   const auto shape = WinogradShapeOf(node, blocks);
-  return shape && IsQuickerByWinograd(*shape, blocks);
+  return shape ? GainOf(*shape, blocks) : std::nullopt;
 }
 
 std::string DeclineConvWinograd(const NodeFacts& node) {

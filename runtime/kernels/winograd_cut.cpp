@@ -114,17 +114,19 @@ double WinogradWork(const ConvShape& shape, const WinogradBlocks& blocks) {
          static_cast<double>(shape.batch * shape.groups);
 }
 
-bool IsQuickerByWinograd(const ConvShape& shape, const WinogradBlocks& blocks) {
+std::optional<WinogradGain> GainOf(const ConvShape& shape, const WinogradBlocks& blocks) {
   constexpr double kLeastGain = 1.15;
-  // Channels in times channels out, from which on turned weights take much room.
-  constexpr std::int64_t kFewPositions = 256, kManyWeights = 1 << 17;
   const std::int64_t in = shape.in_channels / shape.groups;
-  const std::int64_t positions = shape.window.output_size();
-  if (positions <= kFewPositions && in * shape.out_channels >= kManyWeights) return false;
-  const std::int64_t weights = in * shape.out_channels / shape.groups;
+  const std::int64_t out = shape.out_channels / shape.groups;
+  const std::int64_t taps = shape.window.kernel_size();
   const double sums =
-      static_cast<double>(positions * shape.window.kernel_size()) * static_cast<double>(weights);
-  return kLeastGain * CostOf(shape, CutOf(shape, blocks, 1), blocks.out) < sums;
+      static_cast<double>(shape.window.output_size() * taps) * static_cast<double>(in * out);
+  const double cost = CostOf(shape, CutOf(shape, blocks, 1), blocks.out);
+  if (kLeastGain * cost >= sums) return std::nullopt;
+  const std::int64_t turned = kTileNumbers * CountBlocks(out, blocks.out) * blocks.out;
+  const std::int64_t weights = (turned - taps * out) * shape.in_channels;
+  return WinogradGain{.products = (sums - cost) * static_cast<double>(shape.batch * shape.groups),
+                      .weights = static_cast<double>(weights)};
 }
 
 }  // namespace slipway::runtime

@@ -58,7 +58,7 @@ struct WinogradPlaces {
 std::optional<ConvShape> WinogradShapeOf(const NodeFacts& node, const WinogradBlocks& blocks);
 /// Operations on all images, with those that turning takes.
 double WinogradWork(const ConvShape& shape, const WinogradBlocks& blocks);
-/// Whether that is quicker than sums, and by enough for weights that take more room.
-bool IsQuickerByWinograd(const ConvShape& shape, const WinogradBlocks& blocks);
+/// What it spares; nothing where sums are as quick.
+std::optional<WinogradGain> GainOf(const ConvShape& shape, const WinogradBlocks& blocks);
 
 }  // namespace slipway::runtime

@@ -239,15 +239,21 @@ TEST(Winograd, IsWithinItsClassAndLeftOutWhereAccuracyIsStrict) {
   EXPECT_EQ(all.changes.at("choose_winograd"), 2);
 }
 
-TEST(Winograd, IsLeftOutWhereManyWeightsServeFewPositions) {
+TEST(Winograd, TakesNoMoreRoomThanAPartOfTheModels) {
   Net net(9);
-  const Model model = ParseModel(net.Model({net.Convolve("x", {.in = 256, .out = 512})}));
+  std::string v = net.Convolve("x", {.in = 16, .out = 128});
+  for (int i = 0; i < 3; ++i) {
+    v = net.Convolve(net.Add("MaxPool", {v},
+                             {{"kernel_shape", tiny::Ints{2, 2}}, {"strides", tiny::Ints{2, 2}}}),
+                     {.in = 128, .out = 128});
+  }
+  const Model model = ParseModel(net.Model({v}));
   const auto chosen = [&](std::int64_t side) {
-    const Feeds feeds = {{"x", Random({1, 256, side, side}, 4)}};
+    const Feeds feeds = {{"x", Random({1, 16, side, side}, 4)}};
     return RunWith(model, feeds, {}).changes.at("choose_winograd");
   };
-  EXPECT_EQ(chosen(16), 0);
-  EXPECT_EQ(chosen(18), 1);
+  EXPECT_EQ(chosen(128), 4);
+  EXPECT_EQ(chosen(64), 2);
 }
 
 }  // namespace
