@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 
+#include "runtime/graph/constant_nodes.h"
 #include "runtime/graph/rewriter.h"
 #include "runtime/pass.h"
 
@@ -29,39 +30,19 @@ bool IsLinear(const NodeData& node, std::string_view type) {
          node.attributes.Int("output_dtype", 0) == 0;
 }
 
-/// The elements of what depends on constants alone; null otherwise.
-const Tensor* Known(Rewriter& graph, ValueId id) {
-  if (const Tensor* constant = graph.Constant(id)) return constant;
-  const std::int64_t producer = id == kNoValue ? -1 : graph.Producer(id);
-  if (producer < 0) return nullptr;
-  const auto index = static_cast<std::size_t>(producer);
-  const NodeData& node = graph.node(index);
-  const bool stays = IsLinear(node, "DequantizeLinear") || !SubgraphsOf(node).empty();
-  if (stays || !node.op->deterministic || node.outputs.size() != 1) return nullptr;
-  const std::vector<ValueId> inputs = node.inputs;
-  for (const ValueId input : inputs) {
-    if (input != kNoValue && Known(graph, input) == nullptr) return nullptr;
-  }
-  auto made = graph.Evaluate(index);
-  if (!made || made->front().tensor() == nullptr) return nullptr;
-  graph.MakeConstant(id, std::move(*made->front().tensor()));
-  graph.Remove(index);
-  return graph.Constant(id);
-}
-
 /// A tensor of bytes, and what they stand for: its numbers are (byte - zero) * scale.
 struct Quantized {
   ValueId bytes = kNoValue, scale = kNoValue, zero = kNoValue;
 };
 
 /// The inputs of a QuantizeLinear or DequantizeLinear with constant parameters; zero may be absent.
-std::optional<Quantized> ParametersOf(Rewriter& graph, std::size_t index) {
+std::optional<Quantized> ParametersOf(const Rewriter& graph, std::size_t index) {
   const Quantized found{.bytes = graph.Input(index, 0),
                         .scale = graph.Input(index, 1),
                         .zero = graph.Input(index, 2)};
-  const Tensor* scale = Known(graph, found.scale);
+  const Tensor* scale = graph.Constant(found.scale);
   if (scale == nullptr || scale->dtype() != DType::kFloat32) return std::nullopt;
-  if (found.zero != kNoValue && Known(graph, found.zero) == nullptr) return std::nullopt;
+  if (found.zero != kNoValue && graph.Constant(found.zero) == nullptr) return std::nullopt;
   return found;
 }
 
@@ -109,7 +90,7 @@ std::optional<Quantized> WeightsOf(Rewriter& graph, ValueId id, std::int64_t axi
   const auto node = LinearBefore(graph, id, "DequantizeLinear");
   if (!node) return std::nullopt;
   auto found = ParametersOf(graph, *node);
-  const Tensor* weights = found ? Known(graph, found->bytes) : nullptr;
+  const Tensor* weights = found ? graph.Constant(found->bytes) : nullptr;
   const bool fits = weights != nullptr && weights->dtype() == DType::kInt8 && weights->size() > 0;
   if (!fits || axis >= static_cast<std::int64_t>(weights->shape().size())) return std::nullopt;
   if (found->zero != kNoValue && !AreZeros(*graph.Constant(found->zero))) return std::nullopt;
@@ -148,7 +129,7 @@ std::optional<Range> RangeOf(Rewriter& graph, std::size_t index) {
   for (const std::size_t bound : {1U, 2U}) {
     const ValueId id = graph.Input(index, bound);
     if (id == kNoValue) continue;
-    const Tensor* known = Known(graph, id);
+    const Tensor* known = graph.Constant(id);
     if (known == nullptr || known->dtype() != DType::kFloat32 || known->size() != 1) {
       return std::nullopt;
     }
@@ -202,12 +183,12 @@ ValueId BiasOf(Rewriter& graph, ValueId id, const Quantized& x, const Quantized&
   std::optional<Quantized> from;
   if (dequantize) {
     from = ParametersOf(graph, *dequantize);
-    bias = from ? Known(graph, from->bytes) : nullptr;
+    bias = from ? graph.Constant(from->bytes) : nullptr;
     const bool around_zero =
         from && (from->zero == kNoValue || AreZeros(*graph.Constant(from->zero)));
     if (bias == nullptr || bias->dtype() != DType::kInt32 || !around_zero) return kNoValue;
   } else {
-    bias = Known(graph, id);
+    bias = graph.Constant(id);
     if (bias == nullptr || bias->dtype() != DType::kFloat32) return kNoValue;
   }
   const auto scales = graph.Constant(w.scale)->data<float>();
@@ -331,6 +312,13 @@ Result<bool> Join(Rewriter& graph, std::size_t index) {
 Result<int> Run(Rewriter& graph) {
   const KernelChoice& choice = graph.choice();
   if (choice.strict || choice.reference || choice.device != Device::kCpu) return 0;
+  const auto dequantizes = [](const NodeData& node) { return IsLinear(node, "DequantizeLinear"); };
+  bool quantizes = false;
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    quantizes |= IsLinear(graph.node(i), "QuantizeLinear");
+  }
+  if (!quantizes) return 0;
+  FoldConstantNodes(graph, dequantizes);
   return ChangeEach(graph, [&](std::size_t i) { return Join(graph, i); });
 }
 
