@@ -142,6 +142,16 @@ TEST(JoinQuantized, FewWeightsAreQuickerAsNumbers) {
   expect(1024, 1, 1);
 }
 
+TEST(JoinQuantized, AScaleAtTheEndOfALongChainOfConstants) {
+  constexpr int kChain = 60'000;
+  QuantizedNet net(9);
+  std::string scale = net.Number(0.05F);
+  for (int i = 0; i < kChain; ++i) scale = net.Add("Identity", {scale});
+  const std::string bytes = net.Add("QuantizeLinear", {"x", scale, net.Zero(kIn)});
+  const std::string v = net.Add("Transpose", {net.Dequantize(bytes, kIn)});
+  ExpectJoined(net, net.Round(v, kIn), 1, kIn.scale, {4, 6});
+}
+
 TEST(JoinQuantized, WhatBytesCannotDoStays) {
   const auto expect = [](QuantizedNet& net, const std::string& v) {
     ExpectJoined(net, net.Round(v, kOut), 0, kOut.scale, {1, 16, 8, 8});
