@@ -231,6 +231,16 @@ def save_outputs(outputs: list[Any], file: str) -> None:
     np.savez(file, **numbers)
 
 
+def create(engine: str, order: dict[str, Any]) -> tuple[Any, float]:
+    """A session, and how long making it took, in ms."""
+    start = time.perf_counter()
+    if engine == "openvino":
+        model: Any = OpenVinoEngine(order["file"], order["threads"])
+    else:
+        model = OrtEngine(order["file"], order["threads"], tune=engine == TUNED)
+    return model, (time.perf_counter() - start) * 1e3
+
+
 def serve_engine(engine: str) -> None:
     """A worker: one order a line on stdin, one answer a line on stdout."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
@@ -247,19 +257,16 @@ def serve_engine(engine: str) -> None:
             if order["do"] == "load":
                 before = peak_mb()
                 feeds = load_inputs(order["inputs"])
+                model, create_ms = create(engine, order)
                 start = time.perf_counter()
-                if engine == "openvino":
-                    model: Any = OpenVinoEngine(order["file"], order["threads"])
-                else:
-                    model = OrtEngine(order["file"], order["threads"], tune=engine == TUNED)
-                created = time.perf_counter()
                 outputs = model.outputs(feeds)
-                first = time.perf_counter()
+                first_ms = (time.perf_counter() - start) * 1e3
                 save_outputs(outputs, order["outputs"])
                 call, chosen = cheapest(model.calls(feeds))
-                answer = {"create_ms": (created - start) * 1e3,
-                          "first_ms": (first - created) * 1e3, "way": chosen,
+                answer = {"create_ms": create_ms, "first_ms": first_ms, "way": chosen,
                           "before_mb": before, "version": model.version()}
+            elif order["do"] == "create":
+                answer = {"create_ms": create(engine, order)[1]}
             elif order["do"] == "refer":
                 model = OrtEngine(order["file"], order["threads"], rewrite=False)
                 save_outputs(model.outputs(load_inputs(order["inputs"])), order["outputs"])
@@ -362,6 +369,19 @@ def largest_error(ours: Path, theirs: Path) -> float | None:
     return worst
 
 
+def creation_times(args: argparse.Namespace, engines: list[str], file: Path,
+                   threads: int) -> dict[str, list[float]]:
+    """Further times of making the first session of a process, in turns."""
+    times: dict[str, list[float]] = {engine: [] for engine in engines}
+    for _ in range(args.creations - 1):
+        for engine in engines:
+            worker = Worker(engine, args.build, threads)
+            answer = worker.ask(do="create", file=str(file), threads=threads)
+            times[engine] += [answer["create_ms"]] if "create_ms" in answer else []
+            worker.close()
+    return times
+
+
 def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
              threads: int) -> dict[str, Any]:
     """All engines on one model, threads and inputs."""
@@ -385,9 +405,12 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
             answer = workers[engine].ask(do="measure", seconds=args.seconds, least=args.least,
                                          clock=args.clock)
             samples[engine] += answer.get("ms", [])
+    peaks = {}
     for engine, worker in workers.items():
-        peak = worker.ask(do="end").get("peak_mb", 0.0)
+        peaks[engine] = worker.ask(do="end").get("peak_mb", 0.0)
         worker.close()
+    creations = creation_times(args, list(workers), file, threads)
+    for engine, peak in peaks.items():
         ordered = sorted(samples[engine])
         if not ordered:
             case[engine]["failure"] = "no run came to its end"
@@ -395,7 +418,8 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
         case[engine] |= {
             "median_ms": statistics.median(ordered), "min_ms": ordered[0],
             "p99_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
-            "runs": len(ordered), "peak_mb": peak - case[engine]["before_mb"]}
+            "runs": len(ordered), "peak_mb": peak - case[engine]["before_mb"],
+            "create_ms": statistics.median([case[engine]["create_ms"], *creations[engine]])}
         if (work / "reference.npz").exists():
             case[engine]["error"] = largest_error(work / f"{engine}.npz", work / "reference.npz")
     return case
@@ -459,16 +483,19 @@ def print_case(row: dict[str, Any], peers: list[str], key: str) -> None:
 
 
 def mean_ratios(rows: list[dict[str, Any]], peer: str, key: str) -> dict[str, Any]:
-    """Geometric means of ours over the peer's, of time, of creation, and of memory."""
-    def ratios(of: str) -> list[float]:
-        return [r for row in rows if (r := ratio(row["engines"], peer, of)) is not None]
+    """Ours over the peer's, of time, of creation, and of memory."""
+    def spread(of: str) -> dict[str, Any]:
+        found = [r for row in rows if (r := ratio(row["engines"], peer, of)) is not None]
+        return {"models": len(found), "geometric_mean": geometric_mean(found),
+                "least": min(found, default=None), "most": max(found, default=None),
+                "above_one": sum(r > 1 for r in found)}
 
-    times = ratios(key)
-    return {"models": len(times), "geometric_mean": geometric_mean(times),
-            "least": min(times, default=None), "most": max(times, default=None),
-            "above_one": sum(r > 1 for r in times),
-            "creation": geometric_mean(ratios("create_ms")),
-            "peak_memory": geometric_mean(ratios("peak_mb"))}
+    return spread(key) | {"creation": spread("create_ms"), "peak_memory": spread("peak_mb")}
+
+
+def spelled(mean: dict[str, Any]) -> str:
+    return (f"{number(mean['geometric_mean'], 3)} ({number(mean['least'])} to "
+            f"{number(mean['most'])}, {mean['above_one']} above 1)")
 
 
 def print_means(rows: list[dict[str, Any]], peers: list[str], key: str) -> list[dict[str, Any]]:
@@ -481,9 +508,8 @@ def print_means(rows: list[dict[str, Any]], peers: list[str], key: str) -> list[
             continue
         means.append({"threads": threads, "batch": batch, "peer": peer} | mean)
         print(f"slipway/{peer}, {threads} threads, batch {batch}, {mean['models']} models: "
-              f"geometric mean {number(mean['geometric_mean'], 3)} "
-              f"({number(mean['least'])} to {number(mean['most'])}, {mean['above_one']} above 1), "
-              f"creation {number(mean['creation'])}, peak memory {number(mean['peak_memory'])}")
+              f"geometric mean {spelled(mean)}, creation {spelled(mean['creation'])}, "
+              f"peak memory {spelled(mean['peak_memory'])}")
     return means
 
 
@@ -564,6 +590,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one engine in one round")
     parser.add_argument("--least", type=int, default=2, help="runs of one engine in one round")
+    parser.add_argument("--creations", type=int, default=5,
+                        help="processes of each engine that make a session; the median is told")
     parser.add_argument("--engines", nargs="+", default=list(ENGINES),
                         choices=(*ENGINES, TUNED))
     parser.add_argument("--statistic", choices=("median", "min"), default="median",
