@@ -52,22 +52,12 @@ std::string DeclineConvNarrow(const NodeFacts& node);
 /// What that kernel cannot do, wherever the weights stay.
 std::string DeclineConvMeasuredNarrow(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvNarrow(const NodeFacts& node, DeviceContext& device);
-/// Convolutions, pools and changes of layout by loops of our own, where these are done before
-/// oneDNN would have begun.
+/// Convolutions and pools by loops of our own, where these are done before oneDNN would have begun.
 std::string DeclineConvSmall(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvSmall(const NodeFacts& node, DeviceContext& device);
 std::string DeclineSmallPool(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareSmallPool(const NodeFacts& node, DeviceContext& device);
-std::string DeclineSmallReorder(const NodeFacts& node);
-Result<std::unique_ptr<Executable>> PrepareSmallToBlocks(const NodeFacts& node,
-                                                         DeviceContext& device);
-Result<std::unique_ptr<Executable>> PrepareSmallFromBlocks(const NodeFacts& node,
-                                                           DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedPool(const NodeFacts& node,
                                                        DeviceContext& device);
 Result<std::unique_ptr<Executable>> PrepareBlockedLrn(const NodeFacts& node, DeviceContext& device);
-/// [N, C, H, W] to blocks and back.
-Result<std::unique_ptr<Executable>> PrepareToBlocks(const NodeFacts& node, DeviceContext& device);
-Result<std::unique_ptr<Executable>> PrepareFromBlocks(const NodeFacts& node, DeviceContext& device);
-
 }  // namespace slipway::runtime

@@ -19,52 +19,6 @@ std::string DeclineMany(std::int64_t numbers) {
   return numbers > kMostMoved ? "there is much to move" : "";
 }
 
-class SmallReorder final : public Executable {
- public:
-  /// `plain`: of [N, C, H, W].
-  SmallReorder(const Shape& plain, std::int64_t block, bool to_blocks)
-      : batch_(plain[0]),
-        channels_(plain[1]),
-        positions_(plain[2] * plain[3]),
-        block_(block),
-        to_blocks_(to_blocks) {}
-
-  Result<void> Run(KernelContext& context) const override {
-    const float* x = context.input(0)->data<float>().data();
-    float* y = context.output(0).data<float>().data();
-    for (std::int64_t image = 0; image < batch_; ++image) {
-      for (std::int64_t first = 0; first < channels_; first += block_) {
-        const std::int64_t count = std::min(block_, channels_ - first);
-        if (to_blocks_) {
-          IntoBlock(x, count, y);
-        } else {
-          OutOfBlock(x, count, y);
-        }
-        x += (to_blocks_ ? count : block_) * positions_;
-        y += (to_blocks_ ? block_ : count) * positions_;
-      }
-    }
-    return {};
-  }
-
- private:
-  void IntoBlock(const float* x, std::int64_t count, float* y) const {
-    for (std::int64_t i = 0; i < positions_; ++i, y += block_) {
-      for (std::int64_t c = 0; c < count; ++c) y[c] = x[c * positions_ + i];
-      std::fill(y + count, y + block_, 0.0F);
-    }
-  }
-
-  void OutOfBlock(const float* x, std::int64_t count, float* y) const {
-    for (std::int64_t i = 0; i < positions_; ++i, x += block_) {
-      for (std::int64_t c = 0; c < count; ++c) y[c * positions_ + i] = x[c];
-    }
-  }
-
-  std::int64_t batch_, channels_, positions_, block_;
-  bool to_blocks_;
-};
-
 /// The facts of a pool on blocks as those of one on [N, C, H, W].
 Result<Window> WindowOf(const NodeFacts& node) {
   const Shape& x = node.shape(0);
@@ -113,21 +67,6 @@ class SmallPoolExecutable final : public Executable {
 };
 
 }  // namespace
-
-std::string DeclineSmallReorder(const NodeFacts& node) {
-  const auto numbers = [](const Shape& shape) { return CountOf(shape, 0, shape.size()); };
-  return DeclineMany(std::max(numbers(node.shape(0)), numbers(*node.outputs[0].shape)));
-}
-
-Result<std::unique_ptr<Executable>> PrepareSmallToBlocks(const NodeFacts& node, DeviceContext&) {
-  return std::unique_ptr<Executable>(
-      new SmallReorder(node.shape(0), node.outputs[0].shape->back(), true));
-}
-
-Result<std::unique_ptr<Executable>> PrepareSmallFromBlocks(const NodeFacts& node, DeviceContext&) {
-  return std::unique_ptr<Executable>(
-      new SmallReorder(*node.outputs[0].shape, node.shape(0).back(), false));
-}
 
 std::string DeclineSmallPool(const NodeFacts& node) {
   const Shape& x = node.shape(0);

@@ -202,6 +202,7 @@ class PartKernel {
         x_change_(PartDesc(node.shape(0), layout.x_block, part.items, part.input_rows),
                   desc.src_desc(), engine, in_bytes_),
         y_change_(desc.dst_desc(), y_, engine),
+        z_change_(y_, desc.dst_desc(), engine),
         packed_(std::move(packed.weights)),
         scales_(std::move(packed.scales)) {
     if (!packed_) {
@@ -227,17 +228,20 @@ class PartKernel {
     const float* from = context.input(0)->data<float>().data() + x_offset;
     const float step = x_scale > 0 ? 1 / x_scale : 0;
     const void* x = in_bytes_ ? x_change_.BringScaled(from, &step, room + x_at_)
-                              : x_change_.Bring(from, room + x_at_);
+                              : x_change_.Bring(from, room + x_at_, context);
     const void* w =
-        packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_);
+        packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_, context);
     float* out = context.output(0).data<float>().data() + y_offset;
     const bool same = !y_change_.needed();
     void* y = same ? static_cast<void*>(out) : room + y_at_;
     if (has_sum_) {
       const float* added = context.input(3)->data<float>().data() + y_offset;
-      memory z = Over(y_, engine_, added);
-      memory sum = Over(desc_.dst_desc(), engine_, y);
-      if (!same || out != added) Reorder(z, sum, engine_);
+      if (!same) {
+        z_change_.Bring(added, y, context);
+      } else if (out != added) {
+        memory z = Over(y_, engine_, added), sum = Over(y_, engine_, y);
+        Reorder(z, sum, engine_);
+      }
     }
     std::array<const void*, 6> data = {x, w, y, room + pad_at_};
     std::size_t count = 4;
@@ -245,7 +249,7 @@ class PartKernel {
     if (has_bias_) data[count++] = context.input(2)->raw();
     if (adds_in_place_) data[count++] = context.input(3)->data<float>().data() + y_offset;
     call_.Run(std::span(data).first(count));
-    if (!same) y_change_.Bring(y, out);
+    if (!same) y_change_.Bring(y, out, context);
   }
 
  private:
@@ -275,7 +279,7 @@ class PartKernel {
   memory::desc channels_;  ///< of one number each
   DnnlCall call_;
   memory::desc y_;
-  LayoutChange x_change_, y_change_;
+  LayoutChange x_change_, y_change_, z_change_;
   std::optional<LayoutChange> w_change_;  // nothing where the weights are packed_
   std::optional<Tensor> packed_;
   Tensor scales_;  // of weights that are bytes

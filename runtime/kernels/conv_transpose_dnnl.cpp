@@ -179,15 +179,15 @@ class PartKernel {
   void Execute(KernelContext& context, std::int64_t x_offset, std::int64_t y_offset) const {
     std::byte* room = context.scratch().data();
     const float* from = context.input(0)->data<float>().data() + x_offset;
-    const void* x = x_change_.Bring(from, room + x_at_);
+    const void* x = x_change_.Bring(from, room + x_at_, context);
     const void* w =
-        packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_);
+        packed_ ? packed_->raw() : w_change_->Bring(context.input(1)->raw(), room + w_at_, context);
     float* out = context.output(0).data<float>().data() + y_offset;
     void* y = y_change_.needed() ? room + y_at_ : static_cast<void*>(out);
     const void* bias = has_bias_ ? context.input(2)->raw() : nullptr;
     const std::array<const void*, 5> data = {x, w, y, room + pad_at_, bias};
     call_.Run(std::span(data).first(has_bias_ ? 5 : 4));
-    if (y_change_.needed()) y_change_.Bring(y, out);
+    if (y_change_.needed()) y_change_.Bring(y, out, context);
   }
 
  private:

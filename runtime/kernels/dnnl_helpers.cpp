@@ -53,7 +53,7 @@ std::string DeclineUnlessFloat32(const NodeFacts& node, std::size_t inputs) {
 }
 
 int ThreadsFor(double work, int threads) {
-  constexpr double kLeastWork = 2e6;
+  constexpr double kLeastWork = 4e5;
   return work < kLeastWork ? 1 : threads;
 }
 
@@ -154,10 +154,63 @@ Result<void> DnnlMapExecutable::Run(KernelContext& context) const {
   return {};
 }
 
+namespace {
+
+/// Whether the positions of a channel lie one after the other, `step` numbers apart.
+bool IsDense(const dnnl_memory_desc_t& desc, std::int64_t step) {
+  const auto& strides = desc.format_desc.blocking.strides;
+  for (int d = desc.ndims; d-- > 2; step *= desc.dims[d]) {
+    if (strides[d] != step) return false;
+  }
+  return true;
+}
+
+/// How many channels of each position lie together: 1 in rows, all of them in channels last. 0 for
+/// what is none of these, or not float32 of rank 3 or more.
+std::int64_t BlockOf(const dnnl_memory_desc_t& desc) {
+  if (desc.data_type != dnnl_f32 || desc.format_kind != dnnl_blocked || desc.ndims < 3 ||
+      desc.offset0 != 0 || desc.extra.flags != dnnl_memory_extra_flag_none) {
+    return 0;
+  }
+  const dnnl_blocking_desc_t& blocking = desc.format_desc.blocking;
+  std::int64_t block = 1;
+  if (blocking.inner_nblks > 1) return 0;
+  if (blocking.inner_nblks == 1) {
+    if (blocking.inner_idxs[0] != 1) return 0;
+    block = blocking.inner_blks[0];
+  } else if (blocking.strides[1] == 1) {
+    block = desc.dims[1];
+  }
+  return IsDense(desc, block) ? block : 0;
+}
+
+/// What turns `plain` into `blocked`, if it is that in which they differ.
+std::optional<BlockTurn> TurnOf(const dnnl_memory_desc_t& plain,
+                                const dnnl_memory_desc_t& blocked) {
+  if (BlockOf(plain) != 1 || BlockOf(blocked) < 2) return std::nullopt;
+  const auto& steps = plain.format_desc.blocking.strides;
+  const auto& block_steps = blocked.format_desc.blocking.strides;
+  BlockTurn turn{.items = plain.dims[0],
+                 .channels = plain.dims[1],
+                 .positions = 1,
+                 .block = BlockOf(blocked),
+                 .plain_item = steps[0],
+                 .plain_channel = steps[1],
+                 .blocked_item = block_steps[0],
+                 .blocked_block = block_steps[1]};
+  for (int d = 2; d < plain.ndims; ++d) turn.positions *= plain.dims[d];
+  return turn;
+}
+
+}  // namespace
+
 LayoutChange::LayoutChange(const dnnl::memory::desc& have, const dnnl::memory::desc& want,
                            const dnnl::engine& engine, bool scaled)
     : engine_(engine), have_(have), want_(want), needed_(scaled || have != want) {
   if (!needed_) return;
+  to_blocks_ = BlockOf(have.data) == 1;
+  turn_ = to_blocks_ ? TurnOf(have.data, want.data) : TurnOf(want.data, have.data);
+  if (turn_ && !scaled) return;
   dnnl::primitive_attr attributes = UserScratchpad();
   if (scaled) attributes.set_output_scales(0, {DNNL_RUNTIME_F32_VAL});
   const dnnl::reorder::primitive_desc desc(engine, have, engine, want, attributes);
@@ -175,8 +228,13 @@ const void* LayoutChange::BringScaled(const void* data, const float* factor, voi
   return room;
 }
 
-const void* LayoutChange::Bring(const void* data, void* room) const {
+const void* LayoutChange::Bring(const void* data, void* room, KernelContext& context) const {
   if (!needed_) return data;
+  if (turn_) {
+    const auto change = to_blocks_ ? IntoBlocks : OutOfBlocks;
+    change(*turn_, static_cast<const float*>(data), static_cast<float*>(room), context);
+    return room;
+  }
   if (reorder_) {
     reorder_->Run({data, room});
     return room;

@@ -15,6 +15,7 @@
 
 #include "runtime/bounds.h"
 #include "runtime/device/cpu.h"
+#include "runtime/kernels/block_turn.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/op.h"
 
@@ -154,7 +155,7 @@ class LayoutChange {
   std::size_t room_bytes() const { return needed() ? want_.get_size() : 0; }
   /// Where `data` is in the layout wanted: where it was if the layouts agree, else brought into
   /// `room`.
-  const void* Bring(const void* data, void* room) const;
+  const void* Bring(const void* data, void* room, KernelContext& context) const;
   /// The same of numbers that are multiplied by `*factor`.
   const void* BringScaled(const void* data, const float* factor, void* room) const;
 
@@ -162,6 +163,8 @@ class LayoutChange {
   dnnl::engine engine_;
   dnnl::memory::desc have_, want_;
   bool needed_;
+  std::optional<BlockTurn> turn_;  // between rows and blocks of channels
+  bool to_blocks_ = false;
   std::optional<DnnlCall> reorder_;  // nothing where it wants scratch memory of its own
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/graph/op_index.h"
+#include "runtime/kernels/block_turn.h"
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/types.h"
@@ -187,12 +188,22 @@ Result<void> RunAffine(const NodeFacts& node, KernelContext& context) {
   return {};
 }
 
-constexpr Kernel kToBlocks[] = {
-    {.name = "reorder_small", .declines = DeclineSmallReorder, .prepare = PrepareSmallToBlocks},
-    {.name = "reorder_dnnl", .prepare = PrepareToBlocks}};
-constexpr Kernel kFromBlocks[] = {
-    {.name = "reorder_small", .declines = DeclineSmallReorder, .prepare = PrepareSmallFromBlocks},
-    {.name = "reorder_dnnl", .prepare = PrepareFromBlocks}};
+Result<void> RunToBlocks(const NodeFacts& node, KernelContext& context) {
+  const auto turn = BlockTurn::Of(node.shape(0), node.outputs[0].shape->back());
+  IntoBlocks(turn, context.input(0)->data<float>().data(), context.output(0).data<float>().data(),
+             context);
+  return {};
+}
+
+Result<void> RunFromBlocks(const NodeFacts& node, KernelContext& context) {
+  const auto turn = BlockTurn::Of(*node.outputs[0].shape, node.shape(0).back());
+  OutOfBlocks(turn, context.input(0)->data<float>().data(), context.output(0).data<float>().data(),
+              context);
+  return {};
+}
+
+constexpr Kernel kToBlocks[] = {{.name = "reorder_turned", .run = RunToBlocks}};
+constexpr Kernel kFromBlocks[] = {{.name = "reorder_turned", .run = RunFromBlocks}};
 std::string ServesAll(const NodeFacts&) { return ""; }
 
 // What follows the first kernel that serves all is for those who measure.

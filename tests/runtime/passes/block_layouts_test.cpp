@@ -60,7 +60,7 @@ TEST_F(BlockLayouts, ChangeAtTheBordersOfARegionAlone) {
   const Ran ran = ExpectSameAnswers(model, feeds);
   EXPECT_EQ(ran.changes.at("block_layouts"), 4);
   const std::string text = Explained(model, feeds);
-  EXPECT_EQ(CountOf(text, "reorder_dnnl"), 2U) << text;
+  EXPECT_EQ(CountOf(text, "reorder_turned"), 2U) << text;
   EXPECT_EQ(CountOf(text, " conv_blocked_dnnl -> ") + CountOf(text, " conv_blocked_winograd -> "),
             3U)
       << text;

@@ -134,7 +134,7 @@ TEST_F(BlockLayoutsOfSmallImages, LayoutsOfOtherNodesAround) {
     v = net.Add("MaxPool", {v}, {{"kernel_shape", tiny::Ints{2, 2}}});
     v = net.Convolve(v, {.in = 18, .out = 20});
     ExpectServed(net, v, {{"x", Random({2, channels, 4, 5}, 1)}},
-                 {"reorder_small", "pool_small", "conv_small"});
+                 {"reorder_turned", "pool_small", "conv_small"});
   }
 }
 
