@@ -63,7 +63,8 @@ std::optional<BlockRole> RoleOfConv(Rewriter& graph, const NodeData& node, std::
   BlockRole role{.kind = BlockRole::Kind::kConv};
   if (way == BlockedConv::kBlocks) role.blocks.push_back(0);
   if (facts->Has(3)) role.blocks.push_back(3);
-  role.changes_itself = !DeclineConvDepthwise(*facts).empty() && !DeclineConvFew(*facts).empty();
+  role.changes_itself = !DeclineConvDepthwise(*facts).empty() && !DeclineConvFew(*facts).empty() &&
+                        !DeclineConvGrouped(*facts).empty();
   return role;
 }
 

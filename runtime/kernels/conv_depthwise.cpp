@@ -22,18 +22,20 @@ constexpr std::int64_t kMostPositions = 1 << 24;
 /// So many pieces that each is worth a thread's beginning.
 std::int64_t PiecesOf(const ConvShape& shape, int threads) {
   const std::int64_t work = shape.window.output_size() * shape.window.kernel_size();
-  const std::int64_t planes = shape.batch * shape.in_channels;
+  const std::int64_t planes = shape.batch * shape.out_channels;
   const std::int64_t most = planes / std::max<std::int64_t>(1, kLeastWork / work);
   return std::clamp<std::int64_t>(most, 1, threads);
 }
 
-/// Every channel by itself, row by row; room for a plane with its padding.
+/// Every channel by itself, row by row, once for each channel that it becomes; room for a plane
+/// with its padding.
 class Depthwise final : public ConvPieces {
  public:
   Depthwise(const NodeFacts& node, const ConvShape& shape, const ConvFinish& finish, int threads)
-      : ConvPieces(shape.batch * shape.in_channels, PiecesOf(shape, threads),
+      : ConvPieces(shape.batch * shape.out_channels, PiecesOf(shape, threads),
                    DepthwiseRoom(DepthwisePlaneOf(shape.window, finish.bounds())), finish),
-        channels_(shape.in_channels),
+        channels_(shape.out_channels),
+        copies_(shape.out_channels / shape.in_channels),
         plane_(DepthwisePlaneOf(shape.window, bounds())),
         has_bias_(node.Has(2)),
         has_sum_(node.Has(3)) {}
@@ -49,7 +51,7 @@ class Depthwise final : public ConvPieces {
       if (pause.MustStop(out * plane_.kernel)) return;
       const std::int64_t channel = i % channels_;
       DepthwisePlane plane = plane_;
-      plane.x = numbers(0).data() + i * in;
+      plane.x = numbers(0).data() + i / copies_ * in;
       plane.w = numbers(1).data() + channel * plane_.kernel * plane_.kernel;
       plane.bias = has_bias_ ? numbers(2)[At(channel)] : 0;
       plane.z = has_sum_ ? numbers(3).data() + i * out : nullptr;
@@ -58,33 +60,17 @@ class Depthwise final : public ConvPieces {
     }
   }
 
-  std::int64_t channels_;
+  std::int64_t channels_;  ///< of output
+  std::int64_t copies_;    ///< of each of input
   DepthwisePlane plane_;
   bool has_bias_, has_sum_;
 };
 
 bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
 
-}  // namespace
-
-DepthwisePlane DepthwisePlaneOf(const Window& window, const ConvBounds& bounds) {
-  return {.x = nullptr,
-          .w = nullptr,
-          .in_height = window.input[0],
-          .in_width = window.input[1],
-          .height = window.output[0],
-          .width = window.output[1],
-          .kernel = window.kernel[0],
-          .stride = window.strides[0],
-          .dilation = window.dilations[0],
-          .pad_top = window.pads_begin[0],
-          .pad_left = window.pads_begin[1],
-          .bounds = bounds};
-}
-
-std::string DeclineDepthwiseShape(const ConvShape& shape) {
-  if (shape.groups == 1 || shape.groups != shape.in_channels ||
-      shape.out_channels != shape.in_channels) {
+/// Of a channel by itself, whatever it becomes.
+std::string DeclinePlanes(const ConvShape& shape) {
+  if (shape.groups == 1 || shape.groups != shape.in_channels) {
     return "no convolution of every channel by itself";
   }
   const Window& window = shape.window;
@@ -105,20 +91,42 @@ std::string DeclineDepthwiseShape(const ConvShape& shape) {
                                                             : "";
 }
 
+}  // namespace
+
+DepthwisePlane DepthwisePlaneOf(const Window& window, const ConvBounds& bounds) {
+  return {.x = nullptr,
+          .w = nullptr,
+          .in_height = window.input[0],
+          .in_width = window.input[1],
+          .height = window.output[0],
+          .width = window.output[1],
+          .kernel = window.kernel[0],
+          .stride = window.strides[0],
+          .dilation = window.dilations[0],
+          .pad_top = window.pads_begin[0],
+          .pad_left = window.pads_begin[1],
+          .bounds = bounds};
+}
+
+std::string DeclineDepthwiseShape(const ConvShape& shape) {
+  return shape.out_channels == shape.in_channels ? DeclinePlanes(shape) : "channels become several";
+}
+
 std::string DeclineConvMeasuredDepthwise(const NodeFacts& node) {
   std::string why = DeclineUnlessFloat32(node, node.inputs.size());
   if (!why.empty()) return why;
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
   if (node.attributes.Int("shuffle", 1) > 1) return "channels are shuffled";
-  return DeclineDepthwiseShape(*shape);
+  return DeclinePlanes(*shape);
 }
 
 std::string DeclineConvDepthwise(const NodeFacts& node) {
   std::string why = DeclineConvMeasuredDepthwise(node);
   if (!why.empty()) return why;
   const Shape& y = *node.outputs[0].shape;
-  const bool blocks = ChannelBlock() == kLeastPositions && y[1] >= 2 * kLeastPositions;
+  const bool blocks =
+      ChannelBlock() == kLeastPositions && y[1] >= 2 * kLeastPositions && y[1] == node.shape(0)[1];
   return blocks && y[3] < kLeastPositions ? "rows are shorter than vectors, channels are not" : "";
 }
 

@@ -86,14 +86,13 @@ std::string DeclineConvMeasuredGrouped(const NodeFacts& node) {
 }
 
 std::string DeclineConvGrouped(const NodeFacts& node) {
-  constexpr std::int64_t kLeastChannels = 4;
   std::string why = DeclineConvMeasuredGrouped(node);
   if (!why.empty()) return why;
   const auto shape = ConvShapeOf(node);
   if (!shape) return shape.error().message;
   const std::int64_t ins = shape->in_channels / shape->groups;
   const std::int64_t outs = shape->out_channels / shape->groups;
-  if (shape->groups == 1 || ins < kLeastChannels || outs < kLeastChannels) return "small groups";
+  if (shape->groups == 1) return "one group";
   const std::int64_t block = std::max<std::int64_t>(1, ChannelBlock());
   return ins % block == 0 && outs % block == 0 ? "groups are whole blocks of channels" : "";
 }
