@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include "runtime/kernels/conv.h"
 #include "runtime/kernels/conv_simd.h"
+#include "runtime/kernels/curves_simd.h"
 
 namespace slipway::runtime {
 
@@ -16,8 +19,7 @@ class ConvFinish {
   void Rest(KernelContext& context) const;
 
  private:
-  ConvActivation rest_ = ConvActivation::kNone;
-  float alpha_ = 0, beta_ = 0;
+  std::optional<CurveCall> rest_ = {};
   ConvBounds bounds_ = {};
 };
 

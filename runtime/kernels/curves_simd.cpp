@@ -88,18 +88,42 @@ HWY_INLINE Vector Polynomial(const float (&c)[count], Vector x) {
 }
 
 /// Polynomials of least largest error: of erf(x) / x - 1 in x * x up to 1, and of
-/// -log(1 - erf(x)) / x from there to 4.1, from where on it is 1.
+/// -log(1 - erf(x)) / x from there to 4.1, from where on erf(x) is 1.
+constexpr float kErfNear[] = {0.12837912F,   -0.37612325F,  0.112801798F,
+                              -0.026711309F, 0.0049175504F, -0.00056314183F};
+constexpr float kErfFar[] = {1.1286657F,    0.63508195F,     0.10635071F,   -0.0238593966F,
+                             0.0036881664F, -0.00033397449F, 1.23408636e-5F};
+constexpr float kErfMost = 4.1F;
+
+/// For |x| up to 1.
+HWY_INLINE Vector NearErf(Vector x) {
+  return hn::MulAdd(x, Polynomial(kErfNear, hn::Mul(x, x)), x);
+}
+
 HWY_INLINE Vector Erf(Vector x) {
-  constexpr float kNear[] = {0.12837912F,   -0.37612325F,  0.112801798F,
-                             -0.026711309F, 0.0049175504F, -0.00056314183F};
-  constexpr float kFar[] = {1.1286657F,    0.63508195F,     0.10635071F,   -0.0238593966F,
-                            0.0036881664F, -0.00033397449F, 1.23408636e-5F};
-  constexpr float kMost = 4.1F;
-  const Vector away = hn::Min(hn::Abs(x), Number(kMost));
-  const Vector rest = BoundedExp(Tag(), hn::Neg(hn::Mul(away, Polynomial(kFar, away))));
+  const Vector away = hn::Min(hn::Abs(x), Number(kErfMost));
+  const Vector rest = BoundedExp(Tag(), hn::Neg(hn::Mul(away, Polynomial(kErfFar, away))));
   const Vector far = hn::CopySign(hn::Sub(Number(1), rest), x);
-  const Vector near = hn::MulAdd(x, Polynomial(kNear, hn::Mul(x, x)), x);
-  return hn::IfThenElse(hn::Lt(away, Number(1)), near, far);
+  return hn::IfThenElse(hn::Lt(away, Number(1)), NearErf(x), far);
+}
+
+/// x / 2 * (1 + erf(x / sqrt(2))). Below 0 the sum is what is left of erf to 1, which falls like
+/// exp(-x * x / 2) where erf itself is 1.
+HWY_INLINE Vector Gelu(Vector x) {
+  constexpr float kFall = 0.4906F;  // of the logarithm over x at 4.1, above 4.1 itself
+  const Vector at = hn::Mul(x, Number(0.707106781F)), away = hn::Abs(at);
+  const Vector fall = hn::IfThenElse(hn::Lt(away, Number(kErfMost)), Polynomial(kErfFar, away),
+                                     hn::Add(away, Number(kFall)));
+  const Vector rest = BoundedExp(Tag(), hn::Neg(hn::Mul(away, fall)));
+  const Vector far = hn::IfThenElse(hn::Lt(at, hn::Zero(Tag())), rest, hn::Sub(Number(2), rest));
+  const Vector near = hn::Add(Number(1), NearErf(at));
+  return hn::Mul(hn::Mul(Number(0.5F), x), hn::IfThenElse(hn::Lt(away, Number(1)), near, far));
+}
+
+/// x / 2 * (1 + tanh(u)) as x * sigmoid(2 * u), u = sqrt(2 / pi) * (x + 0.044715 * x ^ 3).
+HWY_INLINE Vector GeluTanh(Vector x) {
+  const Vector cube = hn::MulAdd(hn::Mul(x, x), Number(0.0713548163F), Number(1.59576912F));
+  return hn::Mul(x, Sigmoid(hn::Mul(x, cube)));
 }
 
 /// (1 - e) / (1 + e), of e = exp(-2 |x|); near 0 x and a polynomial of least largest error of
@@ -162,6 +186,8 @@ HWY_INLINE Vector Apply(Vector x, Vector alpha, Vector beta) {
   if constexpr (curve == Curve::kExp) return Exp(x);
   if constexpr (curve == Curve::kLog) return Log(x);
   if constexpr (curve == Curve::kErf) return Erf(x);
+  if constexpr (curve == Curve::kGelu) return Gelu(x);
+  if constexpr (curve == Curve::kGeluTanh) return GeluTanh(x);
   if constexpr (curve == Curve::kSin) return Sin(x);
   if constexpr (curve == Curve::kCos) return Cos(x);
   if constexpr (curve == Curve::kAtan) return hn::Atan(Tag(), x);
@@ -218,6 +244,10 @@ void RunCurve(const CurveCall& f, const float* x, float* y, std::int64_t count) 
       return RunAll<Curve::kLog>(f, x, y, count);
     case Curve::kErf:
       return RunAll<Curve::kErf>(f, x, y, count);
+    case Curve::kGelu:
+      return RunAll<Curve::kGelu>(f, x, y, count);
+    case Curve::kGeluTanh:
+      return RunAll<Curve::kGeluTanh>(f, x, y, count);
     case Curve::kSin:
       return RunAll<Curve::kSin>(f, x, y, count);
     case Curve::kCos:

@@ -22,6 +22,8 @@ enum class Curve : std::uint8_t {
   kExp,
   kLog,
   kErf,
+  kGelu,      ///< x times the normal distribution's function at x
+  kGeluTanh,  ///< the same by the hyperbolic tangent
   kSin,
   kCos,
   kAtan,

@@ -7,7 +7,6 @@
 #include <numbers>
 
 #include "runtime/kernels/curves.h"
-#include "runtime/kernels/dnnl_eltwise.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/gelu.h"
 #include "runtime/kernels/types.h"
@@ -161,6 +160,7 @@ struct Gelu {
   bool tanh;
   explicit Gelu(const NodeFacts& node)
       : tanh(node.attributes.String("approximate", "none") == "tanh") {}
+  CurveCall call() const { return {.curve = tanh ? Curve::kGeluTanh : Curve::kGelu}; }
   template <class T>
   T operator()(T x) const {
     return tanh ? TanhGelu(x) : ErfGelu(x);
@@ -200,22 +200,11 @@ Result<Facts> InferSwiGlu(const NodeFacts& node) {
   return Invalid("a gate of ", node.shape(0), " and a value of ", node.shape(1), " differ");
 }
 
-Result<std::unique_ptr<Executable>> PrepareGelu(const NodeFacts& node, DeviceContext& device) {
-  const bool tanh = node.attributes.String("approximate", "none") == "tanh";
-  return PrepareEltwise(node, device,
-                        tanh ? EltwiseFunction::kGeluTanh : EltwiseFunction::kGeluErf);
-}
-
 using ReluList = decltype(FloatList() + IntList());
 constexpr DTypeSet kReluTypes = kFloatTypesB | kIntTypes;
 
 template <class F, class List = FloatList>
 constexpr Kernel kPlain[] = {{.name = "elementwise", .run = RunUnary<F, List>}};
-template <class F, Result<std::unique_ptr<Executable>> (*prepare)(const NodeFacts&, DeviceContext&)>
-constexpr Kernel kFast[] = {
-    {.name = "eltwise_dnnl", .declines = DeclineEltwise, .prepare = prepare},
-    {.name = "elementwise", .run = RunUnary<F, FloatList>}};
-
 constexpr Kernel kSwiGlu[] = {{.name = "elementwise", .run = RunBinary<SwiGlu, FloatList>}};
 
 constexpr std::string_view kX = "X:T -> Y:T";
@@ -292,8 +281,7 @@ OpList ops_activation() {
       Row("Celu", 28, kT<kFloatTypesB>, "alpha:float=1.0", kCelu),
       Row("Shrink", 9, kT<kNumericTypes>, "bias:float=0.0, lambd:float=0.5",
           kPlain<Shrink, NumericList>, kInput),
-      Row("Gelu", 20, kT<kFloatTypesB>, "approximate:string=none", kFast<Gelu, PrepareGelu>, kX,
-          InferGelu),
+      Row("Gelu", 20, kT<kFloatTypesB>, "approximate:string=none", kCurve<Gelu>, kX, InferGelu),
       Row("Swish", 24, kT<kFloatTypesB>, "alpha:float=1.0", kCurve<Swish>),
       Row("SwiGLU", 28, kT<kFloatTypesB>, "alpha:float=1.0", kSwiGlu, "A:T, B:T -> Y:T",
           InferSwiGlu),
