@@ -164,7 +164,7 @@ std::optional<BlockRole> RoleOfOne(Rewriter& graph, const NodeData& node, const 
   if (type == "ReduceMean" && IsSpatialMean(graph, node)) return role(Kind::kGlobalPool);
   if (type == "MaxPool" || type == "AveragePool") {
     const auto facts = FactsOfNode(graph, node);
-    if (!facts || !DeclinePoolDnnl(*facts).empty()) return std::nullopt;
+    if (!facts || !DeclinePoolRows(*facts).empty()) return std::nullopt;
     return role(Kind::kPool);
   }
   if (type == "LRN") {

@@ -3,7 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "runtime/kernels/pool_rows_simd.h"
+#include "runtime/kernels/window.h"
 #include "runtime/op.h"
 
 namespace slipway::runtime {
@@ -11,12 +14,14 @@ namespace slipway::runtime {
 /// Whether the pool averages, and does not look for the largest.
 inline bool IsAveragePool(const NodeFacts& node) { return node.op->type == "AveragePool"; }
 
-/// oneDNN's pools for float32: MaxPool and AveragePool.
-std::string DeclinePoolDnnl(const NodeFacts& node);
-Result<std::unique_ptr<Executable>> PreparePoolDnnl(const NodeFacts& node, DeviceContext& device);
+/// What the windows along dimension `d` cover; `counts_pads`: padding counts for averages.
+std::vector<PoolSpan> PoolSpansOf(const Window& window, std::size_t d, bool counts_pads);
 
-/// In vectors of our own: what oneDNN pools can be, along one dimension or two, by windows of two
-/// columns next to each other.
+/// In vectors of our own, row by row: MaxPool and AveragePool over one to three dimensions.
+std::string DeclinePoolRows(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PreparePoolRows(const NodeFacts& node, DeviceContext& device);
+
+/// Of those what goes along one dimension or two, by windows of two columns next to each other.
 std::string DeclinePoolPairs(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PreparePoolPairs(const NodeFacts& node, DeviceContext& device);
 

@@ -17,22 +17,6 @@ constexpr std::int64_t kPair = 2;
 /// Fewer fill no vectors.
 constexpr std::int64_t kLeastColumns = 8;
 
-/// What the windows along dimension `d` cover.
-std::vector<PoolSpan> SpansOf(const Window& window, std::size_t d, bool counts_pads) {
-  std::vector<PoolSpan> spans;
-  for (std::int64_t i = 0; i < window.output[d]; ++i) {
-    const std::int64_t start = i * window.strides[d] - window.pads_begin[d];
-    const std::int64_t first = std::max<std::int64_t>(start, 0);
-    const std::int64_t end = std::min(start + window.kernel[d], window.input[d]);
-    const std::int64_t padded =
-        std::min(start + window.kernel[d], window.input[d] + window.pads_end[d]) - start;
-    spans.push_back({.first = first,
-                     .size = end - first,
-                     .count = static_cast<float>(counts_pads ? padded : end - first)});
-  }
-  return spans;
-}
-
 class PoolPairsExecutable final : public Executable {
  public:
   PoolPairsExecutable(const NodeFacts& node, const Window& window)
@@ -41,9 +25,9 @@ class PoolPairsExecutable final : public Executable {
         out_size_(window.output_size()) {
     const bool counts_pads = node.attributes.Int("count_include_pad", 0) != 0;
     const std::size_t across = window.input.size() - 1;
-    columns_ = SpansOf(window, across, counts_pads);
+    columns_ = PoolSpansOf(window, across, counts_pads);
     rows_ = across == 0 ? std::vector<PoolSpan>{{.first = 0, .size = 1, .count = 1}}
-                        : SpansOf(window, 0, counts_pads);
+                        : PoolSpansOf(window, 0, counts_pads);
     pool_ = {.rows = rows_,
              .columns = columns_,
              .in_width = window.input[across],
@@ -75,7 +59,7 @@ class PoolPairsExecutable final : public Executable {
 }  // namespace
 
 std::string DeclinePoolPairs(const NodeFacts& node) {
-  std::string why = DeclinePoolDnnl(node);
+  std::string why = DeclinePoolRows(node);
   if (!why.empty()) return why;
   const Result<Window> window = PoolWindow(node);
   if (!window) return window.error().message;

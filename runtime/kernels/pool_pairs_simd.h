@@ -4,15 +4,11 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/kernels/pool_rows_simd.h"
+
 /// The inner loops of pools over images that lie row by row, in float32, with the vectors this
 /// machine has. Thread-safe; they allocate nothing.
 namespace slipway::runtime {
-
-/// What a window covers along one dimension.
-struct PoolSpan {
-  std::int64_t first = 0, size = 0;  ///< positions of the input; at least one
-  float count = 0;                   ///< what an average is taken over, padding where it counts
-};
 
 /// Windows at all positions of the output, [rows, columns]: of two columns, next to each other.
 struct PoolPairs {

@@ -223,7 +223,7 @@ constexpr Kernel kConv[] = {
     {.name = "conv_blocked_dnnl", .prepare = PrepareBlockedConv}};
 constexpr Kernel kPool[] = {
     {.name = "pool_small", .declines = DeclineSmallPool, .prepare = PrepareSmallPool},
-    {.name = "pool_blocked_dnnl", .prepare = PrepareBlockedPool}};
+    {.name = "pool_blocked_rows", .prepare = PrepareBlockedPool}};
 constexpr Kernel kGlobalAverage[] = {{.name = "pool_blocked", .run = RunGlobalPool<true>}};
 constexpr Kernel kGlobalMax[] = {{.name = "pool_blocked", .run = RunGlobalPool<false>}};
 constexpr Kernel kAffine[] = {{.name = "affine_blocked", .run = RunAffine}};

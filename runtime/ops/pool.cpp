@@ -2,7 +2,9 @@
 // MaxPool (opsets 1, 8, 10, 11, 12, 22), AveragePool (1, 7, 10, 11, 19, 22), LpPool (1, 2, 11,
 // 18, 22) over any number of spatial dimensions.
 // Spec: https://onnx.ai/onnx/operators/onnx__MaxPool.html and the pages of the others.
-// Windows that would begin in the padding at the end are left out, in every version.
+// Windows that would begin in the padding at the end are left out, in every version. The largest
+// number is the first of its window where that is no number, and never one after it that is none:
+// so the standard's evaluator has it (onnx.reference, MaxPool with strides).
 #include "runtime/kernels/pool.h"
 
 #include <cmath>
@@ -136,17 +138,17 @@ Result<Facts> InferLp(const NodeFacts& node) {
 
 constexpr Kernel kMax[] = {
     {.name = "pool_pairs", .declines = DeclinePoolPairs, .prepare = PreparePoolPairs},
-    {.name = "pool_dnnl", .declines = DeclinePoolDnnl, .prepare = PreparePoolDnnl},
-    {.name = "pool_dnnl_widened",
-     .declines = DeclineWidened<DeclinePoolDnnl>,
-     .prepare = PrepareWidened<PreparePoolDnnl>},
+    {.name = "pool_rows", .declines = DeclinePoolRows, .prepare = PreparePoolRows},
+    {.name = "pool_rows_widened",
+     .declines = DeclineWidened<DeclinePoolRows>,
+     .prepare = PrepareWidened<PreparePoolRows>},
     {.name = "max_pool_reference", .run = RunMax}};
 constexpr Kernel kAverage[] = {
     {.name = "pool_pairs", .declines = DeclinePoolPairs, .prepare = PreparePoolPairs},
-    {.name = "pool_dnnl", .declines = DeclinePoolDnnl, .prepare = PreparePoolDnnl},
-    {.name = "pool_dnnl_widened",
-     .declines = DeclineWidened<DeclinePoolDnnl>,
-     .prepare = PrepareWidened<PreparePoolDnnl>},
+    {.name = "pool_rows", .declines = DeclinePoolRows, .prepare = PreparePoolRows},
+    {.name = "pool_rows_widened",
+     .declines = DeclineWidened<DeclinePoolRows>,
+     .prepare = PrepareWidened<PreparePoolRows>},
     {.name = "average_pool_reference", .run = RunAverage}};
 constexpr Kernel kLp[] = {{.name = "lp_pool_reference", .run = RunLp}};
 

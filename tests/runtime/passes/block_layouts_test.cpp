@@ -66,6 +66,38 @@ TEST_F(BlockLayouts, ChangeAtTheBordersOfARegionAlone) {
       << text;
 }
 
+/// Random numbers, some of which are none.
+Value WithNaN(const Shape& shape) {
+  const Value numbers = Random(shape, 5);
+  const auto given = numbers.tensor()->data<float>();
+  std::vector<float> elements(given.begin(), given.end());
+  for (std::size_t i = 0; i < elements.size(); i += 1009) {
+    elements[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  return Floats(shape, std::move(elements));
+}
+
+TEST_F(BlockLayouts, KeepWhatIsNoNumberInPoolsWhereOthersDo) {
+  for (const std::int64_t kernel : {2, 3, 5}) {
+    for (const std::int64_t stride : {1, 2}) {
+      SCOPED_TRACE(std::to_string(kernel) + " by " + std::to_string(stride));
+      const std::int64_t pad = (kernel - 1) / 2;
+      Net net(7);
+      std::string v = net.Convolve("x", {.in = 32, .out = 32, .kernel = 1, .pad = 0});
+      v = net.Add("MaxPool", {v},
+                  {{"kernel_shape", tiny::Ints{kernel, kernel}},
+                   {"strides", tiny::Ints{stride, stride}},
+                   {"pads", tiny::Ints(4, pad)}});
+      v = net.Convolve(v, {.in = 32, .out = 32, .kernel = 1, .pad = 0});
+      v = net.Add("Where", {net.Add("IsNaN", {v}), net.Weights({1}, 50, 60), v});
+      const Model model = ParseModel(net.Model({v}));
+      const Feeds feeds = {{"x", WithNaN({1, 32, 30, 41})}};
+      ExpectSameAnswers(model, feeds);
+      EXPECT_THAT(Explained(model, feeds), HasSubstr("pool_blocked_rows"));
+    }
+  }
+}
+
 TEST_F(BlockLayouts, LeaveAConvolutionAloneAsItIs) {
   Net net(2);
   const Model model = ParseModel(net.Model({net.Convolve("x", {.in = 32, .out = 32})}));
