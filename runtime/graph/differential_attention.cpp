@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Derivative of attention: of its products and of what becomes of the scores between them, which
 // the operator itself gives after each of its steps.
+#include <limits>
+
 #include "runtime/graph/differential.h"
 
 namespace slipway::runtime {
@@ -105,6 +107,17 @@ Term SlopeOfCap(const BackStep& s, double softcap) {
   return 1.0 - part * part;
 }
 
+/// Of a mask, which may have one column for all keys, or columns for the first of them alone.
+Term OfMask(const Term& of_scores, const Term& mask) {
+  Tape& tape = *mask.tape;
+  const Term columns = Part(ShapeOf(mask), -1);
+  const Term is_one = tape.Op("Equal", {columns, tape.Ints({1})});
+  const Term all = tape.Ints({std::numeric_limits<std::int64_t>::max()});
+  const Term seen = tape.Op("Where", {is_one, all, columns});
+  const Term part = tape.Op("Slice", {of_scores, tape.Ints({0}), seen, tape.Ints({-1})});
+  return SummedTo(tape.Op("CastLike", {part, mask}), mask);
+}
+
 Result<Terms> Attention(const BackStep& s) {
   const Attributes& attributes = s.node.attributes;
   const Again again(s, kShares);
@@ -124,8 +137,7 @@ Result<Terms> Attention(const BackStep& s) {
   Term of_scores = of_shares ? OfScores(p, of_shares) : Term{};
   if (given(kMasked)) of_scores = Sum(of_scores, grouped(WhereScored(s, given(kMasked))));
   if (of_scores && s.Input(3)) {
-    const Term mask = s.tape.Op("CastLike", {ShapedAs(of_scores, again.scores), s.in[3]});
-    gradients[3] = SummedTo(mask, s.in[3]);
+    gradients[3] = OfMask(ShapedAs(of_scores, again.scores), s.in[3]);
   }
   of_scores = Sum(of_scores, grouped(given(kCapped)));
   const auto softcap = static_cast<double>(attributes.Float("softcap", 0));

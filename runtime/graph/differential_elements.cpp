@@ -233,8 +233,10 @@ RuleTable ElementRules() {
   rules["Where"] = Where;
   rules["Cast"] = rules["CastLike"] = Cast;
   rules["Identity"] = Same;
-  for (const std::string_view flat : {"Floor", "Ceil", "Round", "Sign", "Hardmax"})
+  for (const std::string_view flat : {"Bernoulli", "Ceil", "EyeLike", "Floor", "Hardmax",
+                                      "RandomNormalLike", "RandomUniformLike", "Round", "Sign"}) {
     rules[flat] = Nothing;
+  }
   return rules;
 }
 

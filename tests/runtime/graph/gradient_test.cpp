@@ -219,6 +219,22 @@ std::vector<Case> ElementCases() {
   return cases;
 }
 
+/// What has no slope, times what it is made of.
+Case Flat(std::string type, std::vector<tiny::Attribute> attributes, double from, double to) {
+  Case each = Of(std::move(type), {{2, 3}}, std::move(attributes), from, to);
+  each.nodes.front().outputs = {"r"};
+  each.nodes.push_back({"Mul", {"r", "x0"}, {"y"}});
+  return each;
+}
+
+std::vector<Case> FlatCases() {
+  const tiny::Attribute seed{"seed", 3.0F};
+  return {Flat("RandomNormalLike", {seed}, -1, 1),
+          Flat("RandomUniformLike", {seed, {"low", -1.0F}}, -1, 1),
+          Flat("Bernoulli", {seed}, 0.1, 0.9), Flat("EyeLike", {}, -1, 1),
+          Flat("Floor", {}, -1.2, 2.3)};
+}
+
 std::vector<Case> TensorCases() {
   std::vector<Case> cases = {
       With("Reshape", {2, 3, 2}, {{3, 4}}),
@@ -447,6 +463,9 @@ std::vector<Case> AttentionCases() {
       attention("of packed heads", {{2, 3, 4}, {2, 5, 2}, {2, 5, 3}}, {two, one}),
       attention("masked", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {2, 1, 3, 5}}, {}),
       attention("masked alike", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {3, 5}}, {}),
+      attention("masked beyond", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {2, 1, 3, 4}}, {}),
+      attention("masked beyond, alike", {{1, 4, 3, 4}, {1, 2, 5, 4}, {1, 2, 5, 3}, {3, 2}}, {}),
+      attention("masked by query", {{2, 2, 3, 4}, {2, 2, 5, 4}, {2, 2, 5, 3}, {2, 3, 1}}, {}),
       attention("in a window", {{1, 1, 5, 3}, {1, 1, 5, 3}, {1, 1, 5, 2}},
                 {{"left_window_size", std::int64_t{1}}}, 25),
   };
@@ -505,8 +524,8 @@ std::vector<Case> NormalCases() {
 
 std::vector<Case> AllCases() {
   std::vector<Case> all = ElementCases();
-  for (auto more : {TensorCases, ConvolutionCases, PoolCases, InterpolationCases, AttentionCases,
-                    NormalCases, ControlCases, RecurrentCases}) {
+  for (auto more : {FlatCases, TensorCases, ConvolutionCases, PoolCases, InterpolationCases,
+                    AttentionCases, NormalCases, ControlCases, RecurrentCases}) {
     for (Case& each : more()) all.push_back(std::move(each));
   }
   return all;
@@ -514,6 +533,10 @@ std::vector<Case> AllCases() {
 
 TEST(Gradient, OfFunctionsOfElements) {
   for (const Case& each : ElementCases()) Check(each);
+}
+
+TEST(Gradient, OfFunctionsThatAreFlat) {
+  for (const Case& each : FlatCases()) Check(each);
 }
 
 TEST(Gradient, OfTensorFunctions) {
