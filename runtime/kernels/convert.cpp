@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "base/text.h"
+#include "runtime/kernels/convert_simd.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/half_simd.h"
 #include "runtime/kernels/strided.h"
@@ -49,28 +50,6 @@ To ConvertOne(From from) {
   }
 }
 
-/// Whether values of From within int32 become To by way of int32, which vectors convert.
-template <class From, class To>
-constexpr bool kByInt32 = (std::is_floating_point_v<From> && std::is_integral_v<To> &&
-                           !std::is_same_v<To, bool>) ||
-                          (std::is_same_v<From, std::int64_t> && std::is_floating_point_v<To>);
-
-bool AllInt32(const std::int64_t* in, std::int64_t count) {
-  std::uint64_t outside = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    outside |= static_cast<std::uint64_t>(in[i]) + (std::uint64_t{1} << 31);
-  }
-  return outside >> 32 == 0;
-}
-
-template <class Float>
-bool AllInt32(const Float* in, std::int64_t count) {
-  constexpr auto kHalf = static_cast<Float>(2147483648.0);
-  int outside = 0;
-  for (std::int64_t i = 0; i < count; ++i) outside |= std::abs(in[i]) < kHalf ? 0 : 1;
-  return outside == 0;
-}
-
 /// What is true is 1 in memory, as a byte.
 template <class T>
 using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
@@ -80,27 +59,6 @@ void ConvertEach(const From* in, To* out, std::int64_t count) {
   const auto* from = reinterpret_cast<const Stored<From>*>(in);
   auto* to = reinterpret_cast<Stored<To>*>(out);
   for (std::int64_t i = 0; i < count; ++i) to[i] = ConvertOne<To>(from[i]);
-}
-
-template <class From, class To>
-void ConvertRun(const From* in, To* out, std::int64_t count) {
-  if constexpr (kByInt32<From, To>) {
-    constexpr std::int64_t kBlock = 512;
-    for (std::int64_t at = 0; at < count; at += kBlock) {
-      const std::int64_t block = std::min(kBlock, count - at);
-      const From* from = in + at;
-      To* to = out + at;
-      if (AllInt32(from, block)) {
-        for (std::int64_t i = 0; i < block; ++i) {
-          to[i] = static_cast<To>(static_cast<std::int32_t>(from[i]));
-        }
-      } else {
-        ConvertEach(from, to, block);
-      }
-    }
-  } else {
-    ConvertEach(in, out, count);
-  }
 }
 
 /// Float32 and 16-bit floats; false for other types.
@@ -136,9 +94,14 @@ void ConvertPlain(KernelContext& context, const Tensor& from, Tensor& to) {
       using To = typename decltype(to_tag)::type;
       const From* in = from.data<From>().data();
       To* out = to.data<To>().data();
-      context.ParallelFor(from.size(), kElementGrain, [=](std::int64_t begin, std::int64_t end) {
-        ConvertRun(in + begin, out + begin, end - begin);
-      });
+      context.ParallelFor(
+          from.size(), kElementGrain, [&, in, out](std::int64_t begin, std::int64_t end) {
+            constexpr std::int64_t kBlock = 512;
+            for (std::int64_t at = begin; at < end; at += kBlock) {
+              at += ConvertSimple(from.dtype(), in + at, to.dtype(), out + at, end - at);
+              ConvertEach(in + at, out + at, std::min(kBlock, end - at));
+            }
+          });
     });
   });
 }

@@ -80,12 +80,41 @@ struct NarrowToBfloat16 {
 };
 
 template <class Form>
+HWY_INLINE hn::Vec<Floats> WideOf(hn::Vec<Halves> halves) {
+  return AsFloat(Form::One(hn::PromoteTo(Words(), halves)));
+}
+
+template <class Form>
+HWY_INLINE hn::Vec<Halves> NarrowOf(hn::Vec<Floats> x) {
+  return hn::DemoteTo(Halves(), Form::One(AsBits(x)));
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 && !defined(HWY_DISABLE_F16C)
+// Instructions for float16 do the same but for what is no number.
+using Float16s = hn::Rebind<hwy::float16_t, Floats>;
+
+template <>
+HWY_INLINE hn::Vec<Floats> WideOf<WidenFloat16>(hn::Vec<Halves> halves) {
+  const auto wide = hn::PromoteTo(Floats(), hn::BitCast(Float16s(), halves));
+  if (hn::AllFalse(Floats(), hn::IsNaN(wide))) return wide;
+  return AsFloat(WidenFloat16::One(hn::PromoteTo(Words(), halves)));
+}
+
+template <>
+HWY_INLINE hn::Vec<Halves> NarrowOf<NarrowToFloat16>(hn::Vec<Floats> x) {
+  if (hn::AllFalse(Floats(), hn::IsNaN(x))) {
+    return hn::BitCast(Halves(), hn::DemoteTo(Float16s(), x));
+  }
+  return hn::DemoteTo(Halves(), NarrowToFloat16::One(AsBits(x)));
+}
+#endif
+
+template <class Form>
 void Widen(const std::uint16_t* x, float* y, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto words = hn::PromoteTo(Words(), hn::LoadU(Halves(), x + i));
-    hn::StoreU(AsFloat(Form::One(words)), Floats(), y + i);
+    hn::StoreU(WideOf<Form>(hn::LoadU(Halves(), x + i)), Floats(), y + i);
   }
   for (; i < count; ++i) {
     y[i] = hn::GetLane(AsFloat(Form::One(Bits(x[i]))));
@@ -97,8 +126,7 @@ void Narrow(const float* x, std::uint16_t* y, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto words = Form::One(AsBits(hn::LoadU(Floats(), x + i)));
-    hn::StoreU(hn::DemoteTo(Halves(), words), Halves(), y + i);
+    hn::StoreU(NarrowOf<Form>(hn::LoadU(Floats(), x + i)), Halves(), y + i);
   }
   for (; i < count; ++i) {
     const auto words = Form::One(AsBits(hn::Set(Floats(), x[i])));

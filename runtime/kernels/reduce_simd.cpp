@@ -21,6 +21,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class A>
 using Tag = hn::ScalableTag<A>;
 template <class A>
+using SomeTag = hn::CappedTag<A, 4>;
+template <class A>
 using OneTag = hn::CappedTag<A, 1>;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -137,6 +139,45 @@ A Row(const float* x, std::int64_t count) {
   return Joined<F, kLanes>(F::Join(tag, F::Join(tag, a, b), F::Join(tag, c, d)));
 }
 
+template <bool largest, class D, class V = hn::Vec<D>>
+HWY_INLINE V Better(D, V a, V b) {
+  return largest ? hn::Max(a, b) : hn::Min(a, b);
+}
+
+/// The extreme of at least a vector of numbers; false where some may be none: then a sum of all is
+/// none.
+template <bool largest>
+HWY_INLINE bool ExtremeOfNumbers(const float* x, std::int64_t count, float& extreme) {
+  const Tag<float> tag;
+  constexpr std::int64_t kLanes = hn::MaxLanes(Tag<float>());
+  auto a = hn::LoadU(tag, x), b = a, all = a, rest = hn::Zero(tag);
+  const auto take = [&](std::int64_t at, auto& best, auto& sum) HWY_ATTR {
+    const auto numbers = hn::LoadU(tag, x + at);
+    best = Better<largest>(tag, best, numbers);
+    sum = hn::Add(sum, numbers);
+  };
+  std::int64_t i = kLanes;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    take(i, a, all);
+    take(i + kLanes, b, rest);
+  }
+  for (; i + kLanes <= count; i += kLanes) take(i, a, all);
+  if (i < count) take(count - kLanes, b, rest);
+  if (!hn::AllFalse(tag, hn::IsNaN(hn::Add(all, rest)))) return false;
+  const auto best = Better<largest>(tag, a, b);
+  extreme = hn::GetLane(largest ? hn::MaxOfLanes(tag, best) : hn::MinOfLanes(tag, best));
+  return true;
+}
+
+template <bool largest>
+void ExtremesOf(const float* x, std::int64_t rows, std::int64_t count, float* extremes) {
+  for (std::int64_t r = 0; r < rows; ++r, x += count) {
+    const bool is_long = count >= static_cast<std::int64_t>(hn::MaxLanes(Tag<float>()));
+    if (is_long && ExtremeOfNumbers<largest>(x, count, extremes[r])) continue;
+    extremes[r] = Row<Most<largest>>(x, count);
+  }
+}
+
 template <class F, class A = typename F::Accumulator>
 void Rows(const float* x, std::int64_t rows, std::int64_t count, A* results) {
   for (std::int64_t r = 0; r < rows; ++r) results[r] = Row<F>(x + r * count, count);
@@ -155,6 +196,8 @@ HWY_INLINE void TakeRows(const ColumnsOf& from, const float* x, A* results) {
   constexpr std::int64_t kLanes = hn::MaxLanes(Tag<A>());
   std::int64_t c = 0;
   for (; c + kLanes <= from.columns; c += kLanes) take(Tag<A>(), c);
+  constexpr std::int64_t kSome = hn::MaxLanes(SomeTag<A>());
+  for (; c + kSome <= from.columns; c += kSome) take(SomeTag<A>(), c);
   for (; c < from.columns; ++c) take(OneTag<A>(), c);
 }
 
@@ -198,8 +241,8 @@ void TotalsOfColumns(Total which, const ColumnsOf& from, double* totals) {
 
 void ExtremesOfRows(Extreme which, const float* x, std::int64_t rows, std::int64_t count,
                     float* extremes) {
-  which == Extreme::kMax ? Rows<Most<true>>(x, rows, count, extremes)
-                         : Rows<Most<false>>(x, rows, count, extremes);
+  which == Extreme::kMax ? ExtremesOf<true>(x, rows, count, extremes)
+                         : ExtremesOf<false>(x, rows, count, extremes);
 }
 
 void ExtremesOfColumns(Extreme which, const ColumnsOf& from, float* extremes) {

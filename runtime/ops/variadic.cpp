@@ -95,6 +95,12 @@ Result<void> Run(const NodeFacts& node, KernelContext& context) {
       operands.push_back(context.input(i)->data<T>().data());
     }
     T* out = y.data<T>().data();
+    if (operands.size() == 2) {
+      using C = Compute<T>;
+      const auto join = [](C a, C b) { return F::Finish(F::Join(a, b), C{2}); };
+      BinaryElements(context, plan, operands[0], operands[1], out, join);
+      return;
+    }
     context.ParallelFor(plan.size, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
       ForEachRun(plan, begin, end,
                  [&](std::int64_t at, const std::vector<std::int64_t>& from, std::int64_t count) {
