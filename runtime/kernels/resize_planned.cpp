@@ -7,6 +7,7 @@
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/resize.h"
 #include "runtime/kernels/resize_simd.h"
+#include "runtime/kernels/weave_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -20,6 +21,7 @@ struct Step {
   std::vector<float> weights;         ///< as many
   std::vector<std::int32_t> across;   ///< `indices` as [taps, out], where inner is 1
   std::vector<float> weights_across;
+  bool repeats = false;  ///< each element as often, one after the other
 
   std::int64_t size() const { return outer * out * inner; }
 };
@@ -35,9 +37,23 @@ void Cross(Step& step) {
   }
 }
 
+/// Whether each element stands there as often, one after the other.
+bool Repeats(const Step& step) {
+  if (step.inner != 1 || step.taps != 1 || step.out % step.in != 0) return false;
+  const std::int64_t times = step.out / step.in;
+  for (std::int64_t i = 0; i < step.out; ++i) {
+    if (step.indices[At(i)] != i / times) return false;
+  }
+  return true;
+}
+
 std::vector<Step> StepsOf(const ResizePlan& plan, Shape shape) {
   std::vector<Step> steps;
-  for (const ResizeAxis& axis : plan.axes) {
+  std::vector<ResizeAxis> axes = plan.axes;
+  // Elements are picked in any order: with few of them rows are made before they are repeated.
+  const bool grows = CountOf(plan.output, 0, shape.size()) > CountOf(shape, 0, shape.size());
+  if (plan.options.mode == ResizeMode::kNearest && grows) std::ranges::reverse(axes);
+  for (const ResizeAxis& axis : axes) {
     Step step{.outer = CountOf(shape, 0, axis.axis),
               .in = shape[axis.axis],
               .out = plan.output[axis.axis],
@@ -48,6 +64,7 @@ std::vector<Step> StepsOf(const ResizePlan& plan, Shape shape) {
               .across = {},
               .weights_across = {}};
     if (step.inner == 1) Cross(step);
+    step.repeats = Repeats(step);
     shape[axis.axis] = step.out;
     steps.push_back(std::move(step));
   }
@@ -108,8 +125,19 @@ void PickRows(KernelContext& context, const Step& step, std::int64_t bytes, cons
   });
 }
 
+/// Each element so many times: as many lines that are one and the same, woven.
+void Repeat(KernelContext& context, const Step& step, std::int64_t bytes, const std::byte* x,
+            std::byte* y) {
+  const std::int64_t times = step.out / step.in;
+  context.ParallelFor(step.outer * step.in, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    WeaveLines(x + begin * bytes, 0, times, end - begin, At(bytes), y + begin * times * bytes);
+  });
+}
+
 void Pick(KernelContext& context, const Step& step, std::int64_t bytes, const std::byte* x,
           std::byte* y) {
+  if (step.repeats && CanWeave(step.out / step.in, At(bytes)))
+    return Repeat(context, step, bytes, x, y);
   if (step.inner != 1) return PickRows(context, step, bytes, x, y);
   if (bytes == 1) return PickAcross<std::uint8_t>(context, step, x, y);
   if (bytes == 2) return PickAcross<std::uint16_t>(context, step, x, y);

@@ -10,6 +10,7 @@
 #include "runtime/kernels/by_width.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/turn_simd.h"
+#include "runtime/kernels/weave_simd.h"
 
 namespace slipway::runtime {
 namespace {
@@ -118,12 +119,33 @@ bool CopiedNarrow(const StridedBox& box, const T* from, T* to, std::int64_t begi
   }
 }
 
+/// Whether the rows are few, or of few elements, each of which lies in a line of its own, and have
+/// been copied.
+template <class T>
+bool CopiedWoven(const StridedBox& box, const T* from, T* to, std::int64_t begin,
+                 std::int64_t end) {
+  const std::size_t last = box.dims.size() - 1;
+  const std::int64_t columns = box.dims[last], from_step = box.from[last];
+  const std::int64_t to_row = box.to[last - 1], rows = end - begin;
+  if (box.from[last - 1] != 1 || from_step == 1 || box.to[last] != 1) return false;
+  if (CanWeave(columns, sizeof(T)) && to_row == columns) {
+    WeaveLines(from + begin, from_step, columns, rows, sizeof(T), to + begin * to_row);
+    return true;
+  }
+  if (CanWeave(rows, sizeof(T)) && from_step == rows) {
+    UnweaveLines(from + begin, rows, columns, sizeof(T), to + begin * to_row, to_row);
+    return true;
+  }
+  return false;
+}
+
 /// Rows [begin, end) of the two innermost dimensions, in tiles that stay in cache.
 template <class T>
 void CopyPlane(const StridedBox& box, const T* from, T* to, std::int64_t begin, std::int64_t end,
                TextMeter& meter) {
   if constexpr (!std::is_same_v<T, std::string>) {
     if (CopiedNarrow(box, from, to, begin, end)) return;
+    if (CopiedWoven(box, from, to, begin, end)) return;
   }
   const std::size_t last = box.dims.size() - 1;
   const std::int64_t columns = box.dims[last];

@@ -4,12 +4,16 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "runtime/bounds.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/strided.h"
 #include "runtime/kernels/types.h"
 
 namespace slipway::runtime {
 namespace {
+
+/// Elements that are worth a call, and a thread's beginning, and how many are copied at once.
+constexpr std::int64_t kLeastBlock = 256, kRepeatGrain = 16 << 10, kMostAtOnce = 1 << 20;
 
 Result<Facts> InferExpand(const NodeFacts& node) {
   TRY(CheckVector(node, 1, "shape"));
@@ -77,21 +81,58 @@ Result<Facts> InferTile(const NodeFacts& node) {
   return Facts{TensorFacts(node.dtype(0), TRY(TiledShape(node.shape(0), repeats)))};
 }
 
+/// The outermost axis along which something is repeated, where that makes large blocks of what is
+/// repeated along the others; else none.
+std::size_t RepeatedBlocks(const Shape& shape, const std::vector<std::int64_t>& repeats) {
+  const auto is_more = [](std::int64_t times) { return times > 1; };
+  const auto axis =
+      static_cast<std::size_t>(std::ranges::find_if(repeats, is_more) - repeats.begin());
+  if (axis == repeats.size()) return axis;
+  const std::int64_t block = CountOf(shape, axis, shape.size()) / repeats[axis];
+  return block < kLeastBlock ? repeats.size() : axis;
+}
+
+/// The elements repeated, but along `once` not.
+StridedBox TileBox(const Shape& in, const Shape& out, const std::vector<std::int64_t>& repeats,
+                   std::size_t once) {
+  const Strides from = ContiguousStrides(in);
+  const Strides to = ContiguousStrides(out);
+  StridedBox box;
+  for (std::size_t d = 0; d < out.size(); ++d) {
+    box.dims.insert(box.dims.end(), {d == once ? 1 : repeats[d], in[d]});
+    box.from.insert(box.from.end(), {0, from[d]});
+    box.to.insert(box.to.end(), {in[d] * to[d], to[d]});
+  }
+  return box;
+}
+
+/// Copies what is there once along `axis` to the places of its other repetitions.
+void RepeatBlocks(KernelContext& context, const Shape& shape, std::size_t axis, std::int64_t times,
+                  Tensor& out) {
+  const std::int64_t block = CountOf(shape, axis, shape.size()) / times;
+  const std::int64_t parts = (block + kMostAtOnce - 1) / kMostAtOnce;
+  const std::int64_t grain = std::max<std::int64_t>(1, kRepeatGrain / block);
+  TextMeter meter;
+  context.ParallelFor(out.size() / block * parts, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t unit = begin; unit < end && !MustStop(); ++unit) {
+      const std::int64_t i = unit / parts, at = unit % parts * kMostAtOnce;
+      if (i % times == 0) continue;
+      CopyElements(out, i / times * times * block + at, out, i * block + at,
+                   std::min(kMostAtOnce, block - at), &meter);
+    }
+  });
+}
+
 Result<void> RunTile(const NodeFacts& node, KernelContext& context) {
   const Tensor& in = *context.input(0);
   const Tensor* axis = node.op->since < 6 ? context.input(2) : nullptr;
   const auto repeats = TRY(Repeats(node, in.shape(), *context.input(1), axis));
   const Shape shape = TRY(TiledShape(in.shape(), repeats));
   Tensor* out = TRY(OutputOf(node, context, 0, in.dtype(), shape));
-  const Strides from = ContiguousStrides(in.shape());
-  const Strides to = ContiguousStrides(shape);
-  StridedBox box;
-  for (std::size_t d = 0; d < shape.size(); ++d) {
-    box.dims.insert(box.dims.end(), {repeats[d], in.shape()[d]});
-    box.from.insert(box.from.end(), {0, from[d]});
-    box.to.insert(box.to.end(), {in.shape()[d] * to[d], to[d]});
-  }
-  CopyBox(context, box, in, *out);
+  if (out->size() == 0) return {};
+  const std::size_t last = RepeatedBlocks(shape, repeats);
+  CopyBox(context, TileBox(in.shape(), shape, repeats, last), in, *out);
+  if (last < repeats.size()) RepeatBlocks(context, shape, last, repeats[last], *out);
   return {};
 }
 
