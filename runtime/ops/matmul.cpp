@@ -130,6 +130,7 @@ Result<void> RunGemm(const NodeFacts& node, KernelContext& context) {
 constexpr Kernel kMatMul[] = {
     {.name = "matmul_vector", .declines = DeclineMatMulVector, .prepare = PrepareMatMulVector},
     {.name = "matmul_small", .declines = DeclineMatMulSmall, .prepare = PrepareMatMulSmall},
+    {.name = "matmul_column", .declines = DeclineMatMulColumn, .prepare = PrepareMatMulColumn},
     {.name = "matmul_dnnl", .declines = DeclineMatMulDnnl, .prepare = PrepareMatMulDnnl},
     {.name = "matmul_dnnl_widened",
      .declines = DeclineWidened<DeclineMatMulDnnl>,
@@ -138,6 +139,7 @@ constexpr Kernel kMatMul[] = {
 constexpr Kernel kGemm[] = {
     {.name = "gemm_vector", .declines = DeclineGemmVector, .prepare = PrepareGemmVector},
     {.name = "gemm_small", .declines = DeclineGemmSmall, .prepare = PrepareMatMulSmall},
+    {.name = "gemm_column", .declines = DeclineGemmColumn, .prepare = PrepareGemmColumn},
     {.name = "gemm_dnnl", .declines = DeclineGemmDnnl, .prepare = PrepareGemmDnnl},
     {.name = "gemm_dnnl_widened",
      .declines = DeclineWidened<DeclineGemmDnnl>,

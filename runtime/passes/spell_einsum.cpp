@@ -119,6 +119,20 @@ class Spelling {
     return from == to ? id : Add("Reshape", {id, Numbers(to)}, {});
   }
 
+  /// Whether `a` is the right one of the matrices rather than `b`: the last name of the output is
+  /// the right one's. A vector goes to the side where the other need not be turned.
+  static bool GoesRight(const Term& a, const Term& b, std::string_view order,
+                        std::string_view summed) {
+    if (order.empty()) return false;
+    const auto is_vector = [&](const Term& term, const Term& other) {
+      return std::ranges::none_of(
+          order, [&](char name) { return Has(term.names, name) && !Has(other.names, name); });
+    };
+    if (is_vector(b, a)) return !Has(summed, a.names.back());
+    if (is_vector(a, b)) return Has(summed, b.names.back());
+    return !Has(b.names, order.back());
+  }
+
   /// Of two terms, summed over what both have and is not `kept`, in the output's order of names as
   /// far as a matrix product has it.
   Term Product(Term a, Term b, std::string_view kept) {
@@ -128,7 +142,7 @@ class Spelling {
     std::string order = Those(equation_.output, [&](char name) { return Has(all, name); });
     order += Those(all, [&](char name) { return Has(kept, name) && !Has(order, name); });
     if (summed.empty()) return Multiplied(a, b, order);
-    if (!order.empty() && !Has(b.names, order.back())) std::swap(a, b);
+    if (GoesRight(a, b, order, summed)) std::swap(a, b);
     const auto in_both = [&](char name) { return Has(a.names, name) && Has(b.names, name); };
     const std::string batch = Those(order, in_both);
     const std::string rows = Those(order, [&](char name) { return !Has(b.names, name); });

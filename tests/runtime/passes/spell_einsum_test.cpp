@@ -40,6 +40,11 @@ TEST(SpellEinsum, WritesWhatExportersDo) {
   ExpectSpelt("bhnm,bmd->bhnd", {{2, 4, 5, 7}, {2, 7, 3}});
   ExpectSpelt("bikc,bjkc->bijc", {{2, 5, 6, 4}, {2, 7, 6, 4}});
   ExpectSpelt("bsic,bsjd->bijcd", {{2, 3, 5, 4}, {2, 3, 7, 2}});
+  ExpectSpelt("ijk,k->ij", {{3, 4, 5}, {5}});
+  ExpectSpelt("k,ijk->ij", {{5}, {3, 4, 5}});
+  ExpectSpelt("kij,k->ij", {{5, 3, 4}, {5}});
+  ExpectSpelt("k,kij->ij", {{5}, {5, 3, 4}});
+  ExpectSpelt("bij,bj->bi", {{2, 3, 4}, {2, 4}});
   ExpectSpelt("bhnd,bhdm,bhn->bhnm", {{2, 3, 5, 4}, {2, 3, 4, 6}, {2, 3, 5}});
 }
 
