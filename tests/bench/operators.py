@@ -81,8 +81,23 @@ def elementwise() -> Iterator[Model]:
         yield one(f"Cast_from_{to.__name__}", "Cast", [(to, (long,))], to=onnx.TensorProto.FLOAT)
 
 
+    yield one("Mod_int64", "Mod", [(np.int64, (long,)), (np.int64, (long,))])
+    yield one("Mul_int64", "Mul", [(np.int64, (long,)), (np.int64, (long,))])
+    yield one("Less_channels", "Less", [real(8, 64, 400), real(64, 1)])
+    yield one("Where_mask", "Where", [(np.bool_, (1, 1, 128, 128)), real(8, 8, 128, 128),
+                                      np.array(-1e4, np.float32)])
+    yield one("Clip", "Clip", [real(long), np.array(-1, np.float32), np.array(1, np.float32)])
+    scale, zero = np.array(0.05, np.float32), np.array(3, np.int8)
+    yield one("QuantizeLinear", "QuantizeLinear", [real(long), scale, zero])
+    yield one("DequantizeLinear", "DequantizeLinear", [(np.int8, (long,)), scale, zero])
+    yield one("DynamicQuantizeLinear", "DynamicQuantizeLinear", [real(long)], 3)
+
+
 def reductions() -> Iterator[Model]:
     shape = (32, 64, 128)
+    for op in ("ReduceMax", "ReduceSum"):
+        for axes in ((1, 3), (0, 2), (2, 3), (1, 2)):
+            yield one(f"{op}_4_{label(axes)}", op, [real(8, 32, 28, 28), numbers(*axes)])
     for op in ("ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceProd ReduceSum "
                "ReduceSumSquare").split():
         for axes in ((2,), (1,), (0,), (0, 1, 2)):
@@ -93,6 +108,10 @@ def reductions() -> Iterator[Model]:
         yield one(f"Softmax_{axis}", "Softmax", [real(64, 128, 64)], axis=axis)
     yield one("TopK_5", "TopK", [real(64, 4096), numbers(5)], 2)
     yield one("TopK_500", "TopK", [real(16, 4096), numbers(500)], 2)
+    yield one("TopK_columns", "TopK", [real(4096, 16), numbers(50)], 2, axis=0)
+    yield one("LogSoftmax", "LogSoftmax", [real(64, 1000)], axis=1)
+    yield one("Hardmax", "Hardmax", [real(64, 1000)])
+    yield one("LRN", "LRN", [real(1, 96, 55, 55)], size=5)
     yield one("LayerNormalization", "LayerNormalization",
               [real(8, 128, 256), floats(256), floats(256)])
     yield one("InstanceNormalization", "InstanceNormalization",
@@ -103,6 +122,10 @@ def reductions() -> Iterator[Model]:
 def movement() -> Iterator[Model]:
     for perm in ((0, 2, 1, 3), (0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0), (0, 1, 3, 2)):
         yield one(f"Transpose_{label(perm)}", "Transpose", [real(4, 32, 64, 48)], perm=perm)
+    for kind in (np.uint8, np.float16, np.float32, np.int64):
+        for name, shape, perm in (("pixels", (1, 3, 224, 224), (0, 2, 3, 1)),
+                                  ("planes", (1, 224, 224, 3), (0, 3, 1, 2))):
+            yield one(f"Transpose_{kind.__name__}_{name}", "Transpose", [(kind, shape)], perm=perm)
     for mode in ("constant", "edge", "reflect"):
         yield one(f"Pad_{mode}", "Pad",
                   [real(1, 64, 56, 56), numbers(0, 0, 3, 3, 0, 0, 3, 3)], mode=mode)
@@ -127,6 +150,14 @@ def movement() -> Iterator[Model]:
     for mode in ("nearest", "linear", "cubic"):
         scales = np.array([1, 1, 2, 2], np.float32)
         yield one(f"Resize_{mode}", "Resize", [real(1, 32, 56, 56), nothing, scales], mode=mode)
+    yield one("Resize_repeated", "Resize",
+              [real(1, 64, 56, 56), nothing, np.array([1, 1, 2, 2], np.float32)], mode="nearest",
+              coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    grid = (RANDOM.random((1, 40, 40, 2)) * 2 - 1).astype(np.float32)
+    yield one("GridSample", "GridSample", [real(1, 32, 56, 56), grid], mode="linear", opset=20)
+    corners = np.sort(RANDOM.random((50, 4)).astype(np.float32) * 50, axis=-1)
+    yield one("RoiAlign", "RoiAlign", [real(1, 64, 56, 56), corners, np.zeros(50, np.int64)],
+              output_height=7, output_width=7, sampling_ratio=2)
 
 
 def windows() -> Iterator[Model]:
@@ -154,6 +185,23 @@ def windows() -> Iterator[Model]:
                       kernel_shape=[kernel] * 2, strides=[stride] * 2)
 
 
+        yield one(f"{op}_line", op, [real(1, 64, 4000)], kernel_shape=[3], strides=[1],
+                  pads=[1, 1])
+        yield one(f"{op}_padded", op, [real(1, 64, 112, 112)], kernel_shape=[3, 3],
+                  strides=[2, 2], pads=[1] * 4)
+        yield one(f"{op}_volume", op, [real(1, 16, 16, 28, 28)], kernel_shape=[3] * 3,
+                  strides=[2] * 3, pads=[1] * 6)
+    for ins, outs, kernel, size, dilation, groups in (
+            (64, 64, 3, 1000, 4, 1), (1, 64, 10, 8000, 1, 1), (64, 64, 31, 400, 1, 64)):
+        yield one(f"Conv_line_{ins}_{outs}_{kernel}_d{dilation}_g{groups}", "Conv",
+                  [real(1, ins, size), floats(outs, ins // groups, kernel)],
+                  dilations=[dilation], group=groups)
+    yield one("Conv_volume", "Conv", [real(1, 16, 8, 28, 28), floats(32, 16, 3, 3, 3)],
+              pads=[1] * 6)
+    yield one("ConvTranspose_line", "ConvTranspose", [real(1, 128, 200), floats(128, 64, 16)],
+              strides=[8], pads=[4] * 2)
+
+
 def products() -> Iterator[Model]:
     for rows, depth, columns in ((1, 768, 768), (8, 768, 768), (128, 768, 3072), (64, 256, 256)):
         name = f"{rows}x{depth}x{columns}"
@@ -161,9 +209,13 @@ def products() -> Iterator[Model]:
         yield one(f"MatMulInteger_{name}", "MatMulInteger",
                   [(np.uint8, (rows, depth)),
                    (whole(255, depth, columns) - 127).astype(np.int8), np.array(128, np.uint8)])
+    for left, right in (((4096, 100), (100, 1)), ((8, 512, 64), (8, 64, 1)), ((1000, 3, 3),) * 2,
+                        ((300, 1), (1, 300)), ((127, 129), (129, 131))):
+        yield one(f"MatMul_{label(left)}_{label(right)}", "MatMul", [real(*left), real(*right)])
     yield one("MatMul_heads", "MatMul", [real(8, 12, 64, 64), real(8, 12, 64, 64)])
     for equation, left, right in (("bij,bjk->bik", (16, 64, 64), (16, 64, 64)),
-                                  ("bhid,bhjd->bhij", (2, 8, 64, 32), (2, 8, 64, 32))):
+                                  ("bhid,bhjd->bhij", (2, 8, 64, 32), (2, 8, 64, 32)),
+                                  ("ijk,k->ij", (64, 64, 100), (100,))):
         yield one("Einsum_" + equation.replace(",", "_").replace("->", "_"), "Einsum",
                   [real(*left), real(*right)], equation=equation)
     for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
