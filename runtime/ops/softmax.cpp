@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/bounds.h"
+#include "runtime/kernels/argmax_simd.h"
 #include "runtime/kernels/dispatch.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/small_room.h"
@@ -180,6 +182,38 @@ Result<std::unique_ptr<Executable>> PrepareSimd(const NodeFacts& node, DeviceCon
   return std::unique_ptr<Executable>(new Simd<log>(shape));
 }
 
+std::string DeclineHardmaxRows(const NodeFacts& node) {
+  std::string why = DeclineSimd(node);
+  if (!why.empty()) return why;
+  const Result<SoftmaxShape> shape = SoftmaxShapeOf(node);
+  if (!shape) return shape.error().message;
+  if (shape->inner != 1) return "the elements of a row do not lie together";
+  return shape->count < kLeastPlaces || shape->count > kMostPlaces ? "rows of that length" : "";
+}
+
+Result<void> RunHardmaxRows(const NodeFacts& node, KernelContext& context) {
+  const SoftmaxShape shape = TRY(SoftmaxShapeOf(node));
+  const std::int64_t count = shape.count;
+  const float* const x = context.input(0)->data<float>().data();
+  float* const y = context.output(0).data<float>().data();
+  const std::int64_t grain = std::max<std::int64_t>(1, (1 << 12) / count);
+  context.ParallelFor(shape.outer, grain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end && !MustStop(); ++row) {
+      const float* const in = x + row * count;
+      float* const out = y + row * count;
+      const std::int64_t best = PlaceInRow({}, in, count);
+      // What is no number is the best place, but no largest element.
+      if (std::isnan(in[best])) {
+        Hardmax::Row(in, out, count, 1);
+      } else {
+        std::fill_n(out, count, 0.0F);
+        out[best] = 1;
+      }
+    }
+  });
+  return {};
+}
+
 constexpr Kernel kSoftmax[] = {
     {.name = "softmax_simd", .declines = DeclineSimd, .prepare = PrepareSimd<false>},
     {.name = "softmax_reference", .run = Run<Softmax>}};
@@ -189,7 +223,9 @@ constexpr Kernel kLogSoftmax[] = {
      .declines = DeclineWidened<DeclineSimd>,
      .prepare = PrepareWidened<PrepareSimd<true>>},
     {.name = "log_softmax_reference", .run = Run<LogSoftmax>}};
-constexpr Kernel kHardmax[] = {{.name = "hardmax", .run = Run<Hardmax>}};
+constexpr Kernel kHardmax[] = {
+    {.name = "hardmax_rows", .declines = DeclineHardmaxRows, .run = RunHardmaxRows},
+    {.name = "hardmax", .run = Run<Hardmax>}};
 
 consteval OpDef Row(std::string_view type, int since, std::span<const Kernel> kernels) {
   return {.type = type,

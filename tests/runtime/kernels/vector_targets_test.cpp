@@ -64,13 +64,25 @@ const std::vector<Problem> kProblems = {
     {"curve_vectors", "Atan opset=7 x=f32{1e-20,-0.5,1,1.0001,3,1e6,-1e30}"},
     {"curve_vectors", "Round opset=11 x=f32{-2.5,-1.5,-0.5,0.5,1.5,2.5,8388609,1e20,-0.2}"},
     {"pool_pairs", "MaxPool opset=12 kernel_shape=2,2 strides=2,2 x=f32[2,3,29,28]:special"},
+    {"pool_rows", "MaxPool opset=12 kernel_shape=2,2 strides=2,2 x=f32[2,3,29,28]:special"},
+    {"matmul_column", "MatMul opset=13 a=f32[3,5,67] b=f32[3,67,1]"},
+    {"matmul_column", "MatMul opset=13 a=f32[2,3,7,35] b=f32[35]"},
     {"pool_pairs",
      "MaxPool opset=12 kernel_shape=3,2 strides=1,2 pads=1,1,1,1 x=f32[1,3,20,35]:special"},
+    {"pool_rows",
+     "MaxPool opset=12 kernel_shape=3,2 strides=1,2 pads=1,1,1,1 x=f32[1,3,20,35]:special"},
     {"pool_pairs", "MaxPool opset=12 kernel_shape=2 strides=2 ceil_mode=1 x=f32[2,3,37]"},
+    {"pool_rows", "MaxPool opset=12 kernel_shape=3,3 strides=2,2 pads=1,1,1,1 x=f32[2,3,41,67]"},
+    {"pool_rows",
+     "MaxPool opset=12 kernel_shape=3,5 strides=1,3 dilations=2,1 pads=0,2,1,2 x=f32[2,3,19,37]"},
+    {"pool_rows",
+     "AveragePool opset=19 kernel_shape=2,3,4 strides=2,1,2 dilations=1,2,2 pads=1,1,1,0,1,2 "
+     "x=f32[1,2,5,8,39]"},
     {"pool_pairs", "AveragePool opset=11 kernel_shape=2,2 strides=2,2 x=f32[1,3,7,41]"},
     {"pool_pairs",
      "AveragePool opset=11 kernel_shape=3,2 strides=2,2 pads=1,1,1,0 count_include_pad=1 "
      "x=f32[2,2,9,23]"},
+    {"hardmax_rows", "Hardmax opset=13 x=f32[7,45]:special"},
     {"reduce_simd", "ReduceSum opset=13 x=f32[3,77] axes=i64{1}"},
     {"reduce_simd", "ReduceSum opset=13 x=f32[3,21] axes=i64{1}"},
     {"reduce_simd", "ReduceSum opset=13 x=f32[3,11,45] axes=i64{1}"},
@@ -80,6 +92,9 @@ const std::vector<Problem> kProblems = {
     {"reduce_simd", "ReduceProd opset=18 x=f32[3,45]:0.5..1.5 axes=i64{1}"},
     {"reduce_simd", "ReduceMax opset=18 x=f32[9,77]:special axes=i64{1}"},
     {"reduce_simd", "ReduceMin opset=18 x=f32[9,77]:special axes=i64{1}"},
+    {"reduce_simd", "ReduceMin opset=18 x=f32[9,77] axes=i64{1}"},
+    {"reduce_simd", "ReduceMax opset=18 x=f32[9,35] axes=i64{1}"},
+    {"reduce_simd", "ReduceMax opset=18 x=f32[3,11,28] axes=i64{1}"},
     {"reduce_simd", "ReduceMax opset=18 x=f32[3,11,45]:special axes=i64{1}"},
     {"reduce_simd", "ReduceMin opset=18 x=f32[3,11,45]:special axes=i64{1}"},
     {"reduce_simd", "ReduceLogSumExp opset=18 x=f32[3,45]:-90..90 axes=i64{1}"},
@@ -155,6 +170,29 @@ TEST_P(VectorTargets, ConvertHalvesToTheSameBits) {
   runtime::NarrowToHalf(std::span<const float>(wide), narrow.data());
   for (std::size_t i = 0; i < x.size(); ++i) {
     ASSERT_EQ(narrow[i].bits, runtime::Float16(static_cast<float>(x[i])).bits) << i;
+  }
+}
+
+/// The bytes that a Cast of such numbers to the type of that number gives.
+std::string CastTo(const std::string& from, int to, std::int64_t target) {
+  const OnlyTarget only(target);
+  const auto made = RunOpLine("Cast opset=13 x=" + from + " to=" + std::to_string(to));
+  EXPECT_TRUE(made) << made.error().message;
+  if (!made) return "";
+  const runtime::Tensor& tensor = *made->front().tensor();
+  return {static_cast<const char*>(tensor.raw()), static_cast<std::size_t>(tensor.bytes())};
+}
+
+TEST_P(VectorTargets, ConvertToTheSameNumbers) {
+  constexpr int kTypes[] = {1, 2, 3, 6, 7, 9, 11};  // float, bytes, integers, bool, double
+  for (const char* type : {"f32", "f64", "i32", "i64", "i8", "u8", "bool"}) {
+    for (const char* numbers : {"[1029]", "[1029]:special"}) {
+      if (type[0] != 'f' && numbers[6] != '\0') continue;
+      for (const int to : kTypes) {
+        const std::string from = std::string(type) + numbers;
+        EXPECT_EQ(CastTo(from, to, GetParam()), CastTo(from, to, HWY_SCALAR)) << from << to;
+      }
+    }
   }
 }
 
