@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "runtime/kernels/byte_dot_simd.h"
-
 namespace slipway::runtime {
 namespace {
 

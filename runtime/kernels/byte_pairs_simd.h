@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "runtime/kernels/quantize_simd.h"
+
 /// Sums and products of the real numbers that bytes stand for, with the widest vectors this
 /// machine has. Thread-safe; they allocate nothing.
 namespace slipway::runtime {
@@ -19,5 +21,11 @@ struct QuantisedRow {
 void AddQuantised(const QuantisedRow& a, const QuantisedRow& b, float* to, std::int64_t count);
 /// The same of products.
 void MultiplyQuantised(const QuantisedRow& a, const QuantisedRow& b, float* to, std::int64_t count);
+
+/// The same as QuantizeToBytes makes them bytes, `scale` and all.
+void AddToBytes(const QuantisedRow& a, const QuantisedRow& b, const ByteScale& scale,
+                std::uint8_t* to, std::int64_t count);
+void MultiplyToBytes(const QuantisedRow& a, const QuantisedRow& b, const ByteScale& scale,
+                     std::uint8_t* to, std::int64_t count);
 
 }  // namespace slipway::runtime

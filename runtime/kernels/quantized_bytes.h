@@ -20,6 +20,16 @@ Result<std::unique_ptr<Executable>> PrepareConvIntegerDot(const NodeFacts& node,
 std::string DeclineQLinearConvDot(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareQLinearConvDot(const NodeFacts& node, DeviceContext&);
 
+/// Depthwise convolutions of small planes, of any weights.
+std::string DeclineQLinearConvSmall(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareQLinearConvSmall(const NodeFacts& node,
+                                                            DeviceContext& device);
+
+/// Depthwise convolutions, their sums by the same instructions.
+std::string DeclineQLinearConvLines(const NodeFacts& node);
+Result<std::unique_ptr<Executable>> PrepareQLinearConvLines(const NodeFacts& node,
+                                                            DeviceContext& device);
+
 /// Depthwise convolutions, in vectors of float32, which has all of their sums.
 std::string DeclineConvIntegerDepthwise(const NodeFacts& node);
 Result<std::unique_ptr<Executable>> PrepareConvIntegerDepthwise(const NodeFacts& node,

@@ -19,6 +19,7 @@ class DepthwiseExecutable final : public Executable {
   DepthwiseExecutable(const NodeFacts& node, const QuantizedPorts& ports, const ConvShape& shape)
       : node_(node),
         ports_(ports),
+        stores_(node, ports),
         channels_(shape.in_channels),
         planes_(shape.batch * channels_),
         plane_(DepthwisePlaneOf(shape.window)) {
@@ -32,8 +33,8 @@ class DepthwiseExecutable final : public Executable {
   }
 
   Result<void> Run(KernelContext& context) const override {
-    const std::vector<std::int64_t> bias = BiasOf(node_, ports_, context, channels_);
-    const SumStore store = TRY(SumStore::Make(node_, ports_, context, bias));
+    const SumStore store =
+        TRY(stores_.Of(context, [&] { return BiasOf(node_, ports_, context, channels_); }));
     const Tensor& x = *context.input(0);
     const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
     const std::int64_t work = out_size() * plane_.kernel * plane_.kernel;
@@ -73,6 +74,7 @@ class DepthwiseExecutable final : public Executable {
 
   const NodeFacts& node_;
   QuantizedPorts ports_;
+  SumStores stores_;
   std::int64_t channels_, planes_;
   DepthwisePlane plane_;
   CountedVector<float> weights_ = {};

@@ -19,7 +19,7 @@ namespace {
 class MatMulExecutable final : public Executable {
  public:
   MatMulExecutable(const NodeFacts& node, const QuantizedPorts& ports)
-      : node_(node), ports_(ports) {
+      : node_(node), ports_(ports), stores_(node, ports) {
     const Shape& b = node.shape(ports.b);
     matrices_ = CountOf(b, 0, b.size() - 2);
     if (!IsConstant(node, ports)) return;
@@ -32,8 +32,8 @@ class MatMulExecutable final : public Executable {
   Result<void> Run(KernelContext& context) const override {
     std::vector<std::int32_t> zeros;
     if (packed_.empty()) zeros = ZerosOfRun(node_, ports_, context);
-    const std::vector<std::int64_t> nothing(At(node_.shape(ports_.b).back()), 0);
-    const SumStore store = TRY(SumStore::Make(node_, ports_, context, nothing));
+    const SumStore store = TRY(stores_.Of(
+        context, [&] { return BiasOf(node_, ports_, context, node_.shape(ports_.b).back()); }));
     for (std::int64_t i = 0; i < matrices_; ++i) {
       std::optional<PackedBytes> made;
       if (packed_.empty()) made = PackedBytes::Pack(*context.input(ports_.b), i, zeros);
@@ -65,6 +65,7 @@ class MatMulExecutable final : public Executable {
 
   const NodeFacts& node_;
   QuantizedPorts ports_;
+  SumStores stores_;
   std::int64_t matrices_ = 1;        ///< of B
   std::vector<PackedBytes> packed_;  // none where B is no constant
 };
@@ -73,7 +74,11 @@ class MatMulExecutable final : public Executable {
 class ConvExecutable final : public Executable {
  public:
   ConvExecutable(const NodeFacts& node, const QuantizedPorts& ports, ConvShape shape)
-      : node_(node), ports_(ports), shape_(std::move(shape)), patches_(shape_) {
+      : node_(node),
+        ports_(ports),
+        stores_(node, ports),
+        shape_(std::move(shape)),
+        patches_(shape_) {
     if (IsConstant(node, ports)) {
       weights_ = Rows(*node.inputs[ports.b].constant, ConstantZeros(node, ports));
     }
@@ -83,8 +88,8 @@ class ConvExecutable final : public Executable {
     WideNumbers made;
     if (weights_.empty()) made = Rows(*context.input(ports_.b), ZerosOfRun(node_, ports_, context));
     const WideNumbers& weights = weights_.empty() ? made : weights_;
-    const std::vector<std::int64_t> bias = BiasOf(node_, ports_, context, shape_.out_channels);
-    const SumStore store = TRY(SumStore::Make(node_, ports_, context, bias));
+    const SumStore store = TRY(
+        stores_.Of(context, [&] { return BiasOf(node_, ports_, context, shape_.out_channels); }));
     const Tensor& x = *context.input(0);
     const std::int32_t zero = ZeroOf(node_, context, ports_.a_zero);
     const std::int64_t width = shape_.out_channels / shape_.groups;
@@ -167,6 +172,7 @@ class ConvExecutable final : public Executable {
 
   const NodeFacts& node_;
   QuantizedPorts ports_;
+  SumStores stores_;
   ConvShape shape_;
   IntegerPatches patches_;
   WideNumbers weights_;  // none where they are no constants

@@ -42,10 +42,45 @@ Result<void> RunBinaryOf(const NodeFacts& node, KernelContext& context) {
   return StoreQuantised(context, std::move(out), Quantizer::Of(node, context, 6, 7), c);
 }
 
-/// Real numbers of a piece of a row at a time, quantised while they are in the cache.
+using CombineBytes = void (*)(const QuantisedRow&, const QuantisedRow&, const ByteScale&,
+                              std::uint8_t*, std::int64_t);
+
+/// Elements [begin, end) whose runs are shorter than vectors: pieces of both operands as they are
+/// broadcast, in room of their own.
+struct ShortRuns {
+  const BroadcastPlan& plan;
+  QuantisedRow a, b;
+
+  void Combine(CombineBytes combine, const ByteScale& scale, std::uint8_t* out, std::int64_t begin,
+               std::int64_t end) const {
+    constexpr std::int64_t kPiece = 1 << 10;
+    std::uint8_t left[kPiece], right[kPiece];
+    for (std::int64_t first = begin; first < end; first += kPiece) {
+      const std::int64_t past = std::min(end, first + kPiece);
+      ForEachRun(plan, first, past,
+                 [&](std::int64_t at, const std::vector<std::int64_t>& row, std::int64_t count) {
+                   Lay(a, row[0], count, left + at - first);
+                   Lay(b, row[1], count, right + at - first);
+                 });
+      combine(Laid(a, left), Laid(b, right), scale, out + first, past - first);
+    }
+  }
+
+ private:
+  static void Lay(const QuantisedRow& row, std::int64_t at, std::int64_t count, std::uint8_t* to) {
+    const auto* const from = static_cast<const std::uint8_t*>(row.elements) + at;
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * row.step];
+  }
+  static QuantisedRow Laid(QuantisedRow row, const std::uint8_t* elements) {
+    row.elements = elements;
+    row.step = 1;
+    return row;
+  }
+};
+
 Result<void> RunBinaryVectors(const NodeFacts& node, KernelContext& context) {
-  constexpr std::int64_t kGrain = 16 << 10, kPiece = 1 << 10;
-  const auto combine = node.op->type == "QLinearMul" ? MultiplyQuantised : AddQuantised;
+  constexpr std::int64_t kGrain = 16 << 10, kShort = 64;
+  const CombineBytes combine = node.op->type == "QLinearMul" ? MultiplyToBytes : AddToBytes;
   Tensor& c = context.output(0);
   const ByteScale bytes = Quantizer::Of(node, context, 6, 7).Bytes(c.dtype());
   const BroadcastPlan plan = PlanBroadcast(c.shape(), {node.shape(0), node.shape(3)});
@@ -62,17 +97,14 @@ Result<void> RunBinaryVectors(const NodeFacts& node, KernelContext& context) {
     row.elements = static_cast<const std::byte*>(row.elements) + first;
     return row;
   };
-  auto* out = static_cast<std::byte*>(c.raw());
+  auto* const out = static_cast<std::uint8_t*>(c.raw());
   context.ParallelFor(plan.size, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    if (plan.inner() < kShort) {
+      return ShortRuns{plan, a, b}.Combine(combine, bytes, out, begin, end);
+    }
     ForEachRun(plan, begin, end,
                [&](std::int64_t at, const std::vector<std::int64_t>& row, std::int64_t count) {
-                 float reals[kPiece];
-                 for (std::int64_t done = 0; done < count; done += kPiece) {
-                   const std::int64_t some = std::min(kPiece, count - done);
-                   combine(from(a, row[0] + done * a.step), from(b, row[1] + done * b.step), reals,
-                           some);
-                   QuantizeToBytes({reals, At(some)}, bytes, out + at + done);
-                 }
+                 combine(from(a, row[0]), from(b, row[1]), bytes, out + at, count);
                });
   });
   return {};

@@ -134,6 +134,12 @@ constexpr Kernel kInteger[] = {
     {.name = "conv_integer_packed", .declines = DeclineConvInteger, .prepare = PrepareConvInteger},
     {.name = "conv_integer_reference", .run = RunInteger}};
 constexpr Kernel kQLinear[] = {
+    {.name = "qlinear_conv_small",
+     .declines = DeclineQLinearConvSmall,
+     .prepare = PrepareQLinearConvSmall},
+    {.name = "qlinear_conv_lines",
+     .declines = DeclineQLinearConvLines,
+     .prepare = PrepareQLinearConvLines},
     {.name = "qlinear_conv_depthwise",
      .declines = DeclineQLinearConvDepthwise,
      .prepare = PrepareQLinearConvDepthwise},

@@ -58,6 +58,40 @@ TEST_P(BytePairs, AreCombinedToTheLastBitAndNoneBeside) {
   }
 }
 
+/// Scales by which sums and products are halfway between bytes, and others.
+TEST_P(BytePairs, AreTheBytesThatTheirRealNumbersAre) {
+  const test::OnlyTarget only(GetParam());
+  const std::vector<std::uint8_t> left = Bytes(3), right = Bytes(7);
+  for (const bool is_signed : {false, true}) {
+    for (const std::int64_t a_step : {0, 1}) {
+      for (const std::int64_t b_step : {0, 1}) {
+        for (const double scale : {0.5, 0.1, 1e-3, 1e-12}) {
+          for (const std::int64_t count :
+               {std::int64_t{0}, std::int64_t{5}, std::int64_t{83}, kMost}) {
+            const QuantisedRow a{left.data(), a_step, is_signed, scale, kZero[0]};
+            const QuantisedRow b{right.data(), b_step, is_signed, 0.25, kZero[1]};
+            const ByteScale bytes{.scale = 1,
+                                  .zero = is_signed ? -3 : 100,
+                                  .least = is_signed ? -128 : 0,
+                                  .most = is_signed ? 127 : 255};
+            const auto size = static_cast<std::size_t>(count);
+            std::vector<float> sums(size), products(size);
+            std::vector<std::uint8_t> y(size + 1, 77), expected = y;
+            AddQuantised(a, b, sums.data(), count);
+            QuantizeToBytes(sums, bytes, expected.data());
+            AddToBytes(a, b, bytes, y.data(), count);
+            EXPECT_EQ(y, expected) << scale << " " << count;
+            MultiplyQuantised(a, b, products.data(), count);
+            QuantizeToBytes(products, bytes, expected.data());
+            MultiplyToBytes(a, b, bytes, y.data(), count);
+            EXPECT_EQ(y, expected) << scale << " " << count;
+          }
+        }
+      }
+    }
+  }
+}
+
 std::string NameOf(const ::testing::TestParamInfo<std::int64_t>& test) {
   return hwy::TargetName(test.param);
 }
