@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MatMulInteger (opset 10), QLinearMatMul (10, 21).
+// MatMulInteger (opset 10), QLinearMatMul (10, 21); slipway.QLinearMatMul, which adds a row to the
+// sums. The pass `join_quantized` puts that into plans; models cannot name its domain.
 // Spec: https://onnx.ai/onnx/operators/onnx__MatMulInteger.html, onnx__QLinearMatMul.html
 #include "runtime/kernels/broadcast.h"
 #include "runtime/kernels/convert.h"
@@ -26,13 +27,23 @@ Result<void> RunInteger(const NodeFacts& node, KernelContext& context) {
 }
 
 Result<Facts> InferQLinear(const NodeFacts& node) {
-  return Facts{TensorFacts(node.dtype(7), TRY(MatMulShapeOf(node.shape(0), node.shape(3))).output)};
+  Shape y = TRY(MatMulShapeOf(node.shape(0), node.shape(3))).output;
+  if (node.Has(8) && (y.empty() || node.shape(8) != Shape{y.back()})) {
+    return Invalid("C of ", node.shape(8), " is no row of ", y);
+  }
+  return Facts{TensorFacts(node.dtype(7), std::move(y))};
 }
 
-Result<void> RunQLinear(const NodeFacts&, KernelContext& context) {
+Result<void> RunQLinear(const NodeFacts& node, KernelContext& context) {
   const Tensor a = TRY(Centered(context, *context.input(0), context.input(2), true));
   const Tensor b = TRY(Centered(context, *context.input(3), context.input(5), false));
   Tensor product = TRY(Product(context, a, b));
+  if (node.Has(8)) {
+    const std::vector<std::int64_t> row = IntsOf(context.input(8));
+    const auto sums = product.data<double>();
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      sums[i] += static_cast<double>(row[i % row.size()]);
+  }
   const Tensor a_scale = TRY(Converted(context, *context.input(1), DType::kFloat64));
   const Tensor b_scale = TRY(Converted(context, *context.input(4), DType::kFloat64));
   const Tensor y_scale = TRY(Converted(context, *context.input(6), DType::kFloat64));
@@ -99,8 +110,10 @@ consteval OpDef Integer() {
           .kernels = kInteger};
 }
 
-consteval OpDef QLinear(int since, std::string_view signature, std::span<const TypeRule> types) {
+consteval OpDef QLinear(std::string_view domain, int since, std::string_view signature,
+                        std::span<const TypeRule> types) {
   return {.type = "QLinearMatMul",
+          .domain = domain,
           .since = since,
           .signature = signature,
           .types = types,
@@ -111,6 +124,9 @@ consteval OpDef QLinear(int since, std::string_view signature, std::span<const T
 constexpr std::string_view kSignature10 =
     "a:T1, a_scale:float, a_zero_point:T1, b:T2, b_scale:float, b_zero_point:T2, y_scale:float, "
     "y_zero_point:T3 -> y:T3";
+constexpr std::string_view kSignatureOfRow =
+    "a:T1, a_scale:float, a_zero_point:T1, b:T2, b_scale:float, b_zero_point:T2, y_scale:float, "
+    "y_zero_point:T3, C?:int32 -> y:T3";
 constexpr std::string_view kSignature21 =
     "a:T1, a_scale:TS, a_zero_point:T1, b:T2, b_scale:TS, b_zero_point:T2, y_scale:TS, "
     "y_zero_point:T3 -> y:T3";
@@ -120,8 +136,9 @@ constexpr std::string_view kSignature21 =
 OpList ops_quantized_matmul() {
   static constexpr auto kOps = Versions({
       Integer(),
-      QLinear(10, kSignature10, kRules10),
-      QLinear(21, kSignature21, kRules21),
+      QLinear("", 10, kSignature10, kRules10),
+      QLinear("", 21, kSignature21, kRules21),
+      QLinear("slipway", 1, kSignatureOfRow, kRules10),
   });
   return kOps;
 }

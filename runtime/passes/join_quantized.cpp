@@ -10,74 +10,15 @@
 #include <limits>
 #include <optional>
 
-#include "runtime/graph/constant_nodes.h"
-#include "runtime/graph/rewriter.h"
+#include "runtime/graph/quantized_values.h"
+#include "runtime/kernels/byte_dot_simd.h"
 #include "runtime/pass.h"
 
 namespace slipway::runtime {
 namespace {
 
-bool IsByte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUint8; }
-
 bool IsStandard(const NodeData& node, std::string_view type) {
   return node.domain.empty() && node.type == type;
-}
-
-/// QuantizeLinear or DequantizeLinear as the standard has them since opset 10, without blocks.
-bool IsLinear(const NodeData& node, std::string_view type) {
-  const bool known = node.domain.empty() || node.domain == "com.microsoft";
-  return known && node.type == type && node.attributes.Int("block_size", 0) == 0 &&
-         node.attributes.Int("output_dtype", 0) == 0;
-}
-
-/// A tensor of bytes, and what they stand for: its numbers are (byte - zero) * scale.
-struct Quantized {
-  ValueId bytes = kNoValue, scale = kNoValue, zero = kNoValue;
-};
-
-/// The inputs of a QuantizeLinear or DequantizeLinear with constant parameters; zero may be absent.
-std::optional<Quantized> ParametersOf(const Rewriter& graph, std::size_t index) {
-  const Quantized found{.bytes = graph.Input(index, 0),
-                        .scale = graph.Input(index, 1),
-                        .zero = graph.Input(index, 2)};
-  const Tensor* scale = graph.Constant(found.scale);
-  if (scale == nullptr || scale->dtype() != DType::kFloat32) return std::nullopt;
-  if (found.zero != kNoValue && graph.Constant(found.zero) == nullptr) return std::nullopt;
-  return found;
-}
-
-/// The node that gives `id`, if it is such a one.
-std::optional<std::size_t> LinearBefore(const Rewriter& graph, ValueId id, std::string_view type) {
-  const std::int64_t producer = id == kNoValue ? -1 : graph.Producer(id);
-  if (producer < 0) return std::nullopt;
-  const auto index = static_cast<std::size_t>(producer);
-  if (!IsLinear(graph.node(index), type)) return std::nullopt;
-  return index;
-}
-
-float ScaleOf(const Rewriter& graph, const Quantized& x) {
-  return graph.Constant(x.scale)->data<float>()[0];
-}
-
-std::int32_t ZeroOf(const Rewriter& graph, const Quantized& x) {
-  const Tensor& zero = *graph.Constant(x.zero);
-  return zero.dtype() == DType::kInt8 ? zero.data<std::int8_t>()[0] : zero.data<std::uint8_t>()[0];
-}
-
-/// Whether one scale, above zero, and one zero point of a byte are for all elements.
-bool IsForAll(const Rewriter& graph, const Quantized& x) {
-  const Tensor* zero = x.zero == kNoValue ? nullptr : graph.Constant(x.zero);
-  const Tensor& scale = *graph.Constant(x.scale);
-  return zero != nullptr && IsByte(zero->dtype()) && zero->size() == 1 && scale.size() == 1 &&
-         std::isnormal(scale.data<float>()[0]) && scale.data<float>()[0] > 0;
-}
-
-/// What `id` is dequantised from, by one scale and zero point for all elements.
-std::optional<Quantized> BytesOf(Rewriter& graph, ValueId id) {
-  const auto node = LinearBefore(graph, id, "DequantizeLinear");
-  if (!node) return std::nullopt;
-  const auto found = ParametersOf(graph, *node);
-  return found && IsForAll(graph, *found) ? found : std::nullopt;
 }
 
 bool AreZeros(const Tensor& tensor) {
@@ -140,7 +81,7 @@ std::optional<Range> RangeOf(Rewriter& graph, std::size_t index) {
 
 /// Whether bytes of `y` stand for nothing outside of `range`, but for what rounds to its ends.
 bool Holds(const Rewriter& graph, const Quantized& y, const Range& range) {
-  const bool has_sign = graph.Constant(y.zero)->dtype() == DType::kInt8;
+  const bool has_sign = TypeOf(graph, y) == DType::kInt8;
   const int least = has_sign ? -128 : 0, most = has_sign ? 127 : 255;
   const double scale = static_cast<double>(ScaleOf(graph, y));
   const double half = 0.5 * scale;
@@ -214,13 +155,24 @@ ValueId BiasOf(Rewriter& graph, ValueId id, const Quantized& x, const Quantized&
   return graph.AddConstant("bias", *std::move(sums));
 }
 
-/// Whether sums of bytes are quicker than those of float32, by how many weights there are: those of
-/// 3x3 and 5x5 that Winograd's way serves want more.
+/// Whether each channel is by itself, under a window that there are sums of bytes for.
+bool IsDepthwise(const NodeData& node, const Shape& w) {
+  const Shape ones(2, 1), strides = node.attributes.Ints("strides", ones);
+  return node.attributes.Int("group", 1) == w[0] && w[1] == 1 && w[2] == w[3] &&
+         (w[2] == 3 || w[2] == 5 || w[2] == 7) && (strides == ones || strides == Shape{2, 2}) &&
+         node.attributes.Ints("dilations", ones) == ones;
+}
+
+/// Whether sums of bytes are quicker than those of float32: where the processor adds four products
+/// at once they are, of all channels of a group or of each by itself; else by how many weights
+/// there are, and those of 3x3 and 5x5 that Winograd's way serves want more.
 bool IsQuickerConv(const NodeData& node, const Tensor& w) {
   constexpr std::int64_t kLeastOut = 32, kLeastTerms = 64, kLeastOfWinograd = 1 << 14;
   const Shape& shape = w.shape();
-  if (shape.size() != 4 || node.attributes.Int("group", 1) != 1) return false;
-  if (shape[0] < kLeastOut || w.size() / shape[0] < kLeastTerms) return false;
+  if (shape.size() != 4) return false;
+  const std::int64_t group = node.attributes.Int("group", 1);
+  if (HasByteDot()) return group == 1 || IsDepthwise(node, shape);
+  if (group != 1 || shape[0] < kLeastOut || w.size() / shape[0] < kLeastTerms) return false;
   const Shape ones(2, 1);
   const bool in_tiles = shape[2] == shape[3] && (shape[2] == 3 || shape[2] == 5) &&
                         node.attributes.Ints("strides", ones) == ones &&
@@ -274,6 +226,55 @@ Result<bool> JoinMatMul(Rewriter& graph, const Found& found, std::size_t quantiz
   return true;
 }
 
+/// The elements of a constant matrix of bytes, transposed.
+Result<Tensor> Transposed(const Tensor& from) {
+  const std::int64_t rows = from.dim(0), columns = from.dim(1);
+  Tensor made = TRY(Tensor::Make(from.dtype(), {columns, rows}));
+  const auto* const x = static_cast<const std::uint8_t*>(from.raw());
+  auto* const y = static_cast<std::uint8_t*>(made.raw());
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) y[j * rows + i] = x[i * columns + j];
+  }
+  return made;
+}
+
+/// A product of matrices and a row that is added.
+Result<bool> JoinGemm(Rewriter& graph, const Found& found, std::size_t quantize) {
+  const NodeData& node = graph.node(found.node);
+  const bool plain = node.attributes.Float("alpha", 1) == 1 &&
+                     node.attributes.Float("beta", 1) == 1 && node.attributes.Int("transA", 0) == 0;
+  const bool turned = node.attributes.Int("transB", 0) != 0;
+  const auto a = plain ? BytesOf(graph, graph.Input(found.node, 0)) : std::nullopt;
+  const auto b = a ? WeightsOf(graph, graph.Input(found.node, 1), turned ? 0 : 1) : std::nullopt;
+  if (!b || !IsQuickerMatMul(*graph.Constant(b->bytes))) return false;
+  Inputs inputs = {a->bytes, a->scale, a->zero,       b->bytes,
+                   b->scale, b->zero,  found.y.scale, found.y.zero};
+  const Tensor weights = *graph.Constant(b->bytes);
+  if (const ValueId given = graph.Input(found.node, 2); given != kNoValue) {
+    const ValueId row = BiasOf(graph, given, *a, *b, ScaleOf(graph, found.y));
+    const bool fits = row != kNoValue && graph.Constant(row)->size() == weights.dim(turned ? 0 : 1);
+    if (!fits) return false;
+    inputs.push_back(row);
+  }
+  if (turned) inputs[3] = graph.AddConstant("turned", TRY(Transposed(weights)));
+  graph.node(found.node).attributes = {};
+  TRY(Become(graph, found, quantize, inputs, "slipway", "QLinearMatMul", 1));
+  return true;
+}
+
+/// A sum or product of two quantised tensors.
+Result<bool> JoinPair(Rewriter& graph, const Found& found, std::size_t quantize) {
+  const auto a = BytesOf(graph, graph.Input(found.node, 0));
+  const auto b = a ? BytesOf(graph, graph.Input(found.node, 1)) : std::nullopt;
+  const DType dtype = TypeOf(graph, found.y);
+  if (!b || TypeOf(graph, *a) != dtype || TypeOf(graph, *b) != dtype) return false;
+  TRY(Become(
+      graph, found, quantize,
+      {a->bytes, a->scale, a->zero, b->bytes, b->scale, b->zero, found.y.scale, found.y.zero},
+      "com.microsoft", "QLinear" + graph.node(found.node).type, 1));
+  return true;
+}
+
 /// Nodes that give elements of input 0, or of all of them, as they are, of any type.
 bool OnlyMoves(const NodeData& node) {
   static constexpr std::array<std::string_view, 11> kMoves = {
@@ -291,7 +292,7 @@ Result<bool> JoinMove(Rewriter& graph, const Found& found, std::size_t quantize)
     const auto x = BytesOf(graph, graph.Input(found.node, i));
     const bool alike = x && ScaleOf(graph, *x) == ScaleOf(graph, found.y) &&
                        ZeroOf(graph, *x) == ZeroOf(graph, found.y) &&
-                       graph.Constant(x->zero)->dtype() == graph.Constant(found.y.zero)->dtype();
+                       TypeOf(graph, *x) == TypeOf(graph, found.y);
     if (!alike) return false;
     inputs.push_back(x->bytes);
   }
@@ -306,19 +307,14 @@ Result<bool> Join(Rewriter& graph, std::size_t index) {
   const NodeData& node = graph.node(found->node);
   if (IsStandard(node, "Conv")) return JoinConv(graph, *found, index);
   if (IsStandard(node, "MatMul")) return JoinMatMul(graph, *found, index);
+  if (IsStandard(node, "Gemm") && node.opset >= 7) return JoinGemm(graph, *found, index);
+  const bool pairs = IsStandard(node, "Add") || IsStandard(node, "Mul");
+  if (pairs && node.opset >= 7) return JoinPair(graph, *found, index);
   return OnlyMoves(node) && found->between.empty() ? JoinMove(graph, *found, index) : false;
 }
 
 Result<int> Run(Rewriter& graph) {
-  const KernelChoice& choice = graph.choice();
-  if (choice.strict || choice.reference || choice.device != Device::kCpu) return 0;
-  const auto dequantizes = [](const NodeData& node) { return IsLinear(node, "DequantizeLinear"); };
-  bool quantizes = false;
-  for (std::size_t i = 0; i < graph.size(); ++i) {
-    quantizes |= IsLinear(graph.node(i), "QuantizeLinear");
-  }
-  if (!quantizes) return 0;
-  FoldConstantNodes(graph, dequantizes);
+  if (!MayUseBytes(graph)) return 0;
   return ChangeEach(graph, [&](std::size_t i) { return Join(graph, i); });
 }
 

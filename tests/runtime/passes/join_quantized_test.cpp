@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "runtime/kernels/byte_dot_simd.h"
 #include "tests/runtime/passes/net.h"
 #include "tests/runtime/passes/run_with.h"
 
@@ -129,17 +130,53 @@ TEST(JoinQuantized, ProductsAndWhatMovesElements) {
   ExpectJoined(net, v, 3, sums.scale, {3, 7, 40});
 }
 
-TEST(JoinQuantized, FewWeightsAreQuickerAsNumbers) {
+TEST(JoinQuantized, ProductsOfMatricesWithARow) {
+  for (const std::int64_t turned : {0, 1}) {
+    for (const std::int64_t axis : {-1, 0, 1}) {
+      QuantizedNet net(12);
+      const tiny::Ints shape = turned != 0 ? tiny::Ints{410, 40} : tiny::Ints{40, 410};
+      const auto w = net.RoundWeights(shape, axis);
+      const bool along = axis < 0 || (axis == 0) == (turned != 0);
+      const std::string row =
+          along ? net.RoundBias(410, w, kIn) : net.Weights({410}, -0.001F, 0.001F);
+      const std::string v =
+          net.Add("Gemm", {net.Round("x", kIn), w.weights, row}, {{"transB", turned}});
+      ExpectJoined(net, net.Round(v, kOut), along ? 1 : 0, kOut.scale, {7, 40});
+    }
+  }
+}
+
+TEST(JoinQuantized, FewWeightsAreQuickerAsNumbersWithoutSumsOfFour) {
   const auto expect = [](std::int64_t channels, std::int64_t stride, std::int64_t count) {
     QuantizedNet net(8);
     const auto w = net.RoundWeights({channels, 16, 3, 3}, 0);
     const std::string v = net.Convolution(kIn, w, net.RoundBias(channels, w, kIn), 1, stride);
     ExpectJoined(net, net.Round(v, {.scale = 0.5F, .zero = 128}), count, 0.5F, {1, 16, 8, 8});
   };
-  expect(16, 2, 0);
+  const std::int64_t few = HasByteDot() ? 1 : 0;
+  expect(16, 2, few);
   expect(48, 2, 1);
-  expect(48, 1, 0);
+  expect(48, 1, few);
   expect(1024, 1, 1);
+}
+
+TEST(JoinQuantized, ChannelsByThemselves) {
+  QuantizedNet net(4);
+  const auto w = net.RoundWeights({16, 1, 3, 3}, 0);
+  const std::string v = net.Convolution(kIn, w, net.RoundBias(16, w, kIn), 16);
+  ExpectJoined(net, net.Round(v, kOut), HasByteDot() ? 1 : 0, kOut.scale, {1, 16, 8, 8});
+}
+
+TEST(JoinQuantized, SumsAndProductsOfTwo) {
+  for (const char* const type : {"Add", "Mul"}) {
+    QuantizedNet net(10);
+    const Bytes in = {.scale = 0.0507F, .zero = 117};
+    const Bytes other = {.scale = 0.01337F, .zero = 99};
+    const Bytes out = {.scale = 0.0913F, .zero = 120};
+    const std::string mean = net.Add("GlobalAveragePool", {"x"});
+    const std::string v = net.Add(type, {net.Round("x", in), net.Round(mean, other)});
+    ExpectJoined(net, net.Round(v, out), 1, out.scale, {2, 16, 9, 7});
+  }
 }
 
 TEST(JoinQuantized, AScaleAtTheEndOfALongChainOfConstants) {
@@ -157,9 +194,19 @@ TEST(JoinQuantized, WhatBytesCannotDoStays) {
     ExpectJoined(net, net.Round(v, kOut), 0, kOut.scale, {1, 16, 8, 8});
   };
   {
-    QuantizedNet net(4);  // each channel by itself
-    const auto w = net.RoundWeights({16, 1, 3, 3}, 0);
+    QuantizedNet net(4);  // groups of channels
+    const auto w = net.RoundWeights({16, 2, 3, 3}, 0);
+    expect(net, net.Convolution(kIn, w, net.RoundBias(16, w, kIn), 8));
+  }
+  {
+    QuantizedNet net(13);  // each channel by itself, under a window that is not square
+    const auto w = net.RoundWeights({16, 1, 1, 3}, 0);
     expect(net, net.Convolution(kIn, w, net.RoundBias(16, w, kIn), 16));
+  }
+  {
+    QuantizedNet net(11);  // bytes of two types
+    const Bytes other = {.scale = 0.05F, .dtype = DType::kInt8};
+    expect(net, net.Add("Add", {net.Round("x", kIn), net.Round("x", other)}));
   }
   {
     QuantizedNet net(5);  // a bias that sums of bytes are too coarse for

@@ -30,13 +30,13 @@ TEST(Passes, EachHasAStageAndASummary) {
 
 /// Passes that change nothing in these networks.
 const std::set<std::string> kTestedElsewhere = {
-    "block_layouts",   "choose_winograd",      "fold_constants",
-    "fuse_attention",  "fuse_batchnorm_scale", "fuse_channel_shuffle",
-    "fuse_conv_pad",   "fuse_conv_scale",      "fuse_gelu",
-    "fuse_layer_norm", "fuse_matmul",          "fuse_swish",
-    "join_quantized",  "products_bf16",        "products_int8",
-    "spell_einsum",    "spread_scans",         "take_known_branches",
-    "widen_halves"};
+    "block_layouts",      "choose_winograd",      "fold_constants",
+    "fuse_attention",     "fuse_batchnorm_scale", "fuse_channel_shuffle",
+    "fuse_conv_pad",      "fuse_conv_scale",      "fuse_gelu",
+    "fuse_layer_norm",    "fuse_matmul",          "fuse_swish",
+    "join_quantized",     "products_bf16",        "products_int8",
+    "spell_einsum",       "spread_scans",         "take_known_branches",
+    "tabulate_quantized", "widen_halves"};
 
 class OnAndOff : public ::testing::TestWithParam<std::string> {};
 
