@@ -133,14 +133,18 @@ ValueId BiasOf(Rewriter& graph, ValueId id, const Quantized& x, const Quantized&
     if (bias == nullptr || bias->dtype() != DType::kFloat32) return kNoValue;
   }
   const auto scales = graph.Constant(w.scale)->data<float>();
+  const auto given = from ? graph.Constant(from->scale)->data<float>() : scales;
+  const auto fit = [&](std::size_t count) {
+    return count == 1 || count == static_cast<std::size_t>(bias->size());
+  };
+  if (bias->shape().size() != 1 || !fit(scales.size()) || !fit(given.size())) return kNoValue;
   const auto x_scale = static_cast<double>(ScaleOf(graph, x));
   auto sums = Tensor::Make(DType::kInt32, bias->shape());
-  if (!sums || bias->shape().size() != 1) return kNoValue;
+  if (!sums) return kNoValue;
   for (std::size_t i = 0; i < static_cast<std::size_t>(bias->size()); ++i) {
     const double step = x_scale * static_cast<double>(scales[scales.size() == 1 ? 0 : i]);
     double number = 0;
     if (from) {
-      const auto given = graph.Constant(from->scale)->data<float>();
       number =
           bias->data<std::int32_t>()[i] * static_cast<double>(given[given.size() == 1 ? 0 : i]);
     } else {

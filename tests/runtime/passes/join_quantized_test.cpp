@@ -226,5 +226,17 @@ TEST(JoinQuantized, WhatBytesCannotDoStays) {
   }
 }
 
+TEST(JoinQuantized, ABiasOfOtherChannelsThanTheWeightsIsAnError) {
+  for (const std::int64_t channels : {5, 4000}) {
+    QuantizedNet net(14);
+    const auto w = net.RoundWeights({40, 410}, 1);
+    const std::string row = net.Weights({channels}, -0.001F, 0.001F);
+    const std::string v = net.Add("Gemm", {net.Round("x", kIn), w.weights, row});
+    const Model model = ParseModel(net.Model({net.Round(v, kOut)}));
+    const auto session = Session::Create(model, {});
+    EXPECT_FALSE(session && (*session)->Run({{"x", Random({7, 40}, 1)}}));
+  }
+}
+
 }  // namespace
 }  // namespace slipway::runtime
