@@ -231,14 +231,19 @@ def save_outputs(outputs: list[Any], file: str) -> None:
     np.savez(file, **numbers)
 
 
-def create(engine: str, order: dict[str, Any]) -> tuple[Any, float]:
-    """A session, and how long making it took, in ms."""
+def begin(engine: str, order: dict[str, Any],
+          feeds: dict[str, Any]) -> tuple[Any, list[Any], dict[str, float]]:
+    """A session, its first answer, and how long each took, in ms."""
     start = time.perf_counter()
     if engine == "openvino":
         model: Any = OpenVinoEngine(order["file"], order["threads"])
     else:
         model = OrtEngine(order["file"], order["threads"], tune=engine == TUNED)
-    return model, (time.perf_counter() - start) * 1e3
+    created = time.perf_counter()
+    outputs = model.outputs(feeds)
+    answered = time.perf_counter()
+    return model, outputs, {"create_ms": (created - start) * 1e3,
+                            "answer_ms": (answered - start) * 1e3}
 
 
 def serve_engine(engine: str) -> None:
@@ -257,16 +262,12 @@ def serve_engine(engine: str) -> None:
             if order["do"] == "load":
                 before = peak_mb()
                 feeds = load_inputs(order["inputs"])
-                model, create_ms = create(engine, order)
-                start = time.perf_counter()
-                outputs = model.outputs(feeds)
-                first_ms = (time.perf_counter() - start) * 1e3
+                model, outputs, answer = begin(engine, order, feeds)
                 save_outputs(outputs, order["outputs"])
                 call, chosen = cheapest(model.calls(feeds))
-                answer = {"create_ms": create_ms, "first_ms": first_ms, "way": chosen,
-                          "before_mb": before, "version": model.version()}
-            elif order["do"] == "create":
-                answer = {"create_ms": create(engine, order)[1]}
+                answer |= {"way": chosen, "before_mb": before, "version": model.version()}
+            elif order["do"] == "begin":
+                answer = begin(engine, order, load_inputs(order["inputs"]))[2]
             elif order["do"] == "refer":
                 model = OrtEngine(order["file"], order["threads"], rewrite=False)
                 save_outputs(model.outputs(load_inputs(order["inputs"])), order["outputs"])
@@ -369,17 +370,18 @@ def largest_error(ours: Path, theirs: Path) -> float | None:
     return worst
 
 
-def creation_times(args: argparse.Namespace, engines: list[str], file: Path,
-                   threads: int) -> dict[str, list[float]]:
-    """Further times of making the first session of a process, in turns."""
-    times: dict[str, list[float]] = {engine: [] for engine in engines}
+def begin_again(args: argparse.Namespace, case: dict[str, Any], engines: list[str], file: Path,
+                inputs: Path, threads: int) -> None:
+    """Times of the first session of a process and its first answer: medians, measured in turns."""
+    times = {engine: [case[engine]] for engine in engines}
     for _ in range(args.creations - 1):
         for engine in engines:
             worker = Worker(engine, args.build, threads)
-            answer = worker.ask(do="create", file=str(file), threads=threads)
-            times[engine] += [answer["create_ms"]] if "create_ms" in answer else []
+            answer = worker.ask(do="begin", file=str(file), inputs=str(inputs), threads=threads)
+            times[engine] += [] if "failure" in answer else [answer]
             worker.close()
-    return times
+    for engine, key in itertools.product(engines, ("create_ms", "answer_ms")):
+        case[engine][key] = statistics.median(time[key] for time in times[engine])
 
 
 def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
@@ -409,7 +411,7 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
     for engine, worker in workers.items():
         peaks[engine] = worker.ask(do="end").get("peak_mb", 0.0)
         worker.close()
-    creations = creation_times(args, list(workers), file, threads)
+    begin_again(args, case, list(workers), file, inputs, threads)
     for engine, peak in peaks.items():
         ordered = sorted(samples[engine])
         if not ordered:
@@ -418,8 +420,7 @@ def run_case(args: argparse.Namespace, work: Path, file: Path, inputs: Path,
         case[engine] |= {
             "median_ms": statistics.median(ordered), "min_ms": ordered[0],
             "p99_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
-            "runs": len(ordered), "peak_mb": peak - case[engine]["before_mb"],
-            "create_ms": statistics.median([case[engine]["create_ms"], *creations[engine]])}
+            "runs": len(ordered), "peak_mb": peak - case[engine]["before_mb"]}
         if (work / "reference.npz").exists():
             case[engine]["error"] = largest_error(work / f"{engine}.npz", work / "reference.npz")
     return case
@@ -483,14 +484,15 @@ def print_case(row: dict[str, Any], peers: list[str], key: str) -> None:
 
 
 def mean_ratios(rows: list[dict[str, Any]], peer: str, key: str) -> dict[str, Any]:
-    """Ours over the peer's, of time, of creation, and of memory."""
+    """Ours over the peer's, of time, of what begins a session, and of memory."""
     def spread(of: str) -> dict[str, Any]:
         found = [r for row in rows if (r := ratio(row["engines"], peer, of)) is not None]
         return {"models": len(found), "geometric_mean": geometric_mean(found),
                 "least": min(found, default=None), "most": max(found, default=None),
                 "above_one": sum(r > 1 for r in found)}
 
-    return spread(key) | {"creation": spread("create_ms"), "peak_memory": spread("peak_mb")}
+    return spread(key) | {"creation": spread("create_ms"), "first_answer": spread("answer_ms"),
+                          "peak_memory": spread("peak_mb")}
 
 
 def spelled(mean: dict[str, Any]) -> str:
@@ -509,6 +511,7 @@ def print_means(rows: list[dict[str, Any]], peers: list[str], key: str) -> list[
         means.append({"threads": threads, "batch": batch, "peer": peer} | mean)
         print(f"slipway/{peer}, {threads} threads, batch {batch}, {mean['models']} models: "
               f"geometric mean {spelled(mean)}, creation {spelled(mean['creation'])}, "
+              f"with the first answer {spelled(mean['first_answer'])}, "
               f"peak memory {spelled(mean['peak_memory'])}")
     return means
 
