@@ -70,9 +70,7 @@ bool AreEqual(const std::vector<std::int64_t>& two) { return two[0] == two[1]; }
 
 /// Of a channel by itself, whatever it becomes.
 std::string DeclinePlanes(const ConvShape& shape) {
-  if (shape.groups == 1 || shape.groups != shape.in_channels) {
-    return "no convolution of every channel by itself";
-  }
+  if (!IsDepthwise(shape)) return "no convolution of every channel by itself";
   const Window& window = shape.window;
   if (window.input.size() != 2 || !AreEqual(window.kernel) || !AreEqual(window.strides) ||
       !AreEqual(window.dilations)) {
@@ -92,6 +90,10 @@ std::string DeclinePlanes(const ConvShape& shape) {
 }
 
 }  // namespace
+
+bool IsDepthwise(const ConvShape& shape) {
+  return shape.groups != 1 && shape.groups == shape.in_channels;
+}
 
 DepthwisePlane DepthwisePlaneOf(const Window& window, const ConvBounds& bounds) {
   return {.x = nullptr,

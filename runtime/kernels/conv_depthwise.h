@@ -9,6 +9,9 @@
 /// Convolutions of every channel by itself, row by row, whatever the elements are.
 namespace slipway::runtime {
 
+/// Whether it takes every channel by itself, and there is more than one.
+bool IsDepthwise(const ConvShape& shape);
+
 /// Why it is no such convolution that RunDepthwise computes; empty: it is.
 std::string DeclineDepthwiseShape(const ConvShape& shape);
 

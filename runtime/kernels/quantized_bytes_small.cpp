@@ -3,6 +3,7 @@
 
 #include "runtime/kernels/byte_channels_simd.h"
 #include "runtime/kernels/byte_matrix.h"
+#include "runtime/kernels/conv_depthwise.h"
 #include "runtime/kernels/infer_helpers.h"
 #include "runtime/kernels/integer_packed.h"
 #include "runtime/kernels/quantized_bytes.h"
@@ -109,8 +110,7 @@ std::string DeclineQLinearConvSmall(const NodeFacts& node) {
   if (!IsConstant(node, kQLinearPorts)) return "the weights are not known";
   const auto shape = ConvShapeOf(AsConv(node, kQLinearPorts));
   if (!shape) return shape.error().message;
-  if (shape->groups == 1 || shape->groups != shape->in_channels ||
-      shape->out_channels != shape->in_channels) {
+  if (!IsDepthwise(*shape) || shape->out_channels != shape->in_channels) {
     return "no convolution of every channel by itself";
   }
   const bool small =
